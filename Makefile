@@ -1,0 +1,49 @@
+# Every target sets up .venv by itself when it is missing or older than the pinned files.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help demo test check lint types format lock clean
+
+help: ## what there is to run
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## the main job on this machine: 100,000 increments, faults, exact counts
+	$(BIN)/tally demo
+
+test: $(READY) ## all tests, with branch coverage
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet --append 2>/dev/null || true
+	$(BIN)/coverage report --fail-under=95
+	$(BIN)/coverage report --fail-under=100 --include='counters/*,consumer/*,producer/*'
+
+lint: $(READY) ## style: ruff's rules and its formatter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY) ## mypy, strict
+	$(BIN)/mypy
+
+check: lint types test ## what CI runs
+
+format: $(READY) ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(READY) ## resolve the pinned files anew (needs a package index)
+	$(BIN)/python requirements/lock.py
+
+clean: ## remove .venv and what tools left behind
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.* .hypothesis
+
+# The stamp is written last, so an interrupted set-up is begun again.
+$(READY): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'Tally needs Python 3.11 or newer: make PYTHON=/path/to/python3'; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)

@@ -1,0 +1,1 @@
+"""The Lambda: an SQS batch becomes conditional writes to Momento."""

@@ -1,0 +1,1 @@
+"""What an increment means: pure, with no clock, no network, no AWS and no Momento."""

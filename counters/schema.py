@@ -1,0 +1,43 @@
+"""The message contract as JSON Schema, for producers in other languages; made from the type."""
+
+from typing import Any
+
+import msgspec
+
+from counters.event import Body
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+# What the fields' types cannot state: the three identities, and that no other mixture is valid.
+_IDENTITIES = [
+    {"title": "native", "required": ["source", "seq", "at"], "properties": {"id": False}},
+    {
+        "title": "named",
+        "required": ["id", "at"],
+        "properties": {"source": False, "seq": False},
+    },
+    {
+        "title": "anonymous",
+        "properties": {"source": False, "seq": False, "id": False, "at": False},
+    },
+]
+
+
+def body_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a message's body.
+
+    JSON Schema has no bytes and no arrival time: a name's length in UTF-8, and `at` against the
+    message's SentTimestamp, are left to the consumer.
+    """
+    schema = msgspec.json.schema(Body)
+    schema["$defs"]["Increment"]["oneOf"] = _IDENTITIES
+    return {"$schema": DIALECT, "title": "Tally message body", **schema}
+
+
+def main() -> None:
+    """Print the schema, as counters/increment.schema.json holds it."""
+    print(msgspec.json.format(msgspec.json.encode(body_schema()), indent=2).decode())  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""AWS and Momento on one machine, for a first try and for tests."""

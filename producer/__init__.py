@@ -1,0 +1,1 @@
+"""Publishes increments to SQS, from a program or a shell."""

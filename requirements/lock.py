@@ -1,0 +1,41 @@
+"""Resolves the pinned files: hashes of every platform's wheels, and no index or file address."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+UV = Path(sys.executable).with_name("uv")
+RESOLVE = (
+    "pip",
+    "compile",
+    "--quiet",
+    "--universal",
+    "--python-version",
+    "3.11",
+    "--generate-hashes",
+)
+# With an emptied environment: what one machine's pip is told must not reach a file for all.
+CLEAN = ("--no-config", "--no-emit-index-url", "--no-emit-find-links", "--no-header")
+FILES = {
+    "lambda.txt": ("--python-version", "3.11"),
+    "dev.txt": (
+        *("--python-version", "3.11", "--extra", "local", "--group", "dev"),
+        *("--constraint", "requirements/lambda.txt"),
+    ),
+}
+
+
+def main() -> None:
+    """Write each file in order: the Lambda's own pins bind all that is developed against them."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "UV_"))}
+    for name, options in FILES.items():
+        target = f"requirements/{name}"
+        upgrade = sys.argv[1:]  # `--upgrade`, or `--upgrade-package NAME`
+        command = [UV, *RESOLVE, *CLEAN, *options, *upgrade, "pyproject.toml", "-o", target]
+        subprocess.run(command, cwd=ROOT, env=environment, check=True)  # noqa: S603 (our own words)
+
+
+if __name__ == "__main__":
+    main()
