@@ -1,0 +1,100 @@
+# ruff: noqa: SLF001 -- Momento's generated messages begin with an underscore
+"""The data calls, `cache_client.Scs`: what each answers from a cache."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from momento_wire_types import cacheclient_pb2 as pb
+
+from local.momento.conditions import ON_HASH, ON_VALUE, Condition, value_hash
+from local.momento.errors import NoConditionError
+from local.momento.store import Cache
+
+
+def get(cache: Cache, request: pb._GetRequest) -> pb._GetResponse:
+    """Get: the value."""
+    value = cache.get(request.cache_key)
+    if value is None:
+        return pb._GetResponse(result=pb.Miss)
+    return pb._GetResponse(result=pb.Hit, cache_body=value)
+
+
+def get_with_hash(cache: Cache, request: pb._GetWithHashRequest) -> pb._GetWithHashResponse:
+    """GetWithHash: the value and its hash."""
+    value = cache.get(request.cache_key)
+    if value is None:
+        return pb._GetWithHashResponse(missing=pb._GetWithHashResponse._Missing())
+    found = pb._GetWithHashResponse._Found(value=value, hash=value_hash(value))
+    return pb._GetWithHashResponse(found=found)
+
+
+def put(cache: Cache, request: pb._SetRequest) -> pb._SetResponse:
+    """Set: store unconditionally."""
+    cache.put(request.cache_key, request.cache_body, request.ttl_milliseconds)
+    return pb._SetResponse(result=pb.Ok)
+
+
+def set_if(cache: Cache, request: pb._SetIfRequest) -> pb._SetIfResponse:
+    """SetIf: store if the value that is there meets the condition."""
+    condition, operand = _condition(request, ON_VALUE, "value_to_check")
+    if not condition(cache.get(request.cache_key), operand):
+        return pb._SetIfResponse(not_stored=pb._SetIfResponse._NotStored())
+    cache.put(request.cache_key, request.cache_body, request.ttl_milliseconds)
+    return pb._SetIfResponse(stored=pb._SetIfResponse._Stored())
+
+
+def set_if_hash(cache: Cache, request: pb._SetIfHashRequest) -> pb._SetIfHashResponse:
+    """SetIfHash: store if the hash of the value that is there meets the condition."""
+    condition, operand = _condition(request, ON_HASH, "hash_to_check")
+    value = cache.get(request.cache_key)
+    if not condition(None if value is None else value_hash(value), operand):
+        return pb._SetIfHashResponse(not_stored=pb._SetIfHashResponse._NotStored())
+    cache.put(request.cache_key, request.cache_body, request.ttl_milliseconds)
+    stored = pb._SetIfHashResponse._Stored(new_hash=value_hash(request.cache_body))
+    return pb._SetIfHashResponse(stored=stored)
+
+
+def set_if_not_exists(
+    cache: Cache, request: pb._SetIfNotExistsRequest
+) -> pb._SetIfNotExistsResponse:
+    """SetIfNotExists: SetIf absent, as the Python SDK still calls it."""
+    if cache.get(request.cache_key) is not None:
+        return pb._SetIfNotExistsResponse(not_stored=pb._SetIfNotExistsResponse._NotStored())
+    cache.put(request.cache_key, request.cache_body, request.ttl_milliseconds)
+    return pb._SetIfNotExistsResponse(stored=pb._SetIfNotExistsResponse._Stored())
+
+
+def increment(cache: Cache, request: pb._IncrementRequest) -> pb._IncrementResponse:
+    """Increment: add to a decimal integer; its time to live becomes the request's."""
+    total = cache.increment(request.cache_key, request.amount, request.ttl_milliseconds)
+    return pb._IncrementResponse(value=total)
+
+
+def delete(cache: Cache, request: pb._DeleteRequest) -> pb._DeleteResponse:
+    """Delete: a success also where nothing is."""
+    cache.delete(request.cache_key)
+    return pb._DeleteResponse()
+
+
+DATA_CALLS: Mapping[str, Callable[[Cache, Any], Any]] = {
+    "Get": get,
+    "GetWithHash": get_with_hash,
+    "Set": put,
+    "SetIf": set_if,
+    "SetIfHash": set_if_hash,
+    "SetIfNotExists": set_if_not_exists,
+    "Increment": increment,
+    "Delete": delete,
+}
+"""The calls by their name; the answer of a streaming one is the list of its messages."""
+
+
+def _condition(
+    request: pb._SetIfRequest | pb._SetIfHashRequest,
+    conditions: Mapping[str, Condition],
+    operand: str,
+) -> tuple[Condition, bytes]:
+    kind = request.WhichOneof("condition")
+    if kind is None:
+        raise NoConditionError
+    return conditions[kind], getattr(getattr(request, kind), operand, b"")
