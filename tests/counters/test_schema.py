@@ -18,7 +18,9 @@ VALIDATOR = Draft202012Validator(schema.body_schema())
 ENVELOPE = Envelope("m-1", INT64_MAX)  # sent so late that no `at` lies in the future
 EDGES = [INT64_MIN - 1, INT64_MIN, -1, 0, 1, INT64_MAX, INT64_MAX + 1, 2**64]
 # JSON Schema takes 1.0 for an integer, and counts a name's characters instead of its bytes.
-JUNK = st.sampled_from([None, True, False, 1.5, "", "x", "1", [], {}, [1]])
+JUNK: st.SearchStrategy[object] = st.sampled_from(
+    [None, True, False, 1.5, "", "x", "1", [], {}, [1]]
+)
 NUMBERS = st.sampled_from(EDGES) | st.integers(-9, 9) | JUNK
 FIELDS = {
     "counter": st.text(alphabet="ab:", max_size=5) | st.sampled_from(["a" * 512, "a" * 513]) | JUNK,

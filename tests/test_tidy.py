@@ -1,0 +1,60 @@
+"""Style is a test: every Python file keeps every rule, and every rule can fail."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.tidy import PACKAGES, RULES, Source
+from tests.support.tidy_rules import addresses
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = (*PACKAGES, "tests", "benchmarks", "requirements")
+FILES = sorted(
+    path.relative_to(ROOT) for folder in FOLDERS for path in ROOT.glob(f"{folder}/**/*.py")
+)
+REQUIREMENTS = sorted(ROOT.glob("requirements/*.txt"))
+SNIPPETS = [(name, bad) for name, rule in RULES.items() for bad in rule.bad]
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_a_file_keeps_the_rule(name, path):
+    source = Source(path, (ROOT / path).read_text(encoding="utf-8"))
+    complaints = RULES[name].complaints(source)
+    assert complaints == []
+
+
+@pytest.mark.parametrize(("name", "bad"), SNIPPETS, ids=lambda part: getattr(part, "path", part))
+def test_a_rule_finds_what_breaks_it(name, bad):
+    [complaint] = RULES[name].complaints(bad)
+    assert complaint.startswith(f"{bad.path}:")
+
+
+def test_every_package_and_the_tests_are_looked_at():
+    assert {path.parts[0] for path in FILES} >= {*PACKAGES, "tests", "requirements"}
+
+
+@pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.name)
+def test_pinned_files_hold_no_address_of_an_index_or_a_file(path):
+    assert addresses(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url https://pypi.example/simple",
+        "--extra-index-url=https://pypi.example/simple",
+        "-i pypi",
+        "--find-links wheels",
+        "-f wheels",
+        "--trusted-host pypi.example",
+        "-e .",
+        "./wheels/a.whl",
+        "/srv/a.whl",
+        "a @ file:///srv/a.whl",
+        "a @ https://example/a.whl",
+        "a==1 --hash=sha256:00 # from https://example",
+    ],
+)
+def test_an_address_in_a_pinned_file_is_found(line):
+    assert addresses(f"# via momento\nmomento==1.29.1 \\\n    --hash=sha256:00\n{line}\n") == [line]
