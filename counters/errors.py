@@ -15,17 +15,19 @@ class InvalidIncrementError(TallyError, ValueError):
         field: the field that is wrong, as a path (``amount``, ``[3].amount``), or ``body``.
         value: what stood there, as it would be shown (shortened); empty when it was missing.
         reason: what is wrong with it.
+        counter: the counter that the increment names, where that can be read.
     """
 
-    def __init__(self, field: str, reason: str, value: str = "") -> None:
+    def __init__(self, field: str, reason: str, value: str = "", counter: str = "") -> None:
         self.field = field
         self.reason = reason
         self.value = value
+        self.counter = counter
         super().__init__(f"{field}: {reason}, found {value}" if value else f"{field}: {reason}")
 
-    def within(self, position: int) -> "InvalidIncrementError":
-        """The same error, told of the increment at this position of a packed message."""
-        return InvalidIncrementError(f"[{position}].{self.field}", self.reason, self.value)
+    def within(self, place: str, counter: str) -> "InvalidIncrementError":
+        """The same error, told of the increment of this counter at this place (``[3].``)."""
+        return InvalidIncrementError(place + self.field, self.reason, self.value, counter)
 
 
 class UnreadableValueError(TallyError):

@@ -111,16 +111,30 @@ def parse(body: str, envelope: Envelope, default_max: int = INT64_MAX) -> list[E
         InvalidIncrementError: the body breaks the contract. One bad increment fails its message:
             the ledger makes the repeat of the others harmless.
     """
-    decoded = _decode(body)
-    if isinstance(decoded, Increment):
-        return [identify(decoded, envelope, 0, default_max)]
+    published = increments(body)
     events = []
-    for position, increment in enumerate(decoded):
+    for position, increment in enumerate(published):
         try:
             events.append(identify(increment, envelope, position, default_max))
         except InvalidIncrementError as error:
-            raise error.within(position) from None
+            place = f"[{position}]." if body.lstrip().startswith("[") else ""
+            raise error.within(place, increment.counter) from None
     return events
+
+
+def increments(body: str) -> list[Increment]:
+    """Read the increments of a body, whoever they are.
+
+    Raises:
+        InvalidIncrementError: the body is not JSON, or not of the contract's types.
+    """
+    try:
+        decoded = _DECODER.decode(body)
+    except msgspec.ValidationError as error:
+        raise explained(error, readable(body)) from None
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        raise InvalidIncrementError("body", f"is not JSON ({error})", shown(body)) from None
+    return decoded if isinstance(decoded, list) else [decoded]
 
 
 def identify(increment: Increment, envelope: Envelope, position: int, default_max: int) -> Event:
@@ -220,11 +234,3 @@ def _check_utf8(field: str, text: str, limit: int) -> None:
     if length > limit:
         raise InvalidIncrementError(field, f"has {length} bytes, over {limit}", shown(text))
 
-
-def _decode(body: str) -> Increment | list[Increment]:
-    try:
-        return _DECODER.decode(body)
-    except msgspec.ValidationError as error:
-        raise explained(error, readable(body)) from None
-    except (msgspec.DecodeError, UnicodeEncodeError) as error:
-        raise InvalidIncrementError("body", f"is not JSON ({error})", shown(body)) from None

@@ -10,6 +10,8 @@ from counters.errors import InvalidIncrementError, shown
 _ERROR = re.compile(r"(?P<reason>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<field>.*)`", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>.*)`", re.DOTALL)
+_INDEX = re.compile(r"(?<=\]).*|^\..*", re.DOTALL)
+_NOTHING = object()
 _STEP = re.compile(r"\[(?P<index>\d+)\]|\.(?P<key>[^.\[]+)")
 
 
@@ -21,7 +23,10 @@ def explained(error: msgspec.ValidationError, raw: object) -> InvalidIncrementEr
         path, reason = f"{path}.{missing['field']}", "is missing"
     elif unknown := _UNKNOWN.fullmatch(reason):
         path, reason = f"{path}.{unknown['field']}", "is no field of an increment"
-    return InvalidIncrementError(path.removeprefix(".") or "body", reason, _value_at(raw, path))
+    field = path.removeprefix(".") or "body"
+    value, counter = _value_at(raw, path), _value_at(raw, _INDEX.sub("", path) + ".counter")
+    name = counter if isinstance(counter, str) else ""
+    return InvalidIncrementError(field, reason, "" if value is _NOTHING else shown(value), name)
 
 
 def readable(body: str) -> object:
@@ -32,13 +37,13 @@ def readable(body: str) -> object:
         return None
 
 
-def _value_at(raw: object, path: str) -> str:
-    """What stands at the path, as it would be shown; empty where there is nothing."""
+def _value_at(raw: object, path: str) -> object:
+    """What stands at the path, _NOTHING where there is nothing."""
     for step in _STEP.finditer(path):
         if step["index"] and isinstance(raw, list):
             raw = raw[int(step["index"])]
         elif step["key"] and isinstance(raw, Mapping) and step["key"] in raw:
             raw = raw[step["key"]]
         else:
-            return ""
-    return shown(raw)
+            return _NOTHING
+    return raw

@@ -71,8 +71,12 @@ class Ledger:
         if place is None:
             return Source(0, [0, 0], [0, 0])
         stored = self._columns
-        rejected = stored.rejected.get(place, 0)
-        opened = Source(stored.seen[place], unpack(stored.decided[place]), unpack(rejected))
+        rejected = stored.rejected.get(place)
+        opened = Source(
+            stored.seen[place],
+            unpack(stored.decided[place]),
+            [0, 0] if rejected is None else unpack(rejected),
+        )
         self._open[number] = opened
         return opened
 

@@ -1,0 +1,23 @@
+"""What one invocation did: the numbers that become its metrics."""
+
+import dataclasses
+
+
+@dataclasses.dataclass
+class Activity:
+    """Counts of one invocation; observability.py publishes each field under its name."""
+
+    events_applied: int = 0
+    events_rejected: int = 0
+    events_duplicate: int = 0
+    events_undecidable: int = 0
+    messages_invalid: int = 0
+    messages_returned: int = 0
+    counters_written: int = 0
+    swaps_stored: int = 0
+    swaps_lost: int = 0
+    momento_throttled: int = 0
+    momento_operations: int = 0
+    """As Momento bills them: each 1,024 bytes begun, a conditional write twice."""
+    value_bytes: int = 0
+    """The longest value written."""

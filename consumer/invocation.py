@@ -1,0 +1,67 @@
+"""One invocation of the Lambda: the time that it has, its batch, its metrics."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+
+from consumer.activity import Activity
+from consumer.batch import CounterBatch
+from consumer.observability import Observer
+from consumer.writer import Writer
+
+RESERVE_S = 1.0
+"""Time kept for the response and the log: a function that times out returns its whole batch."""
+
+MAX_RESERVED_SHARE = 0.5
+"""What RESERVE_S may take of a short function's time."""
+
+NO_CONTEXT_MS = 30_000
+"""The time that a call by hand, with no Lambda context, is taken to have."""
+
+
+class Consumer:
+    """What lives from invocation to invocation: the writer with its warm copies, and the observer.
+
+    Args:
+        writer: decides and writes the increments of each counter.
+        observer: logs and metrics.
+        default_max: the bound of increments that bring no `max`.
+    """
+
+    def __init__(self, writer: Writer, observer: Observer, default_max: int) -> None:
+        self._writer = writer
+        self._observer = observer
+        self._default_max = default_max
+
+    def handle(self, event: Mapping[str, Any], context: Any) -> PartialItemFailureResponse:  # noqa: ANN401 (Lambda's own)
+        """Settle an SQS event and report the messages that SQS must bring back.
+
+        Args:
+            event: an SQS batch, as Lambda hands it over.
+            context: Lambda's; None for a call by hand.
+
+        Raises:
+            BrokenSetupError: Momento refuses the set-up, and no message is to be deleted.
+        """
+        self._observer.begin(getattr(context, "aws_request_id", ""))
+        activity = Activity()
+        batch = CounterBatch(
+            self._writer,
+            self._observer,
+            activity,
+            ends_at=self._writer.clock() + _usable_s(context),
+            default_max=self._default_max,
+        )
+        try:
+            with batch(event["Records"], handler=batch.process):
+                batch.process()
+            return batch.response()
+        finally:
+            self._observer.publish(activity)
+
+
+def _usable_s(context: Any) -> float:  # noqa: ANN401 (Lambda's own)
+    remaining = getattr(context, "get_remaining_time_in_millis", lambda: NO_CONTEXT_MS)
+    remaining_s: float = remaining() / 1_000
+    return remaining_s - min(RESERVE_S, remaining_s * MAX_RESERVED_SHARE)

@@ -1,0 +1,74 @@
+"""What people and alarms see: JSON logs with stable keys, and one EMF record an invocation."""
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+from consumer.activity import Activity
+from consumer.messages import Failure, Message
+
+NAMESPACE = "Tally"
+SERVICE = "tally"
+
+
+class Observer:
+    """Writes logs and metrics to standard output, where Lambda's log stream takes them up.
+
+    Args:
+        logger: Powertools' own, in JSON.
+        metrics: Powertools' own, not shared with other code of the function.
+    """
+
+    def __init__(self, logger: Logger, metrics: EphemeralMetrics) -> None:
+        self._logger = logger
+        self._metrics = metrics
+        self._write = {
+            logging.INFO: logger.info,
+            logging.WARNING: logger.warning,
+            logging.ERROR: logger.error,
+        }
+
+    def begin(self, request_id: str) -> None:
+        """Every line and the metrics of this invocation carry its request id."""
+        self._logger.append_keys(function_request_id=request_id)
+        self._metrics.add_metadata("function_request_id", request_id)
+
+    def message_returned(self, message: Message, failure: Failure) -> None:
+        """One line for a message that is reported to SQS; there is no stack behind a decision."""
+        reason = failure.reason
+        self._write[reason.level](
+            "message returned to SQS: %s",
+            reason.text,
+            extra={
+                "action": "message_returned",
+                "reason": reason.value,
+                "detail": failure.detail,
+                "counter": failure.counter,
+                "identity": message.identity,
+                "message_id": message.record["messageId"],
+                "receive_count": message.receive_count,
+            },
+        )
+
+    def swaps_lost(self, losses: Mapping[str, int]) -> None:
+        """One line for each counter that other writers were faster on; a race is no error."""
+        for counter, times in losses.items():
+            self._logger.info(
+                "another writer was first; decided again",
+                extra={"action": "swap_lost", "counter": counter, "times": times},
+            )
+
+    def publish(self, activity: Activity) -> None:
+        """The invocation's metrics, as one EMF record."""
+        for field in dataclasses.fields(activity):
+            unit = MetricUnit.Bytes if field.name.endswith("bytes") else MetricUnit.Count
+            self._metrics.add_metric(metric_name(field.name), unit, getattr(activity, field.name))
+        self._metrics.flush_metrics()
+
+
+def metric_name(field: str) -> str:
+    """How CloudWatch knows a field of Activity: `swaps_lost` is SwapsLost."""
+    return field.title().replace("_", "")

@@ -1,0 +1,37 @@
+"""Why a message is reported to SQS instead of deleted, and how loudly the log says so."""
+
+import enum
+import logging
+from typing import Self
+
+
+class Reason(enum.Enum):
+    """A reason; its value is the log's stable key.
+
+    Attributes:
+        level: of the log line: what SQS's redelivery settles by itself is information, what ends
+            in the dead letters is an error.
+        text: for people.
+    """
+
+    INVALID = ("invalid", logging.ERROR, "the message breaks the contract")
+    UNDECIDABLE = ("undecidable", logging.ERROR, "an event is older than the ledger's memory")
+    FULL = ("full", logging.WARNING, "a source has left too many gaps")
+    LOST_RACE = ("lost_race", logging.INFO, "other writers were first until the time was up")
+    UNKNOWN_OUTCOME = ("unknown_outcome", logging.WARNING, "Momento's answers were lost")
+    OUT_OF_TIME = ("out_of_time", logging.INFO, "no time was left to begin")
+    THROTTLED = ("throttled", logging.WARNING, "Momento throttles")
+    REFUSED = ("refused", logging.ERROR, "Momento refuses this counter")
+    UNREADABLE = ("unreadable", logging.ERROR, "the stored value is no counter of this version")
+    GROUP = ("group", logging.INFO, "an earlier message of its group is reported")
+
+    def __new__(cls, key: str, level: int, text: str) -> Self:
+        """Make a member whose value is its key."""
+        member = object.__new__(cls)
+        member._value_ = key
+        member.level = level
+        member.text = text
+        return member
+
+    level: int
+    text: str

@@ -1,0 +1,149 @@
+"""The bounded rounds of read, decide and compare-and-swap that settle a progress."""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import assert_never
+
+from consumer.activity import Activity
+from consumer.copies import Copies
+from consumer.momento import Copy, Failed, LostRace, Momento, Stored, Swap
+from consumer.progress import Progress, Unsettled
+from consumer.reason import Reason
+from counters.counter import fold
+from counters.errors import UnreadableValueError
+from counters.event import Event
+from counters.ledger import Limits
+
+MAX_ROUNDS = 1_000
+"""Rounds of a progress. The time ends them first; this ends them if a clock stands still."""
+
+MAX_BACKOFF_ROUNDS = 16
+"""The longest wait before a round, in rounds; the wait is drawn between none and it."""
+
+MIN_ROUND_S = 0.005
+"""What a round is taken to last at the least: a refused connection answers at once, and is no
+reason to try again at once."""
+
+THROTTLED_ROUND_S = 0.1
+"""What a round is taken to last when Momento throttles: its quota is one of a second."""
+
+
+class Writer:
+    """Settles the events of a batch, counter by counter, until all are settled or time is up.
+
+    Args:
+        momento: the store.
+        copies: of what this environment wrote last.
+        limits: how much a counter remembers.
+        clock: monotonic, in seconds.
+        sleep: waits the seconds given.
+        uniform: draws between two numbers.
+    """
+
+    def __init__(
+        self,
+        momento: Momento,
+        copies: Copies,
+        *,
+        limits: Limits = Limits(),  # noqa: B008 (it is frozen)
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self.momento = momento
+        self.clock = clock
+        self._copies = copies
+        self._limits = limits
+        self._sleep = sleep
+        self._uniform = uniform
+
+    def settle(
+        self, groups: Mapping[str, Sequence[Event]], ends_at: float, activity: Activity
+    ) -> Progress:
+        """Decide each counter's events and write what is new.
+
+        Args:
+            groups: the events by counter, in the order in which to decide them.
+            ends_at: the clock's time by which no call may be in flight any more.
+            activity: counts what is done.
+
+        Returns:
+            What became of every counter, and how many races each lost.
+
+        Raises:
+            BrokenSetupError: Momento refuses the set-up; some counters may have been written,
+                which the ledger makes harmless.
+        """
+        progress = Progress(groups, ends_at, activity)
+        operations = self.momento.operations
+        round_s = MIN_ROUND_S
+        try:
+            for number in range(MAX_ROUNDS):
+                pause_s = self._pause_s(
+                    number, THROTTLED_ROUND_S if progress.throttled else round_s
+                )
+                if not progress.open or self.clock() + pause_s + round_s > ends_at:
+                    break
+                if pause_s:
+                    self._sleep(pause_s)
+                started_at = self.clock()
+                self._round(progress, warm=number == 0)
+                round_s = max(MIN_ROUND_S, self.clock() - started_at)
+        finally:
+            activity.momento_operations += self.momento.operations - operations
+        return progress
+
+    def _pause_s(self, number: int, round_s: float) -> float:
+        """The first round and its first repeat wait for nothing; then full jitter, doubling."""
+        retry = number - 1
+        if retry <= 0:
+            return 0.0
+        return self._uniform(0.0, min(MAX_BACKOFF_ROUNDS, 2**retry) * round_s)
+
+    def _round(self, progress: Progress, *, warm: bool) -> None:
+        """Read, fold and swap each open counter; a swap is sent as soon as its fold is done."""
+        copies = {counter: self._copies.take(counter) for counter in progress.open} if warm else {}
+        used = {counter: copy for counter, copy in copies.items() if copy is not None}
+        swaps = self._swaps(progress, used)
+        for swap, answer in self.momento.swap(swaps, progress.ends_at):
+            counter = swap.counter
+            match answer:
+                case Stored(hash=new_hash):
+                    progress.stored(counter, swap.value)
+                    if new_hash is not None:
+                        self._copies.put(counter, Copy(swap.value, new_hash))
+                    if counter in used:
+                        self._copies.hit(counter)
+                case LostRace():
+                    progress.lost(counter)
+                    if counter in used:
+                        self._copies.missed(counter)
+                case Failed():
+                    progress.failed(counter, answer)
+                case _:
+                    assert_never(answer)
+
+    def _swaps(self, progress: Progress, used: Mapping[str, Copy]) -> Iterator[Swap]:
+        """The swaps of a round: those on warm copies first, while the others are read."""
+        for counter, copy in used.items():
+            yield from self._swap(progress, counter, copy)
+        unread = [counter for counter in progress.open if counter not in used]
+        for counter, read in self.momento.read(unread, progress.ends_at):
+            if isinstance(read, Failed):
+                progress.failed(counter, read)
+            else:
+                yield from self._swap(progress, counter, read)
+
+    def _swap(self, progress: Progress, counter: str, copy: Copy) -> Iterator[Swap]:
+        """The swap that a counter needs, if it needs one: none if all its events are decided."""
+        try:
+            folded = fold(copy.value, progress.groups[counter], self._limits)
+        except UnreadableValueError as error:
+            progress.close(counter, Unsettled(Reason.UNREADABLE, str(error)))
+            return
+        progress.decided(counter, folded)
+        if folded.value is not None:
+            yield Swap(counter, copy, folded.value)
+        elif copy.hash is not None:
+            self._copies.put(counter, copy)
