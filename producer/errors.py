@@ -1,0 +1,31 @@
+"""What can go wrong for a producer: every exception of this package."""
+
+from collections.abc import Sequence
+
+from counters.errors import TallyError
+from counters.event import Increment
+
+
+class UnsentError(TallyError):
+    """Increments that SQS has not confirmed, after all repeats that the limits allow.
+
+    Some may have arrived: an answer can be lost. They keep their identity, so that to publish them
+    again (`Publisher.publish_again`) is always safe, and counts each of them once.
+
+    Attributes:
+        increments: what was not confirmed, in the order in which it was published.
+        reasons: why, without repeats; codes and statuses only, since an AWS error about a
+            signature quotes the request that was signed.
+    """
+
+    def __init__(self, increments: Sequence[Increment], reasons: Sequence[str]) -> None:
+        self.increments = tuple(increments)
+        self.reasons = tuple(reasons)
+        super().__init__(f"{len(self.increments)} increments not confirmed: {'; '.join(reasons)}")
+
+
+class PublisherClosedError(TallyError):
+    """A closed publisher publishes nothing; make a new one."""
+
+    def __init__(self) -> None:
+        super().__init__("the publisher is closed")

@@ -1,0 +1,182 @@
+"""Publishes increments to SQS: packs them, sends them, and sends again what failed."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from msgspec import UNSET
+
+from counters.errors import InvalidIncrementError, shown
+from counters.event import Increment, build
+from producer.outbox import Outbox, Stats
+from producer.packing import BRACKETS_BYTES, MAX_MESSAGE_BYTES, to_json
+from producer.process import PerProcess
+from producer.sending import Pacer, Sender, SqsClient, connect
+from producer.sequence import Sequence, process_sequence
+
+LINGER_S = 0.1
+"""How long an increment waits for company, unless told otherwise."""
+
+MAX_LINGER_S = 60.0
+"""The longest wait for company that can be asked for."""
+
+FIFO_SUFFIX = ".fifo"
+"""How the name of a FIFO queue ends (API reference, CreateQueue)."""
+
+
+class Publisher:
+    """Publishes increments from any number of threads; what flush() or close() confirms, counts.
+
+        with Publisher(queue_url) as publisher:
+            publisher.publish("page:home")
+
+    A forked child has its own buffer, thread, source and client: what its parent had not sent yet,
+    the parent sends. In a Lambda function, flush() before the handler returns, since a frozen
+    environment sends nothing.
+    """
+
+    def __init__(
+        self,
+        queue_url: str,
+        *,
+        client: SqsClient | None = None,
+        linger_s: float = LINGER_S,
+        sequence: Sequence | None = None,
+        pacer: Pacer | None = None,
+    ) -> None:
+        """Nothing is connected before the first publish().
+
+        Args:
+            queue_url: where to; a FIFO queue's ends in `.fifo`.
+            client: an SQS client of boto3, which stays the caller's to close. A forked child would
+                share its connections; without it each process makes its own.
+            linger_s: how long an increment may wait for company, 0 to MAX_LINGER_S seconds.
+            sequence: where identities come from; by default the one of the process.
+            pacer: time and chance.
+
+        Raises:
+            ValueError: `linger_s` is out of its range.
+        """
+        if not 0 <= linger_s <= MAX_LINGER_S:
+            message = f"linger_s must be 0 to {MAX_LINGER_S}, found {linger_s}"
+            raise ValueError(message)
+        self._queue_url = queue_url
+        self._client = client
+        self._linger_s = linger_s
+        self._sequence = sequence or process_sequence()
+        self._pacer = pacer or Pacer()
+        self._outboxes = PerProcess(self._make_outbox)
+
+    def publish(
+        self,
+        counter: str,
+        amount: int = 1,
+        *,
+        max: int | None = None,  # noqa: A002 # the contract's name
+        min: int | None = None,  # noqa: A002 # the contract's name
+        id: str | None = None,  # noqa: A002 # the contract's name
+        at: int | None = None,
+    ) -> Increment:
+        """Publish an increment, and return it with its identity; see `publish_fields`."""
+        optional = {"max": max, "min": min, "id": id, "at": at}
+        given = {name: value for name, value in optional.items() if value is not None}
+        return self.publish_fields({"counter": counter, "amount": amount, **given})
+
+    def publish_fields(self, fields: Mapping[str, Any]) -> Increment:
+        """Publish an increment from its fields, as in the contract, and return it.
+
+        Without an identity it gets a native one. With an `id` it gets the present time for `at`,
+        unless that is given: a program that may repeat an id a day later must give it.
+        It is buffered, not sent: flush() or close() says what arrived. Blocks while the
+        buffer is full.
+
+        Raises:
+            InvalidIncrementError: a field is not what the contract says; nothing is published.
+            PublisherClosedError: the publisher is closed.
+            UnsentError: more was given up than is kept; neither is this increment published.
+        """
+        if "id" in fields and "at" not in fields:
+            fields = {**fields, "at": self._sequence.clock_ms()}
+        increment = build(fields)
+        if increment.at is UNSET:
+            source, seq, at = self._sequence.next(increment.counter)
+            increment = Increment(
+                increment.counter,
+                increment.amount,
+                increment.max,
+                increment.min,
+                source=source,
+                seq=seq,
+                at=at,
+            )
+        return self.publish_again(increment)
+
+    def publish_again(self, increment: Increment) -> Increment:
+        """Publish an increment that has its identity, such as one of an UnsentError, as it is.
+
+        Raises:
+            InvalidIncrementError: its id is too long for a message.
+            PublisherClosedError: the publisher is closed.
+            UnsentError: more was given up than is kept; neither is this increment published.
+        """
+        part = to_json(increment)
+        if len(part) + BRACKETS_BYTES > MAX_MESSAGE_BYTES:
+            reason = f"makes a message of over {MAX_MESSAGE_BYTES} bytes"
+            raise InvalidIncrementError("id", reason, shown(increment.id))
+        self._outboxes.get().put(increment.counter, part)
+        return increment
+
+    def flush(self) -> None:
+        """Send everything published so far now, and wait until it is confirmed.
+
+        Raises:
+            UnsentError: what could not be sent since the last one; it is handed over, once.
+        """
+        outbox = self._outboxes.get()
+        outbox.settle()
+        outbox.raise_unsent()
+
+    def close(self) -> None:
+        """Flush, and publish no more.
+
+        Raises:
+            UnsentError: as flush() does.
+        """
+        outbox = self._outboxes.get()
+        outbox.close()
+        outbox.raise_unsent()
+
+    @property
+    def stats(self) -> Stats:
+        """What this process has published, sent and had confirmed so far."""
+        return self._outboxes.get().stats()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close. An exception from inside is not masked: it gets a note of what is unsent."""
+        if error is None:
+            self.close()
+            return
+        outbox = self._outboxes.get()
+        outbox.close()
+        if outbox.has_unsent:
+            error.add_note("not all increments were confirmed: the publisher's close() raises them")
+
+    def _make_outbox(self) -> Outbox:
+        return Outbox(
+            fifo=self._queue_url.endswith(FIFO_SUFFIX),
+            linger_s=self._linger_s,
+            clock=self._pacer.clock,
+            open_sender=self._open_sender,
+        )
+
+    def _open_sender(self) -> Sender:
+        client = self._client or connect()
+        return Sender(client, self._queue_url, self._pacer, owns_client=self._client is None)

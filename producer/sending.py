@@ -1,0 +1,226 @@
+"""Sends a request of messages to SQS, and sends again what failed for a reason that passes."""
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import botocore.exceptions as boto
+from botocore.parsers import ResponseParserError
+
+from producer.packing import Message
+
+MAX_ATTEMPTS = 10
+"""How often the same messages are sent, the first time included."""
+
+MAX_SENDING_S = 30.0
+"""No attempt begins later than this after the first."""
+
+BACKOFF_BASE_S = 0.1
+"""The k-th repeat waits for U(0, min(BACKOFF_MAX_S, BACKOFF_BASE_S · 2^k)): full jitter."""
+
+BACKOFF_MAX_S = 5.0
+"""The longest wait between two attempts."""
+
+CONNECT_TIMEOUT_S = 5
+"""How long a connection to SQS may take."""
+
+READ_TIMEOUT_S = 10
+"""How long SQS may be silent; then nobody knows what it stored, and the messages go again."""
+
+SERVER_ERROR_STATUS = 500
+"""From this HTTP status on the failure is SQS's."""
+
+PASSING_CODES = frozenset(
+    {
+        "KmsThrottled",
+        "PriorRequestNotComplete",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+"""Error codes with a 4xx status that pass: SQS's own and those botocore's retries know."""
+
+# The request may have failed before SQS stored it, or its answer after: the same answer to both
+# is to send it again, since the messages keep their bytes and their increments their identity.
+PASSING_ERRORS = (
+    boto.ConnectionError,
+    boto.CredentialRetrievalError,
+    boto.HTTPClientError,
+    boto.IncompleteReadError,
+    ResponseParserError,
+)
+
+
+class SqsClient(Protocol):
+    """What is used of boto3's SQS client."""
+
+    @property
+    def send_message_batch(self) -> Callable[..., Any]:
+        """Send up to ten messages."""
+
+    @property
+    def close(self) -> Callable[[], None]:
+        """Close the connections."""
+
+
+@dataclass(frozen=True)
+class Pacer:
+    """Time and chance, as the sending needs them; tests bring their own."""
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    random: Callable[[], float] = random.random
+
+
+class Failure(NamedTuple):
+    """A message that was not confirmed, and why."""
+
+    message: Message
+    reason: str
+
+
+class _Answer(NamedTuple):
+    """What one attempt said of its entries, by Id; of those in neither, nobody knows: `otherwise`.
+
+    `refused` has what no repeat will change.
+    """
+
+    confirmed: frozenset[str]
+    refused: Mapping[str, str]
+    otherwise: str
+
+
+class Sender:
+    """Sends requests one after the other, with the counts of what it did.
+
+    Attributes:
+        confirmed: increments that SQS confirmed.
+        messages: messages that SQS confirmed.
+        requests: requests sent, repeats included.
+        retries: the repeats among them.
+    """
+
+    def __init__(
+        self, client: SqsClient, queue_url: str, pacer: Pacer, *, owns_client: bool
+    ) -> None:
+        self.confirmed = self.messages = self.requests = self.retries = 0
+        self._client = client
+        self._queue_url = queue_url
+        self._pacer = pacer
+        self._owns_client = owns_client
+
+    def close(self) -> None:
+        """Close the client, if it was made for this sender."""
+        if self._owns_client:
+            self._client.close()
+
+    def send(self, messages: Sequence[Message]) -> list[Failure]:
+        """Send the messages of one request until each is confirmed or refused, or the limits end.
+
+        Returns:
+            The messages that SQS has not confirmed; it may have stored some of them.
+        """
+        entries = [message.entry(position) for position, message in enumerate(messages)]
+        waiting = {entry["Id"]: message for entry, message in zip(entries, messages, strict=True)}
+        failures: list[Failure] = []
+        started_at = self._pacer.clock()
+        for attempt in range(MAX_ATTEMPTS):
+            answer = self._attempt([entry for entry in entries if entry["Id"] in waiting])
+            failures += self._settle(waiting, answer)
+            if not waiting or not self._may_repeat(attempt, started_at):
+                break
+            self.retries += 1
+        failures += [Failure(message, answer.otherwise) for message in waiting.values()]
+        return failures
+
+    def _may_repeat(self, attempt: int, started_at: float) -> bool:
+        """Wait for the next attempt, if there is one."""
+        pause_s = self._pacer.random() * min(BACKOFF_MAX_S, BACKOFF_BASE_S * 2**attempt)
+        ends_at = started_at + MAX_SENDING_S
+        if attempt + 1 == MAX_ATTEMPTS or self._pacer.clock() + pause_s > ends_at:
+            return False
+        self._pacer.sleep(pause_s)
+        return True
+
+    def _settle(self, waiting: dict[str, Message], answer: _Answer) -> list[Failure]:
+        """Take out of `waiting` what was confirmed or refused; returns what was refused."""
+        for entry_id in answer.confirmed & waiting.keys():
+            self.confirmed += len(waiting.pop(entry_id).parts)
+            self.messages += 1
+        refused = [entry_id for entry_id in waiting if entry_id in answer.refused]
+        return [Failure(waiting.pop(entry_id), answer.refused[entry_id]) for entry_id in refused]
+
+    def _attempt(self, entries: list[dict[str, str]]) -> _Answer:
+        self.requests += 1
+        try:
+            response = self._client.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
+        except boto.ClientError as error:
+            return _answer_to(error, entries)
+        except PASSING_ERRORS as error:
+            return _Answer(frozenset(), {}, _described(error))
+        except boto.BotoCoreError as error:
+            return _refusal(_described(error), entries)
+        return _read(response)
+
+
+def connect() -> SqsClient:
+    """A client from the ecosystem's environment (`AWS_*`), for one process.
+
+    It does not repeat by itself: two layers of repeats multiply, and only ours has our limits.
+    """
+    import boto3  # noqa: PLC0415 # takes 0.2 s, which `tally --help` need not wait for
+    from botocore.config import Config  # noqa: PLC0415 # the same
+
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S,
+        retries={"total_max_attempts": 1},
+    )
+    client: SqsClient = boto3.session.Session().client("sqs", config=config)
+    return client
+
+
+def _read(response: Mapping[str, Any]) -> _Answer:
+    """What the answer says of each entry."""
+    refused, otherwise = {}, "SQS's answer does not mention it"
+    for entry in response.get("Failed", ()):
+        if entry["SenderFault"] and not _passes(entry["Code"]):
+            refused[entry["Id"]] = entry["Code"]
+        else:
+            otherwise = entry["Code"]
+    return _Answer(
+        frozenset(entry["Id"] for entry in response.get("Successful", ())), refused, otherwise
+    )
+
+
+def _answer_to(error: boto.ClientError, entries: Sequence[Mapping[str, str]]) -> _Answer:
+    """An error about a whole request. Its text is left out: it can quote the signed request."""
+    code = error.response.get("Error", {}).get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    reason = f"{code} (HTTP {status})"
+    if status >= SERVER_ERROR_STATUS or _passes(code):
+        return _Answer(frozenset(), {}, reason)
+    return _refusal(reason, entries)
+
+
+def _refusal(reason: str, entries: Sequence[Mapping[str, str]]) -> _Answer:
+    return _Answer(frozenset(), {entry["Id"]: reason for entry in entries}, reason)
+
+
+def _passes(code: str) -> bool:
+    """Whether a code tells of a failure that passes; some come as `AWS.SimpleQueueService.Code`."""
+    return code.rpartition(".")[2] in PASSING_CODES
+
+
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
