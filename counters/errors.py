@@ -1,5 +1,7 @@
 """What can be wrong with an increment or a stored value: every exception of this package."""
 
+import reprlib
+
 MAX_SHOWN_CHARS = 120
 """How much of an offending value an error shows: a message may be a mebibyte."""
 
@@ -19,11 +21,11 @@ class InvalidIncrementError(TallyError, ValueError):
     """
 
     def __init__(self, field: str, reason: str, value: str = "", counter: str = "") -> None:
-        self.field = field
+        self.field = _cut(field)
         self.reason = reason
         self.value = value
         self.counter = counter
-        super().__init__(f"{field}: {reason}, found {value}" if value else f"{field}: {reason}")
+        super().__init__(f"{self.field}: {reason}" + (f", found {value}" if value else ""))
 
     def within(self, place: str, counter: str) -> "InvalidIncrementError":
         """The same error, told of the increment of this counter at this place (``[3].``)."""
@@ -36,5 +38,17 @@ class UnreadableValueError(TallyError):
 
 def shown(value: object) -> str:
     """The representation of a value, at most MAX_SHOWN_CHARS characters of it."""
-    text = repr(value)
+    if isinstance(value, str | bytes):
+        return _cut(repr(value[: MAX_SHOWN_CHARS + 1]))
+    try:
+        return _cut(_SHORT.repr(value))
+    except ValueError:  # an integer of more digits than Python converts
+        return f"<{type(value).__name__}>"
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= MAX_SHOWN_CHARS else f"{text[: MAX_SHOWN_CHARS - 1]}…"
+
+
+_SHORT = reprlib.Repr()  # it stops at a depth, where repr() itself would fail
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxdict = 2, 4, 4

@@ -198,6 +198,8 @@ def build(fields: Mapping[str, Any]) -> Increment:
         increment = msgspec.convert(fields, Increment)
     except msgspec.ValidationError as error:
         raise explained(error, fields) from None
+    except UnicodeEncodeError as error:
+        raise InvalidIncrementError("body", "is not UTF-8", shown(error.object)) from None
     _check_utf8("counter", increment.counter, MAX_COUNTER_BYTES)
     if increment.id is not UNSET:
         _check_utf8("id", increment.id, INT64_MAX)
@@ -233,4 +235,3 @@ def _check_utf8(field: str, text: str, limit: int) -> None:
         raise InvalidIncrementError(field, "is not UTF-8", shown(text)) from None
     if length > limit:
         raise InvalidIncrementError(field, f"has {length} bytes, over {limit}", shown(text))
-
