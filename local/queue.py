@@ -1,0 +1,230 @@
+"""SQS on this machine: a queue and its dead-letter queue, in a process of their own."""
+
+import argparse
+import contextlib
+import functools
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import asdict, dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from local.aws import (
+    MAX_RECEIVE_COUNT,
+    VISIBILITY_TIMEOUT_S,
+    Queues,
+    create_queues,
+    sqs_client,
+    sqs_variables,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
+
+START_TIMEOUT_S = 30.0
+"""How long the server's process may take to listen; it takes 0.7 s on an idle machine."""
+
+STOP_TIMEOUT_S = 5.0
+"""How long the server's process may take to end before it is killed."""
+
+
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class LocalQueueError(RuntimeError):
+    """The local SQS did not start."""
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How many messages a queue and its dead-letter queue hold, as SQS reports it."""
+
+    visible: int
+    in_flight: int
+    dead: int
+    dead_in_flight: int
+
+
+class LocalQueue:
+    """A queue and its dead-letter queue in moto, served on 127.0.0.1 by a process of its own.
+
+    In a process of its own because moto would fight for this one's interpreter lock: beside one
+    busy thread it serves 12 messages a second here, and 110 there. It ends with this process,
+    however that one ends. moto walks the whole queue at each call, so keep the queue shallow.
+
+    Use it as a context manager; the URLs and the client are there after `__enter__`.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        fifo: bool = False,
+        visibility_timeout_s: int = VISIBILITY_TIMEOUT_S,
+        max_receive_count: int = MAX_RECEIVE_COUNT,
+    ) -> None:
+        self._arguments = [
+            f"--port={port}",
+            f"--visibility-timeout={visibility_timeout_s}",
+            f"--max-receive-count={max_receive_count}",
+            *(["--fifo"] if fifo else []),
+        ]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._queues: Queues | None = None
+
+    def __enter__(self) -> Self:
+        """Start the server and create the queues.
+
+        Raises:
+            LocalQueueError: it ended at once (a port that is taken), or is not there in time.
+        """
+        # A process group of its own: Ctrl-C goes to the whole group of a terminal, and SQS has to
+        # outlive the consumers that are still finishing a batch.
+        self._process = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-m", "local.queue", "--exit-with-parent", *self._arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            process_group=0,
+        )
+        try:
+            self._queues = _announced(self._process)
+        except LocalQueueError:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the server; the queues and their messages are gone."""
+        self.stop()
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where SQS listens."""
+        return self._located.endpoint_url
+
+    @property
+    def queue_url(self) -> str:
+        """The queue."""
+        return self._located.queue_url
+
+    @property
+    def dead_letter_url(self) -> str:
+        """The queue for messages that were received `max_receive_count` times."""
+        return self._located.dead_letter_url
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the server's process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment that brings any AWS SDK to this SQS."""
+        return sqs_variables(self.endpoint_url)
+
+    def client(self) -> "SQSClient":
+        """The client of this queue, one for all threads; it is closed when the queue stops."""
+        return self._client
+
+    def depth(self) -> Depth:
+        """Count the messages of both queues."""
+        return Depth(*self._count(self.queue_url), *self._count(self.dead_letter_url))
+
+    def stop(self) -> None:
+        """End the server; a second call does nothing."""
+        if "_client" in self.__dict__:
+            self._client.close()
+            del self._client
+        if self._process is None:
+            return
+        process, self._process, self._queues = self._process, None, None
+        with process:
+            try:
+                process.communicate(timeout=STOP_TIMEOUT_S)  # the end of its stdin ends it
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    @functools.cached_property
+    def _client(self) -> "SQSClient":
+        return sqs_client(self.endpoint_url)
+
+    @property
+    def _located(self) -> Queues:
+        if self._queues is None:
+            reason = "the local SQS is not running"
+            raise LocalQueueError(reason)
+        return self._queues
+
+    def _count(self, url: str) -> tuple[int, int]:
+        names: Sequence[QueueAttributeNameType] = (
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesNotVisible",
+        )
+        answer = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=names)
+        visible, in_flight = (int(answer["Attributes"][name]) for name in names)
+        return visible, in_flight
+
+
+def _announced(process: "subprocess.Popen[bytes]") -> Queues:
+    reason = f"the local SQS did not listen within {START_TIMEOUT_S} s"
+    if process.stdout and select.select([process.stdout], [], [], START_TIMEOUT_S)[0]:
+        line = process.stdout.readline()
+        if line:
+            return Queues(**json.loads(line))
+        reason = "the local SQS ended at once; stderr has its reason"
+    raise LocalQueueError(reason)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve SQS until SIGINT or SIGTERM; print the URLs in one line of JSON once it listens."""
+    from local.sqs_server import make_sqs_server  # noqa: PLC0415 - others don't pay for moto
+
+    options = _options(arguments)
+    # Blocked before any thread starts, so that every thread leaves them to sigwait below.
+    signal.pthread_sigmask(signal.SIG_BLOCK, END_SIGNALS)
+    server = make_sqs_server(options.port)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with contextlib.closing(sqs_client(f"http://{server.host}:{server.port}")) as client:
+        queues = create_queues(
+            client,
+            fifo=options.fifo,
+            visibility_timeout_s=options.visibility_timeout,
+            max_receive_count=options.max_receive_count,
+        )
+    print(json.dumps(asdict(queues)), flush=True)  # noqa: T201 - the program's output
+    if options.exit_with_parent:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
+    signal.sigwait(END_SIGNALS)
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local.queue", description=main.__doc__)
+    parser.add_argument("--port", type=int, default=0, help="of 127.0.0.1; 0: any free one")
+    parser.add_argument("--visibility-timeout", type=int, default=VISIBILITY_TIMEOUT_S, help="in s")
+    parser.add_argument("--max-receive-count", type=int, default=MAX_RECEIVE_COUNT)
+    parser.add_argument("--fifo", action="store_true", help="first-in-first-out queues")
+    parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin does")
+    return parser.parse_args(arguments)
+
+
+def _end_with_stdin() -> None:
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()

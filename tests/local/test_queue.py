@@ -1,0 +1,173 @@
+"""SQS on loopback: what a program finds there, and how its process ends."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from local.aws import create_queues, sqs_client
+from local.queue import Depth, LocalQueue, LocalQueueError
+from local.sqs_server import make_sqs_server
+
+VISIBILITY_TIMEOUT_S = 1
+WAIT_S = 10
+
+
+@pytest.fixture(scope="module")
+def queue():
+    with LocalQueue(visibility_timeout_s=VISIBILITY_TIMEOUT_S, max_receive_count=1) as queue:
+        yield queue
+
+
+def running(*arguments: str, env: Any = None) -> Any:
+    pipe = subprocess.PIPE
+    return subprocess.Popen(  # noqa: S603 - our own programs
+        [sys.executable, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, env=env
+    )
+
+
+def receive(queue, url, wait_s=WAIT_S):
+    answer = queue.client().receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_s
+    )
+    return [message["Body"] for message in answer.get("Messages", [])]
+
+
+def test_a_sent_message_is_visible_then_in_flight_then_a_dead_letter(queue):
+    queue.client().send_message(QueueUrl=queue.queue_url, MessageBody="one")
+    assert queue.depth() == Depth(visible=1, in_flight=0, dead=0, dead_in_flight=0)
+    assert receive(queue, queue.queue_url) == ["one"]
+    assert queue.depth() == Depth(visible=0, in_flight=1, dead=0, dead_in_flight=0)
+    assert receive(queue, queue.queue_url, wait_s=VISIBILITY_TIMEOUT_S) == []
+    assert queue.depth() == Depth(visible=0, in_flight=0, dead=1, dead_in_flight=0)
+    assert receive(queue, queue.dead_letter_url) == ["one"]
+    assert queue.depth() == Depth(visible=0, in_flight=0, dead=0, dead_in_flight=1)
+
+
+def test_a_long_poll_ends_with_the_message_that_another_thread_sends(queue):
+    with ThreadPoolExecutor() as pool:
+        polled = pool.submit(receive, queue, queue.queue_url)
+        queue.client().send_message(QueueUrl=queue.queue_url, MessageBody="late")
+        assert polled.result(WAIT_S) == ["late"]
+
+
+def test_a_program_needs_only_these_variables(queue):
+    assert queue.variables == {
+        "AWS_ENDPOINT_URL_SQS": queue.endpoint_url,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+    }
+    program = "import boto3; boto3.client('sqs').get_queue_url(QueueName='tally-increments')"
+    environment = {"HOME": "/nowhere"} | queue.variables
+    with running("-c", program, env=environment) as process:
+        assert process.wait(WAIT_S) == 0
+
+
+def test_the_client_reads_no_profile_and_no_proxy_of_the_user(queue, monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere/config")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    client = sqs_client(queue.endpoint_url)
+    answer = client.get_queue_url(QueueName="tally-increments")
+    client.close()
+    assert answer["QueueUrl"] == queue.queue_url
+
+
+def test_a_fifo_queue_keeps_a_group_back_while_a_message_of_it_is_in_flight():
+    with LocalQueue(fifo=True) as queue:
+        assert queue.queue_url.endswith("/tally-increments.fifo")
+        for body in ("one", "two"):
+            queue.client().send_message(
+                QueueUrl=queue.queue_url,
+                MessageBody=body,
+                MessageGroupId="g",
+                MessageDeduplicationId=body,
+            )
+        first = queue.client().receive_message(QueueUrl=queue.queue_url)["Messages"]
+        assert [message["Body"] for message in first] == ["one"]
+        assert receive(queue, queue.queue_url, wait_s=0) == []
+
+
+def test_a_stopped_queue_has_no_process_and_no_address():
+    queue = LocalQueue()
+    with queue:
+        alive = queue.is_alive
+        port = int(queue.endpoint_url.rpartition(":")[2])
+    assert (alive, queue.is_alive) == (True, False)
+    with pytest.raises(LocalQueueError, match="the local SQS is not running"):
+        queue.client()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_taken_port_is_an_error_at_once(queue):
+    taken = int(queue.endpoint_url.rpartition(":")[2])
+    with pytest.raises(LocalQueueError, match="ended at once"), LocalQueue(port=taken):
+        pass
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_the_program_ends_with_status_0_at_a_signal(how):
+    with running("-m", "local.queue") as server:
+        assert json.loads(server.stdout.readline()).keys() == {
+            "endpoint_url",
+            "queue_url",
+            "dead_letter_url",
+        }
+        server.send_signal(how)
+        assert server.wait(WAIT_S) == 0
+
+
+def test_the_server_ends_with_a_parent_that_is_killed():
+    program = """if True:
+        from local.queue import LocalQueue
+        with LocalQueue() as queue:
+            print(queue.queue_url, flush=True)
+            input()
+    """
+    with running("-c", program) as parent:
+        assert parent.stdout.readline().endswith(b"/tally-increments\n")
+        parent.kill()
+        # The server has inherited stderr: it ends when both have.
+        assert parent.communicate(timeout=WAIT_S) == (b"", b"")
+
+
+@pytest.fixture
+def in_process():
+    server = make_sqs_server()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    client = sqs_client(f"http://{server.host}:{server.port}")
+    yield client
+    client.close()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_no_message_is_lost_when_threads_send_and_delete_at_once(in_process):
+    url = create_queues(in_process).queue_url
+
+    def send(thread):
+        for number in range(10):
+            in_process.send_message(QueueUrl=url, MessageBody=f"{thread}:{number}")
+
+    received: list[str] = []
+    with ThreadPoolExecutor() as pool:
+        sends = [pool.submit(send, thread) for thread in range(4)]
+        while len(received) < 40:
+            answer = in_process.receive_message(QueueUrl=url, WaitTimeSeconds=1)
+            for message in answer["Messages"]:
+                received.append(message["Body"])
+                in_process.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        for future in sends:
+            future.result()
+    assert sorted(received) == sorted(f"{t}:{n}" for t in range(4) for n in range(10))
