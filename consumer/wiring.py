@@ -56,7 +56,7 @@ def build(  # noqa: PLR0913 (all that a test may want to be otherwise, by keywor
     Raises:
         SettingsError: the key is none.
     """
-    credentials = _credentials(told)
+    credentials = credentials_for(told)
     store = momento.Momento(
         channel or momento.connect(credentials),
         cache_name=told.cache_name,
@@ -78,7 +78,12 @@ def observer(environment: Mapping[str, str]) -> Observer:
     )
 
 
-def _credentials(told: Settings) -> CredentialProvider:
+def credentials_for(told: Settings) -> CredentialProvider:
+    """The SDK's credentials as the settings mean them; a secret is fetched here.
+
+    Raises:
+        SettingsError: the key is none.
+    """
     if isinstance(told.momento, Local):
         return CredentialProvider.for_momento_local(told.momento.host, told.momento.port)
     key = told.momento.api_key or _secret(told.momento.api_key_secret)
