@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # Blocked before any thread exists, so that only the sigwait below ever sees them.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
-    server = MomentoServer(options.cache, port=options.port)
+    server = MomentoServer(options.cache, port=options.port, api_keys=options.api_key)
     try:
         server.start()
     except PortTakenError as error:
@@ -42,6 +42,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8080, help="0 for a free one (default: 8080)")
     parser.add_argument(
         "--cache", action="append", default=[], metavar="NAME", help="create it; may be repeated"
+    )
+    parser.add_argument(
+        "--api-key",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="accept it, and refuse every key that is not given so; may be repeated",
     )
     parser.add_argument(
         "--exit-with-parent",

@@ -1,6 +1,7 @@
 # ruff: noqa: SLF001 -- Momento's generated messages begin with an underscore
 """The data calls, `cache_client.Scs`: what each answers from a cache."""
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ from momento_wire_types import cacheclient_pb2 as pb
 
 from local.momento.conditions import ON_HASH, ON_VALUE, Condition, value_hash
 from local.momento.errors import NoConditionError
-from local.momento.store import Cache
+from local.momento.store import NS_PER_MS, Cache, check_item
 
 
 def get(cache: Cache, request: pb._GetRequest) -> pb._GetResponse:
@@ -76,6 +77,56 @@ def delete(cache: Cache, request: pb._DeleteRequest) -> pb._DeleteResponse:
     return pb._DeleteResponse()
 
 
+def get_batch(cache: Cache, request: pb._GetBatchRequest) -> list[pb._GetResponse]:
+    """GetBatch: one answer an item, in the order of the request."""
+    return [get(cache, item) for item in request.items]
+
+
+def set_batch(cache: Cache, request: pb._SetBatchRequest) -> list[pb._SetResponse]:
+    """SetBatch: one answer an item; an item that cannot be stored keeps all of them out."""
+    for item in request.items:
+        check_item(item.cache_key, item.cache_body, item.ttl_milliseconds)
+    return [put(cache, item) for item in request.items]
+
+
+def keys_exist(cache: Cache, request: pb._KeysExistRequest) -> pb._KeysExistResponse:
+    """KeysExist: one answer a key, in the order of the request."""
+    return pb._KeysExistResponse(exists=[cache.get(key) is not None for key in request.cache_keys])
+
+
+def update_ttl(cache: Cache, request: pb._UpdateTtlRequest) -> pb._UpdateTtlResponse:
+    """UpdateTtl: overwrite the time to live, or only increase it, or only decrease it."""
+    kind = request.WhichOneof("update_ttl")
+    if kind is None:
+        raise NoConditionError
+    ttl_ms = getattr(request, kind)
+    remaining_ns = cache.remaining_ns(request.cache_key)
+    if remaining_ns is None:
+        return pb._UpdateTtlResponse(missing=pb._UpdateTtlResponse._Missing())
+    if not _TTL_UPDATES[kind](ttl_ms * NS_PER_MS, remaining_ns):
+        return pb._UpdateTtlResponse(not_set=pb._UpdateTtlResponse._NotSet())
+    cache.keep(request.cache_key, ttl_ms)
+    return pb._UpdateTtlResponse(set=pb._UpdateTtlResponse._Set())
+
+
+def item_get_ttl(cache: Cache, request: pb._ItemGetTtlRequest) -> pb._ItemGetTtlResponse:
+    """ItemGetTtl: the milliseconds left, always fewer than were set, for some time has passed."""
+    remaining_ns = cache.remaining_ns(request.cache_key)
+    if remaining_ns is None:
+        return pb._ItemGetTtlResponse(missing=pb._ItemGetTtlResponse._Missing())
+    remaining_ms = (remaining_ns - 1) // NS_PER_MS
+    found = pb._ItemGetTtlResponse._Found(remaining_ttl_millis=remaining_ms)
+    return pb._ItemGetTtlResponse(found=found)
+
+
+def item_get_type(cache: Cache, request: pb._ItemGetTypeRequest) -> pb._ItemGetTypeResponse:
+    """ItemGetType: a scalar, for there is nothing else."""
+    if cache.get(request.cache_key) is None:
+        return pb._ItemGetTypeResponse(missing=pb._ItemGetTypeResponse._Missing())
+    found = pb._ItemGetTypeResponse._Found(item_type=pb._ItemGetTypeResponse.SCALAR)
+    return pb._ItemGetTypeResponse(found=found)
+
+
 DATA_CALLS: Mapping[str, Callable[[Cache, Any], Any]] = {
     "Get": get,
     "GetWithHash": get_with_hash,
@@ -85,8 +136,20 @@ DATA_CALLS: Mapping[str, Callable[[Cache, Any], Any]] = {
     "SetIfNotExists": set_if_not_exists,
     "Increment": increment,
     "Delete": delete,
+    "GetBatch": get_batch,
+    "SetBatch": set_batch,
+    "KeysExist": keys_exist,
+    "UpdateTtl": update_ttl,
+    "ItemGetTtl": item_get_ttl,
+    "ItemGetType": item_get_type,
 }
 """The calls by their name; the answer of a streaming one is the list of its messages."""
+
+_TTL_UPDATES: Mapping[str, Callable[[int, int], bool]] = {
+    "increase_to_milliseconds": operator.gt,
+    "decrease_to_milliseconds": operator.lt,
+    "overwrite_to_milliseconds": lambda _new_ns, _remaining_ns: True,
+}
 
 
 def _condition(

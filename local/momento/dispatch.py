@@ -1,78 +1,131 @@
 """Where each call arrives: the way from a gRPC method to the caches and back."""
 
+import functools
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
-from google.protobuf import message_factory
-from google.protobuf.descriptor import ServiceDescriptor
-from momento_wire_types import cacheclient_pb2, controlclient_pb2
+import msgspec
+from google.protobuf.message import Message
 
-from local.momento.control_calls import CONTROL_CALLS
-from local.momento.data_calls import DATA_CALLS
-from local.momento.errors import RefusedError
-from local.momento.store import Cache, Caches
+from local.momento.control_calls import Account
+from local.momento.errors import RefusedError, UnauthenticatedError
+from local.momento.faults import Fault, Faults
+from local.momento.metering import MIN_OPERATIONS, Meter, item_sizes_bytes, operations
+from local.momento.routes import Answer, Behaviour, Handler, InPool, Route, routes
+from local.momento.store import Cache
 
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in the stubs only
+STATS_METHOD = "/tally.Local/Stats"
+"""Our one call beside Momento's: it answers the Stats as JSON, to an empty request."""
 
-SCS = cacheclient_pb2.DESCRIPTOR.services_by_name["Scs"]
-SCS_CONTROL = controlclient_pb2.DESCRIPTOR.services_by_name["ScsControl"]
+MAX_DELAYED_CALLS = 256
+"""How many calls wait out an injected delay at a time, each in a thread; others wait for those."""
+
+_NO_FAULT = Fault()
 
 
 class Dispatch(grpc.GenericRpcHandler):
-    """Serves the calls that the tables name; gRPC answers UNIMPLEMENTED to every other, quietly.
+    """Serves the calls that have a route; gRPC answers UNIMPLEMENTED to every other, quietly.
 
     One handler for all, and not the generated servicers: those log a NotImplementedError for
     each call that they inherit, and would need a method for each of some fifty.
+
+    Args:
+        account: what the calls read and write.
+        meter: where they are counted.
+        pause: waits so many seconds, for injected delays.
+        api_keys: the keys that are accepted; where it is empty, any key and none.
     """
 
-    def __init__(self, caches: Caches) -> None:
-        self._caches = caches
+    def __init__(
+        self,
+        account: Account,
+        meter: Meter,
+        pause: Callable[[float], object],
+        api_keys: Collection[str],
+    ) -> None:
+        self._account = account
+        self._meter = meter
+        self._pause = pause
+        self._api_keys = frozenset(api_keys)
+        self._faults = Faults()
         self._lock = threading.Lock()
-        self._handlers = {
-            **self._service(SCS, DATA_CALLS, self._cache_of),
-            **self._service(SCS_CONTROL, CONTROL_CALLS, lambda _context: self._caches),
-        }
+        self._delayed = ThreadPoolExecutor(MAX_DELAYED_CALLS, thread_name_prefix="momento-delayed")
+        self._routes = routes()
+        self._handlers = {name: self._handler(route) for name, route in self._routes.items()}
+        self._handlers[STATS_METHOD] = grpc.unary_unary_rpc_method_handler(self._stats)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "Handler | None":
-        """The handler of a call, by its method; None is gRPC's UNIMPLEMENTED."""
+        """The handler of a call, by its method; gRPC asks in one thread, in order of arrival."""
+        route = self._routes.get(handler_call_details.method)
+        if route is not None and route.is_data:
+            headers = _headers(handler_call_details.invocation_metadata)
+            fault = self._faults.draw(route.name, headers)
+            if fault is not None:
+                return self._handler(route, fault)
         return self._handlers.get(handler_call_details.method)
 
-    def _service(
-        self,
-        service: ServiceDescriptor,
-        calls: Mapping[str, Callable[[Any, Any], Any]],
-        subject_of: Callable[[grpc.ServicerContext], Any],
-    ) -> dict[str, Handler]:
-        handlers = {}
-        for name, call in calls.items():
-            method = service.methods_by_name[name]
-            behaviour = self._behaviour(call, subject_of)
-            request = message_factory.GetMessageClass(method.input_type)
-            answer = message_factory.GetMessageClass(method.output_type)
-            handlers[f"/{service.full_name}/{name}"] = grpc.unary_unary_rpc_method_handler(
-                behaviour,
-                request_deserializer=request.FromString,
-                response_serializer=answer.SerializeToString,
-            )
-        return handlers
+    def close(self) -> None:
+        """End the threads of delayed calls, once nothing pauses any more."""
+        self._delayed.shutdown()
 
-    def _behaviour(
-        self,
-        call: Callable[[Any, Any], Any],
-        subject_of: Callable[[grpc.ServicerContext], Any],
-    ) -> Callable[[Any, grpc.ServicerContext], Any]:
-        def behaviour(request: Any, context: grpc.ServicerContext) -> Any:  # noqa: ANN401 -- any message
-            try:
-                with self._lock:
-                    return call(subject_of(context), request)
-            except RefusedError as error:
-                if error.cause:
-                    context.set_trailing_metadata((("err", error.cause),))
-                context.abort(grpc.StatusCode[error.status], str(error))
+    def _handler(self, route: Route, fault: Fault = _NO_FAULT) -> Handler:
+        behaviour: Behaviour = functools.partial(self._answer, route, fault)
+        if fault.delay_s:
+            # Delayed calls must not take the workers of all others.
+            behaviour = InPool(behaviour, self._delayed)
+        return route.handler(behaviour)
 
-        return behaviour
+    def _answer(
+        self, route: Route, fault: Fault, request: Message, context: grpc.ServicerContext
+    ) -> Message | Iterator[Message]:
+        try:
+            headers = _headers(context.invocation_metadata())
+            self._authenticate(headers)
+            answer = self._with_fault(route, fault, request, headers)
+        except RefusedError as error:
+            if error.cause:
+                context.set_trailing_metadata((("err", error.cause),))
+            context.abort(grpc.StatusCode[error.status], str(error))
+        return iter(answer) if isinstance(answer, list) else answer
 
-    def _cache_of(self, context: grpc.ServicerContext) -> Cache:
-        return self._caches[str(dict(context.invocation_metadata()).get("cache", ""))]
+    def _with_fault(
+        self, route: Route, fault: Fault, request: Message, headers: Mapping[str, str]
+    ) -> Answer:
+        if fault.delay_s:
+            self._pause(fault.delay_s)
+        if fault.error is None:
+            return self._carry_out(route, request, headers)
+        if fault.after:
+            self._carry_out(route, request, headers)
+        else:
+            self._meter.add(route.name, 0)
+        raise fault.error
+
+    def _carry_out(self, route: Route, request: Message, headers: Mapping[str, str]) -> Answer:
+        billed = MIN_OPERATIONS if route.is_data else 0
+        try:
+            with self._lock:
+                answer = route.call(self._subject(route, headers), request)
+            if route.is_data:
+                consistent = headers.get("read-concern") == "consistent"
+                sizes_bytes = item_sizes_bytes(route.name, request, answer)
+                billed = operations(route.name, sizes_bytes, consistent=consistent)
+            return answer
+        finally:
+            self._meter.add(route.name, billed)
+
+    def _subject(self, route: Route, headers: Mapping[str, str]) -> Cache | Account:
+        return self._account.caches[headers.get("cache", "")] if route.is_data else self._account
+
+    def _authenticate(self, headers: Mapping[str, str]) -> None:
+        if self._api_keys and headers.get("authorization") not in self._api_keys:
+            raise UnauthenticatedError
+
+    def _stats(self, _request: bytes, _context: grpc.ServicerContext) -> bytes:
+        return msgspec.json.encode(self._meter.stats())
+
+
+def _headers(metadata: Iterable[tuple[str, str | bytes]]) -> dict[str, str]:
+    return {name: value for name, value in metadata if isinstance(value, str)}

@@ -12,9 +12,9 @@ class RefusedError(Exception):
         cause: the `err` trailer, from which SDKs choose their message; empty for none.
     """
 
-    status: ClassVar[str]
+    status: str
     text: ClassVar[str] = ""
-    cause: ClassVar[str] = ""
+    cause: str = ""
 
     def __init__(self, text: str = "") -> None:
         super().__init__(text or self.text)
@@ -41,6 +41,13 @@ class NoConditionError(RefusedError):
     text = "a condition is required"
 
 
+class UnauthenticatedError(RefusedError):
+    """The server has a list of accepted keys, and the caller's is not on it."""
+
+    status = "UNAUTHENTICATED"
+    text = "the key is not accepted"
+
+
 class UnknownCacheError(RefusedError):
     """There is no cache of this name.
 
@@ -60,6 +67,13 @@ class CacheExistsError(RefusedError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"cache already exists: {name}")
+
+
+class UnknownSigningKeyError(RefusedError):
+    """There is no signing key of this id, or it has expired."""
+
+    status = "NOT_FOUND"
+    text = "signing key not found"
 
 
 class NotAnIntegerError(RefusedError):
@@ -87,3 +101,24 @@ class ItemTooLargeError(RefusedError):
 
     def __init__(self, size_bytes: int, limit_bytes: int) -> None:
         super().__init__(f"item size limit exceeded: {size_bytes} bytes, over {limit_bytes}")
+
+
+class BadFaultError(RefusedError):
+    """A fault header that cannot be followed; a test must not pass for want of its fault."""
+
+    status = "INVALID_ARGUMENT"
+
+    def __init__(self, header: str) -> None:
+        super().__init__(f"the fault header {header} has a value that it cannot have")
+
+
+class InjectedError(RefusedError):
+    """The error that a caller's own headers asked for."""
+
+    text = "injected by the headers of the call"
+
+    def __init__(self, status: str) -> None:
+        super().__init__()
+        self.status = status
+        if status == "RESOURCE_EXHAUSTED":
+            self.cause = "operations_rate_limit_exceeded"

@@ -1,14 +1,19 @@
 """The server: a port on loopback, with the caches behind it."""
 
+import socket
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
 import grpc
 
+from local.momento.control_calls import Account
 from local.momento.dispatch import Dispatch
+from local.momento.metering import Meter, Stats
+from local.momento.signing_keys import SigningKeys
 from local.momento.store import Caches, Clock
 
 HOST = "127.0.0.1"
@@ -35,10 +40,7 @@ _OPTIONS = (
 
 
 class PortTakenError(OSError):
-    """The port cannot be listened on: another process has it, or it is not permitted."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__(f"cannot listen on {HOST}:{port}: the port is taken, or not permitted")
+    """The port cannot be listened on; the text has the operating system's reason."""
 
 
 class MomentoServer:
@@ -51,7 +53,10 @@ class MomentoServer:
     Args:
         caches: the caches to create at the start.
         port: where to listen; 0 for a free one.
+        api_keys: the keys that are accepted; where it is empty, any key and none.
         now_ns: a monotonic clock in nanoseconds, for the times to live.
+        pause: waits so many seconds, for injected delays; None waits, and ends with the server.
+        signing_keys: the signing keys at the start, with their clock and their ids.
     """
 
     def __init__(
@@ -59,19 +64,30 @@ class MomentoServer:
         caches: Iterable[str] = (),
         *,
         port: int = 0,
+        api_keys: Collection[str] = (),
         now_ns: Clock = time.monotonic_ns,
+        pause: Callable[[float], object] | None = None,
+        signing_keys: SigningKeys | None = None,
     ) -> None:
         store = Caches(now_ns)
         for name in caches:
             store.create(name)
         self.port = port
+        self._meter = Meter()
+        self._stopping = threading.Event()
+        account = Account(store, signing_keys or SigningKeys())
+        self._dispatch = Dispatch(account, self._meter, pause or self._stopping.wait, api_keys)
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="momento")
-        self._server = grpc.server(self._pool, handlers=[Dispatch(store)], options=_OPTIONS)
+        self._server = grpc.server(self._pool, handlers=[self._dispatch], options=_OPTIONS)
 
     @property
     def endpoint(self) -> str:
         """Where it listens, as `host:port`, which is the form of MOMENTO_LOCAL."""
         return f"{HOST}:{self.port}"
+
+    def stats(self) -> Stats:
+        """The calls so far, and what Momento would have billed for them."""
+        return self._meter.stats()
 
     def start(self) -> None:
         """Listen; from here `port` is the port it got.
@@ -79,15 +95,18 @@ class MomentoServer:
         Raises:
             PortTakenError: the port cannot be had.
         """
+        _check_free(self.port)
         try:
             self.port = self._server.add_insecure_port(self.endpoint)
-        except RuntimeError:
-            raise PortTakenError(self.port) from None
+        except RuntimeError as error:
+            raise PortTakenError(str(error)) from None
         self._server.start()
 
     def stop(self) -> None:
         """End at once; calls under way fail at their clients."""
+        self._stopping.set()
         self._server.stop(grace=None).wait()
+        self._dispatch.close()
         self._pool.shutdown()
 
     def __enter__(self) -> Self:
@@ -101,3 +120,14 @@ class MomentoServer:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def _check_free(port: int) -> None:
+    # gRPC's own refusal tells no reason, and logs a line of its own to stderr.
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            text = f"cannot listen on {HOST}:{port}: {error.strerror}"
+            raise PortTakenError(text) from None

@@ -27,7 +27,8 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 MIN_SWEEP_ITEMS = 1_024
 """Expired items that nobody asks for are dropped whenever a cache has doubled past this."""
 
-_NS_PER_MS = 1_000_000
+NS_PER_MS = 1_000_000
+
 _INTEGER = re.compile(rb"([+-]?)0*([0-9]{1,19})")
 
 Clock = Callable[[], int]
@@ -63,7 +64,7 @@ class Cache:
             ItemTooLargeError: key and value exceed MAX_ITEM_BYTES.
         """
         check_item(key, value, ttl_ms)
-        self._items[key] = Item(value, self._now_ns() + min(ttl_ms, MAX_TTL_MS) * _NS_PER_MS)
+        self._items[key] = Item(value, self._expiry_ns(ttl_ms))
         if len(self._items) >= self._sweep_at_items:
             self._sweep()
 
@@ -93,6 +94,19 @@ class Cache:
         """How long the item has left to live, more than 0; None where there is none."""
         item = self._live(key)
         return None if item is None else item.expires_at_ns - self._now_ns()
+
+    def keep(self, key: bytes, ttl_ms: int) -> None:
+        """Set the time to live of an item that is there.
+
+        Raises:
+            NoTtlError: no time to live.
+        """
+        item = self._items[key]
+        check_item(key, item.value, ttl_ms)
+        self._items[key] = Item(item.value, self._expiry_ns(ttl_ms))
+
+    def _expiry_ns(self, ttl_ms: int) -> int:
+        return self._now_ns() + min(ttl_ms, MAX_TTL_MS) * NS_PER_MS
 
     def _live(self, key: bytes) -> Item | None:
         item = self._items.get(key)

@@ -1,0 +1,90 @@
+"""What a call costs at Momento, and the counters of calls and operations that a server keeps."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+from google.protobuf.message import Message
+
+CHUNK_BYTES = 1_024
+"""Each begun chunk of an item is one operation."""
+
+MIN_OPERATIONS = 1
+"""Of every authenticated call, whatever became of it."""
+
+FACTORS: Mapping[str, int] = {"SetIf": 2, "SetIfHash": 2, "SetIfNotExists": 2}
+"""How much more a call costs than its chunks. Momento's table has the six conditions of SetIf; the
+forms on hashes, of which it says nothing, and SetIfNotExists, which is SetIfAbsent, count alike.
+"""
+
+CONSISTENT_FACTOR = 2
+"""What a call with the header `read-concern: consistent` costs more."""
+
+
+def operations(call: str, sizes_bytes: Iterable[int], *, consistent: bool = False) -> int:
+    """The operations that Momento bills for a call with items of these sizes.
+
+    The number of 1,024-byte chunks in each item that request and answer transfer, times the
+    factor of the call, and at least 1. Source: https://docs.momentohq.com/cache/manage/operations.
+    """
+    chunks = sum(max(1, -(-size // CHUNK_BYTES)) for size in sizes_bytes)
+    factor = FACTORS.get(call, 1) * (CONSISTENT_FACTOR if consistent else 1)
+    return max(MIN_OPERATIONS, chunks) * factor
+
+
+def item_sizes_bytes(call: str, request: Message, answer: Message | list[Message]) -> list[int]:
+    """The sizes of the items that a call transfers: of their values.
+
+    Where it has none, "the user-supplied data it contains is treated as a single item": its keys.
+    A condition's operand is no item here; whether Momento bills it is not published.
+    """
+    return _SIZES_BYTES.get(call, lambda request, _answer: [len(request.cache_key)])(
+        request, answer
+    )
+
+
+_SIZES_BYTES: Mapping[str, Callable[[Any, Any], list[int]]] = {
+    "Get": lambda _request, answer: [len(answer.cache_body)],
+    "GetWithHash": lambda _request, answer: [len(answer.found.value)],
+    "GetBatch": lambda _request, answers: [len(item.cache_body) for item in answers],
+    "Set": lambda request, _answer: [len(request.cache_body)],
+    "SetIf": lambda request, _answer: [len(request.cache_body)],
+    "SetIfHash": lambda request, _answer: [len(request.cache_body)],
+    "SetIfNotExists": lambda request, _answer: [len(request.cache_body)],
+    "SetBatch": lambda request, _answers: [len(item.cache_body) for item in request.items],
+    "KeysExist": lambda request, _answer: [sum(map(len, request.cache_keys))],
+}
+
+
+class Stats(msgspec.Struct, frozen=True):
+    """What a server has done since its start, by the names of the calls (`SetIfHash`).
+
+    Attributes:
+        calls: how often each arrived with an accepted key, also those that an injected error ended.
+        operations: what Momento would have billed for them.
+    """
+
+    calls: dict[str, int]
+    operations: dict[str, int]
+
+
+class Meter:
+    """Counts calls and operations, from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._calls: Counter[str] = Counter()
+        self._operations: Counter[str] = Counter()
+
+    def add(self, call: str, operations: int) -> None:
+        """Count one call."""
+        with self._lock:
+            self._calls[call] += 1
+            self._operations[call] += operations
+
+    def stats(self) -> Stats:
+        """The counters as they are now."""
+        with self._lock:
+            return Stats(dict(self._calls), dict(self._operations))
