@@ -36,10 +36,9 @@ def reference_fold(value, events, limits):
     """The next value, or None, and the decisions: what fold() must answer."""
     state = load(value)
     decisions = [decide(state, event, limits) for event in events]
-    touched = {e.source for e, d in zip(events, decisions, strict=True) if d.is_new}
-    if not touched:
+    if not any(decision.is_new for decision in decisions):
         return None, decisions
-    for number in touched:
+    for number in {event.source for event in events} & state.sources.keys():
         forget_rejections(state.sources[number], limits)
     in_order = sorted(state.sources.items(), key=lambda item: item[1].seen)
     state.sources = dict(in_order)
