@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from msgspec import UNSET
+from msgspec import UNSET, to_builtins
 
 from counters.errors import InvalidIncrementError, shown
 from counters.event import Increment, build
@@ -109,22 +109,16 @@ class Publisher:
                 seq=seq,
                 at=at,
             )
-        return self.publish_again(increment)
-
-    def publish_again(self, increment: Increment) -> Increment:
-        """Publish an increment that has its identity, such as one of an UnsentError, as it is.
-
-        Raises:
-            InvalidIncrementError: its id is too long for a message.
-            PublisherClosedError: the publisher is closed.
-            UnsentError: more was given up than is kept; neither is this increment published.
-        """
         part = to_json(increment)
         if len(part) + BRACKETS_BYTES > MAX_MESSAGE_BYTES:
             reason = f"makes a message of over {MAX_MESSAGE_BYTES} bytes"
             raise InvalidIncrementError("id", reason, shown(increment.id))
         self._outboxes.get().put(increment.counter, part)
         return increment
+
+    def publish_again(self, increment: Increment) -> Increment:
+        """Publish an increment of an UnsentError once more, as it is; see `publish_fields`."""
+        return self.publish_fields(to_builtins(increment))
 
     def flush(self) -> None:
         """Send everything published so far now, and wait until it is confirmed.

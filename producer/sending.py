@@ -135,21 +135,22 @@ class Sender:
         failures: list[Failure] = []
         started_at = self._pacer.clock()
         for attempt in range(MAX_ATTEMPTS):
+            if attempt > 0 and not self._wait(attempt, started_at):
+                break
             answer = self._attempt([entry for entry in entries if entry["Id"] in waiting])
             failures += self._settle(waiting, answer)
-            if not waiting or not self._may_repeat(attempt, started_at):
+            if not waiting:
                 break
-            self.retries += 1
         failures += [Failure(message, answer.otherwise) for message in waiting.values()]
         return failures
 
-    def _may_repeat(self, attempt: int, started_at: float) -> bool:
-        """Wait for the next attempt, if there is one."""
-        pause_s = self._pacer.random() * min(BACKOFF_MAX_S, BACKOFF_BASE_S * 2**attempt)
-        ends_at = started_at + MAX_SENDING_S
-        if attempt + 1 == MAX_ATTEMPTS or self._pacer.clock() + pause_s > ends_at:
+    def _wait(self, repeat: int, started_at: float) -> bool:
+        """Wait for this repeat; returns whether there is time for it."""
+        pause_s = self._pacer.random() * min(BACKOFF_MAX_S, BACKOFF_BASE_S * 2**repeat)
+        if self._pacer.clock() + pause_s > started_at + MAX_SENDING_S:
             return False
         self._pacer.sleep(pause_s)
+        self.retries += 1
         return True
 
     def _settle(self, waiting: dict[str, Message], answer: _Answer) -> list[Failure]:

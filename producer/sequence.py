@@ -12,7 +12,7 @@ from counters.event import Increment, derived_source
 from producer.process import PerProcess
 
 SOURCE_BYTES = 8
-"""A source is 64 random bits: two of 2^32 sources are the same once in 2 universes, so to say."""
+"""A source is 64 random bits: among a million sources two are the same with 3 chances in 10^8."""
 
 MAX_COUNTERS_PER_SOURCE = 65_536
 """How many counters one source counts (some 10 MB); then a new source is drawn."""

@@ -1,0 +1,54 @@
+"""A program that forks while its publisher is in the middle of its work; prints what was sent.
+
+It is a program of its own, so that pytest's process is never forked.
+"""
+
+import os
+
+from producer.publisher import Publisher
+from tests.support.sqs import NEVER_S, QUEUE_URL, FakeSqs
+
+CHILDREN = 3
+INCREMENTS = 5
+
+
+def main():
+    sqs = FakeSqs()
+    publisher = Publisher(QUEUE_URL, client=sqs, linger_s=NEVER_S)
+    publisher.publish("page:home")
+    publisher.flush()
+    for _ in range(INCREMENTS - 1):
+        publisher.publish("page:home")
+    pids = [fork(publisher, sqs) for _ in range(CHILDREN)]
+    finish(publisher, sqs)
+    for pid in pids:
+        os.waitpid(pid, 0)
+
+
+def fork(publisher, sqs):
+    """Start a child in the midst of another thread's publish(), so to say.
+
+    The locks are taken, and nobody in the child will ever release them.
+    """
+    locks = (publisher._outboxes.get()._work, publisher._sequence._sessions.get().lock)
+    for lock in locks:
+        lock.acquire()
+    pid = os.fork()
+    if pid == 0:
+        sqs.stored.clear()
+        for _ in range(INCREMENTS):
+            publisher.publish("page:home")
+        finish(publisher, sqs)
+        os._exit(0)
+    for lock in locks:
+        lock.release()
+    return pid
+
+
+def finish(publisher, sqs):
+    publisher.close()
+    os.write(1, "".join(f"{event.identity}\n" for event in sqs.events).encode())
+
+
+if __name__ == "__main__":
+    main()
