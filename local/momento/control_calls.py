@@ -1,5 +1,5 @@
-# ruff: noqa: SLF001 -- Momento's generated messages begin with an underscore
 """The control calls, `control_client.ScsControl`: caches and signing keys come and go."""
+# ruff: noqa: SLF001 -- Momento's generated messages begin with an underscore
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
-# ruff: noqa: SLF001 -- Momento's generated messages begin with an underscore
 """The data calls, `cache_client.Scs`: what each answers from a cache."""
+# ruff: noqa: SLF001 -- Momento's generated messages begin with an underscore
 
 import operator
 from collections.abc import Callable, Mapping
