@@ -119,6 +119,7 @@ def test_columns_that_do_not_belong_together_are_not_read(fields):
         "2",
         [],
         [0],
+        [0, 5],
         [0, 1, 2],
         [0, 1, 2, -1],
         [0, 1, 0, 2],

@@ -13,6 +13,7 @@ from counters.decision import Decision
 from counters.errors import UnreadableValueError
 from counters.event import INT64_MAX, INT64_MIN, Event
 from counters.ledger import Limits
+from tests.support.reference import packed
 
 APPLIED, REJECTED = Decision.APPLIED, Decision.REJECTED
 APPLIED_BEFORE, REJECTED_BEFORE = Decision.APPLIED_BEFORE, Decision.REJECTED_BEFORE
@@ -145,7 +146,9 @@ def test_a_rejection_is_written_and_stays_when_the_bound_would_allow_it():
     [(1, 1), (1_000, 1), (1_001, 2), (INT64_MAX, 9_223_372_036_854_776)],
 )
 def test_seen_is_the_events_own_time_rounded_up_to_seconds(at, seen):
-    assert next_value(None, [event(0, at=at)], LIMITS) == value_of(1, 0, (A, seen, 1))
+    value = value_of(1, 0, (A, seen, 1))
+    assert fold(None, [event(0, at=at)], LIMITS) == (value, [APPLIED])
+    assert fold(value, [event(0, at=at)], LIMITS) == (None, [APPLIED_BEFORE])
 
 
 def test_seen_never_falls():
@@ -193,13 +196,23 @@ def test_a_source_is_full_past_max_runs_and_not_at_it():
     assert fold(value, [event(9)], Limits(max_runs=3)).decisions == [FULL]
 
 
-def test_past_max_rejected_the_lower_half_is_forgotten_and_what_it_held_stays_decided():
-    refused = [event(seq, high=0) for seq in (0, 2, 4)]
+@pytest.mark.parametrize(
+    ("seqs", "kept"),
+    [
+        ((0, 2), [0, 1, 1, 1]),
+        ((0, 2, 4), [2, 1, 1, 1]),
+        ((0, 2, 4, 6), [4, 1, 1, 1]),
+        ((0, 2, 4, 6, 8), [4, 1, 1, 1, 1, 1]),
+        ((3, 5), [3, 1, 1, 1]),
+    ],
+)
+def test_past_max_rejected_the_lower_half_is_forgotten_and_stays_decided(seqs, kept):
+    refused = [event(seq, high=0) for seq in seqs]
     value = next_value(None, refused, Limits(max_rejected=4))
-    assert value == value_of(0, 0, (A, T, [0, 1, 1, 1, 1, 1], [2, 1, 1, 1]))
-    assert fold(value, [event(0), event(2), event(4)], LIMITS) == (
+    assert value == value_of(0, 0, (A, T, packed(set(seqs)), kept))
+    assert fold(value, refused, LIMITS) == (
         None,
-        [DECIDED_BEFORE, REJECTED_BEFORE, REJECTED_BEFORE],
+        [DECIDED_BEFORE if seq < kept[0] else REJECTED_BEFORE for seq in seqs],
     )
 
 

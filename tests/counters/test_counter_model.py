@@ -34,7 +34,7 @@ def new_decisions(start, batches, limits):
     ]
 
 
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(STARTS, BATCHES, ANY_LIMITS)
 def test_fold_does_what_the_design_says_byte_for_byte(start, batches, limits):
     value = start
@@ -128,8 +128,8 @@ def test_a_value_stays_within_its_limit(start, batches):
 def test_the_batches_drawn_here_meet_every_decision():
     met: set[Decision] = set()
 
-    @settings(max_examples=400)
-    @given(STARTS, BATCHES, ANY_LIMITS)
+    @settings(max_examples=200)
+    @given(STARTS, BATCHES | deliveries(), ANY_LIMITS)
     def draw(start, batches, limits):
         met.update(*(decisions for _, decisions, _ in history(start, batches, limits)))
 

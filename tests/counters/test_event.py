@@ -8,6 +8,7 @@ from counters.errors import MAX_SHOWN_CHARS, InvalidIncrementError
 from counters.event import (
     INT64_MAX,
     INT64_MIN,
+    MAX_COUNTER_BYTES,
     Envelope,
     Event,
     Increment,
@@ -297,6 +298,32 @@ def test_the_error_of_a_huge_value_shows_its_beginning():
     field, reason, value = complaint(json.dumps({"counter": "c", "amount": "9" * 100_000}))
     assert (field, reason) == ("amount", "Expected `int`, got `str`")
     assert value == "'" + "9" * (MAX_SHOWN_CHARS - 2) + "…"
+
+
+@pytest.mark.parametrize(
+    ("body", "counter"),
+    [
+        ('{"counter":"a","amount":true}', "a"),
+        ('{"counter":"a","at":5}', "a"),
+        ('{"counter":"a","zz":1}', "a"),
+        ('[{"counter":"a"},{"counter":"b","amount":true}]', "b"),
+        ('[{"counter":"a"},{"counter":"b","at":5}]', "b"),
+        ('[{"counter":"a"},{"amount":1}]', ""),
+        ('{"counter":5}', ""),
+        ("[]", ""),
+        ("{", ""),
+    ],
+)
+def test_an_error_tells_of_which_counter_where_that_can_be_read(body, counter):
+    with pytest.raises(InvalidIncrementError) as caught:
+        parse(body, ENVELOPE)
+    assert caught.value.counter == counter
+
+
+def test_the_counter_of_an_error_is_no_longer_than_a_counter_may_be():
+    with pytest.raises(InvalidIncrementError) as caught:
+        parse(json.dumps({"counter": "a" * 100_000}), ENVELOPE)
+    assert len(caught.value.counter) <= MAX_COUNTER_BYTES
 
 
 def test_an_error_reads_as_a_sentence_and_is_a_value_error():

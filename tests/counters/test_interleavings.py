@@ -25,7 +25,7 @@ FOUR = (FIRST, SECOND, OTHER, MINUS)
 FEW = [batch for length in range(4) for batch in product(FOUR, repeat=length)]
 TIGHT = Limits(horizon_s=1, free_bytes=20, max_bytes=30, max_runs=2, max_rejected=2)
 PAIRS = [batch for length in (1, 2) for batch in product(FOUR[:3], repeat=length)]
-SINGLES = [(FIRST,), (SECOND,), (FIRST, OTHER), (MINUS, SECOND)]
+TRIOS = list(combinations_with_replacement([(FIRST,), (FIRST, OTHER), (MINUS, SECOND)], 3))
 
 
 class Writer(NamedTuple):
@@ -102,7 +102,7 @@ def test_two_writers_are_exact_in_every_interleaving(limits):
 
 @pytest.mark.parametrize("limits", [Limits(), TIGHT])
 def test_three_writers_are_exact_in_every_interleaving(limits):
-    for batches in combinations_with_replacement(SINGLES, 3):
+    for batches in TRIOS:
         for values, writers in endings(batches, limits):
             assert_exact(values, writers)
 

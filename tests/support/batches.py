@@ -8,11 +8,11 @@ from counters.ledger import Limits
 HOSTILE = Limits(horizon_s=0, free_bytes=60, max_bytes=120, max_runs=4, max_rejected=2)
 FORGETFUL = Limits(horizon_s=3, free_bytes=40, max_bytes=60, max_runs=6, max_rejected=4)
 GAPPY = Limits(max_runs=4, max_rejected=2)
-ANY_LIMITS = st.sampled_from([HOSTILE, FORGETFUL, GAPPY, Limits()])
+ANY_LIMITS = st.sampled_from([HOSTILE, FORGETFUL, GAPPY, GAPPY, Limits()])
 
 AMOUNTS = st.integers(-3, 5) | st.sampled_from([INT64_MIN, INT64_MAX])
 BOUNDS = st.integers(-4, 9)
-SOURCES = st.sampled_from([0, 255, 2**63, 2**64 - 1])
+SOURCES = st.sampled_from([0, 255, 2**64 - 1])
 # Mostly small numbers, so that runs join and events meet again; sometimes the edges.
 SEQS = st.integers(0, 12) | st.just(INT64_MAX)
 TIMES_MS = st.integers(1, 12_000)
