@@ -21,7 +21,8 @@ from momento_wire_types import cacheclient_pb2_grpc as service
 from momento_wire_types import common_pb2 as conditions
 
 MAX_CALLS_IN_FLIGHT = 256
-"""Calls sent and not answered. More only wait in line, at the cost of their own deadlines."""
+"""Reads sent and not answered, and swaps likewise: a round has both on their way. More only wait in
+line, at the cost of their own deadlines."""
 
 BILLED_BYTES = 1_024
 """Momento bills each chunk of this size that is begun as one operation …"""
@@ -39,6 +40,7 @@ Item = TypeVar("Item")
 class Trouble(enum.Enum):
     """What is to be done about a call that failed."""
 
+    NOT_SENT = "no time was left to send it: what is known of the counter stays known"
     UNKNOWN_OUTCOME = "it may have happened: read again, the ledger tells"
     THROTTLED = "over a quota: wait longer, then give the messages back"
     REFUSED = "this counter cannot be written so: report its messages, its neighbours go on"
@@ -64,7 +66,7 @@ TROUBLES = {
     _STATUS.NOT_FOUND: Trouble.BROKEN_SETUP,
     _STATUS.UNIMPLEMENTED: Trouble.BROKEN_SETUP,
 }
-"""Every status but OK is in one class; a test walks the enum."""
+"""Every status but OK is in one class, and none in NOT_SENT; a test walks the enum."""
 
 
 class Copy(NamedTuple):
@@ -100,7 +102,7 @@ class Failed(NamedTuple):
 
 
 ABSENT = Copy(None, None)
-OUT_OF_TIME = Failed(Trouble.UNKNOWN_OUTCOME, "not sent: no time was left")
+NOT_SENT = Failed(Trouble.NOT_SENT, "no time was left")
 
 
 class Momento:
@@ -141,7 +143,7 @@ class Momento:
         """Read counters with their hashes, in the order given; a stale answer is harmless."""
         for counter, answer in self._in_flight(self._start_read, counters, ends_at):
             if isinstance(answer, Failed):
-                self.operations += 1
+                self.operations += answer is not NOT_SENT
                 yield counter, answer
             elif answer.HasField("found"):
                 self.operations += billed(answer.found.value)
@@ -155,7 +157,8 @@ class Momento:
     ) -> Iterator[tuple[Swap, Stored | LostRace | Failed]]:
         """Write what is still as it was seen; each is pulled when there is room to send it."""
         for swap, answer in self._in_flight(self._start_swap, swaps, ends_at):
-            self.operations += CONDITIONAL_FACTOR * billed(swap.value)
+            if answer is not NOT_SENT:
+                self.operations += CONDITIONAL_FACTOR * billed(swap.value)
             if isinstance(answer, Failed):
                 yield swap, answer
             elif answer.HasField("stored"):
@@ -196,17 +199,15 @@ class Momento:
 
     def _finish(self, item: Item, call: Any) -> tuple[Item, Any]:  # noqa: ANN401 (a gRPC future)
         if call is None:
-            return item, OUT_OF_TIME
+            return item, NOT_SENT
         try:
             return item, call.result()
         except grpc.RpcError as error:
             return item, self._failed(error)
-        except grpc.FutureCancelledError:
-            return item, Failed(Trouble.UNKNOWN_OUTCOME, "CANCELLED")
 
     def _failed(self, error: Any) -> Failed:  # noqa: ANN401 (RpcError's type hides code and details)
         status = error.code()
-        detail = f"{status.name}: {error.details()}"
+        detail = f"{status.name}: {error.details()}" if error.details() else status.name
         if self._key:
             detail = detail.replace(self._key, "…")
         return Failed(TROUBLES[status], detail)

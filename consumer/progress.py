@@ -75,6 +75,8 @@ class Progress:
             BrokenSetupError: no call can succeed.
         """
         match failure.trouble:
+            case Trouble.NOT_SENT:
+                pass  # what ended the last try is still the reason
             case Trouble.UNKNOWN_OUTCOME:
                 self.open[counter] = Unsettled(Reason.UNKNOWN_OUTCOME, failure.detail)
             case Trouble.THROTTLED:
