@@ -1,0 +1,98 @@
+"""The real writer and the real consumer on a fake Momento and a clock that only they move."""
+
+import io
+import itertools
+import json
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics
+from momento.auth import CredentialProvider
+
+from consumer.copies import Copies
+from consumer.invocation import Consumer
+from consumer.momento import Momento
+from consumer.observability import Observer
+from consumer.writer import Writer
+from counters.event import INT64_MAX, Event
+from counters.ledger import Limits
+from tests.support.momento_channel import CACHE, Clock, FakeChannel
+
+AT_MS = 1_790_000_000_000
+DEADLINE_S = 1.1
+NO_KEY = CredentialProvider.for_momento_local()
+
+# Powertools keeps one handler, and so one stream, for each name of a service.
+_services = (f"test-{number}" for number in itertools.count())
+
+
+def events(*seqs, counter="c", source=1, at=AT_MS, **fields):
+    """Events of one source, one for each seq."""
+    return [Event(counter, source, seq, at, **fields) for seq in seqs]
+
+
+class Draws:
+    """A peer of random.uniform that draws the longest wait, or what share of it is asked for."""
+
+    def __init__(self, share=1.0):
+        self.share = share
+        self.spans = []
+
+    def __call__(self, low, high):
+        self.spans.append((low, high))
+        return low + self.share * (high - low)
+
+
+def make_momento(channel, clock=None, *, credentials=NO_KEY, cache_name=CACHE, ttl_s=86_400):
+    return Momento(
+        channel,
+        cache_name=cache_name,
+        credentials=credentials,
+        ttl_s=ttl_s,
+        deadline_s=DEADLINE_S,
+        clock=clock or channel.clock,
+    )
+
+
+def make_writer(channel, *, uniform=None, sleep=None, limits=None):
+    return Writer(
+        make_momento(channel),
+        Copies(),
+        limits=limits or Limits(),
+        clock=channel.clock,
+        sleep=sleep or channel.clock.sleep,
+        uniform=uniform or Draws(),
+    )
+
+
+class Deployed:
+    """A consumer with its channel, its clock, and what it logged."""
+
+    def __init__(self, default_max=INT64_MAX):
+        self.clock = Clock()
+        self.channel = FakeChannel(self.clock)
+        self._log = io.StringIO()
+        self.service = next(_services)
+        observer = Observer(
+            Logger(service=self.service, stream=self._log, level="INFO"),
+            EphemeralMetrics(service=self.service, namespace="Tally"),
+        )
+        self.consumer = Consumer(make_writer(self.channel), observer, default_max)
+
+    def handle(self, event, context=None):
+        return self.consumer.handle(event, context)
+
+    @property
+    def log(self):
+        """The lines, each an object."""
+        return [json.loads(line) for line in self._log.getvalue().splitlines()]
+
+    @property
+    def returned(self):
+        """Of each line about a message: its id and its reason."""
+        lines = [line for line in self.log if line["action"] == "message_returned"]
+        return [(line["message_id"], line["reason"]) for line in lines]
+
+    def count(self, counter="page:home"):
+        """The count as it is stored; None for an absent counter."""
+        value = self.channel.store.get(counter)
+        return None if value is None else int(value.partition(b"\n")[0])
