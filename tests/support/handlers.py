@@ -64,6 +64,10 @@ def hang(event, _context):
     threading.Event().wait()
 
 
+def hang_for_a_message(event, _context):
+    hang(event["Records"][0]["body"], _context)
+
+
 def announce(event, _context):
     pathlib.Path(event).write_text(str(os.getpid()))
 

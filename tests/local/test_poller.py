@@ -1,0 +1,101 @@
+"""A poller when SQS fails, and when a batch grows too long for one invocation."""
+
+import json
+from typing import Any
+
+import pytest
+
+from local.poller import Batching, Poller
+from tests.support.event_source import (
+    ARN,
+    UNAVAILABLE,
+    Impatient,
+    Recorder,
+    ScriptedSqs,
+    message,
+)
+
+URL = "http://127.0.0.1/123456789012/queue"
+
+
+@pytest.fixture
+def recorder():
+    function = Recorder()
+    yield function
+    function.close()
+
+
+def poller_of(sqs: Any, function: Recorder, **options: Any) -> Any:
+    defaults: dict[str, Any] = {
+        "stopping": Impatient(),
+        "batching": Batching(batch_size=10, window_s=0),
+    }
+    return Poller(sqs, URL, function, **defaults | options)
+
+
+def test_an_event_is_at_most_6_mib_and_the_rest_is_the_next_one(recorder):
+    body = "x" * 1_000_000
+    sqs = ScriptedSqs([[message(number, body) for number in range(10)]])
+    poller = poller_of(sqs, recorder)
+    poller.poll_once()
+    poller.poll_once()
+    assert recorder.batches == [[f"id{n}" for n in range(6)], [f"id{n}" for n in range(6, 10)]]
+    assert all(len(json.dumps(event)) <= 6 * 1024 * 1024 for event in recorder.events)
+
+
+def test_a_record_names_its_queue(recorder):
+    poller_of(ScriptedSqs([[message(1)]]), recorder).poll_once()
+    assert recorder.events[0]["Records"][0]["eventSourceARN"] == ARN
+
+
+def test_a_failed_delete_is_repeated_for_what_failed(recorder):
+    again = [{"Id": "1", "SenderFault": False, "Code": "InternalError"}]
+    sqs = ScriptedSqs([[message(n) for n in range(3)]], deletes=[again])
+    poller_of(sqs, recorder).poll_once()
+    assert sqs.deleted == [["handle0", "handle1", "handle2"], ["handle1"]]
+
+
+def test_a_receipt_handle_that_sqs_has_forgotten_is_not_asked_for_again(recorder):
+    forgotten = [{"Id": "0", "SenderFault": True, "Code": "ReceiptHandleIsInvalid"}]
+    sqs = ScriptedSqs([[message(0)]], deletes=[forgotten])
+    poller_of(sqs, recorder).poll_once()
+    assert sqs.deleted == [["handle0"]]
+
+
+def test_deletes_that_keep_failing_are_given_up_and_logged(recorder, caplog):
+    sqs = ScriptedSqs([[message(0)]], deletes=[UNAVAILABLE] * 3)
+    delivery = poller_of(sqs, recorder).poll_once()
+    assert sqs.deleted == [["handle0"]] * 3
+    assert delivery.failed == set()
+    assert caplog.messages == ["1 messages were not deleted, and will come back"]
+
+
+def test_a_poller_survives_an_sqs_that_does_not_answer(recorder, caplog):
+    stopping = Impatient()
+    sqs = ScriptedSqs([UNAVAILABLE, [], [message(1)]])
+    poller_of(sqs, recorder, stopping=stopping).run(lambda _delivery: stopping.set())
+    assert recorder.batches == [["id1"]]
+    assert stopping.waits == [1.0, 0.0]
+    assert caplog.messages == [f"SQS did not answer, will ask again: {UNAVAILABLE}"]
+
+
+def test_a_poller_told_to_stop_invokes_with_what_it_has(recorder):
+    stopping = Impatient()
+    stopping.set()
+    sqs = ScriptedSqs([[message(1)], [message(2)]])
+    batching = Batching(window_s=60)
+    poller_of(sqs, recorder, stopping=stopping, batching=batching).poll_once()
+    assert recorder.batches == [["id1"]]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"batch_size": 0}, "batch_size must be 1 to 10000, found 0"),
+        ({"batch_size": 10_001}, "batch_size must be 1 to 10000, found 10001"),
+        ({"batch_size": 11, "window_s": 0}, "a batch_size over 10 needs a window_s over 0"),
+    ],
+)
+def test_a_batching_that_lambda_would_refuse_is_refused(options, reason):
+    with pytest.raises(ValueError, match=f"^{reason}$"):
+        Batching(**options)
