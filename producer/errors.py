@@ -13,7 +13,7 @@ class UnsentError(TallyError):
     again (`Publisher.publish_again`) is always safe, and counts each of them once.
 
     Attributes:
-        increments: what was not confirmed, in the order in which it was published.
+        increments: what was not confirmed.
         reasons: why, without repeats; codes and statuses only, since an AWS error about a
             signature quotes the request that was signed.
     """
@@ -21,7 +21,7 @@ class UnsentError(TallyError):
     def __init__(self, increments: Sequence[Increment], reasons: Sequence[str]) -> None:
         self.increments = tuple(increments)
         self.reasons = tuple(reasons)
-        super().__init__(f"{len(self.increments)} increments not confirmed: {'; '.join(reasons)}")
+        super().__init__(f"increments not confirmed: {len(increments)} ({'; '.join(reasons)})")
 
 
 class PublisherClosedError(TallyError):

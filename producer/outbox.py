@@ -50,7 +50,12 @@ class Outbox:
     """
 
     def __init__(
-        self, *, fifo: bool, linger_s: float, clock: Callable[[], float], open_sender: "OpenSender"
+        self,
+        *,
+        fifo: bool,
+        linger_s: float,
+        clock: Callable[[], float],
+        open_sender: Callable[[], Sender],
     ) -> None:
         lock = threading.Lock()
         self._work = threading.Condition(lock)  # the sender waits here
@@ -147,10 +152,11 @@ class Outbox:
         if self._sender is None:
             self._sender = self._open_sender()
         if self._thread is None:
-            self._thread = threading.Thread(
+            thread = threading.Thread(
                 target=self._run, args=(self._sender,), name="tally-publisher", daemon=True
             )
-            self._thread.start()
+            thread.start()
+            self._thread = thread
 
     def _unsent_bytes(self) -> int:
         return sum(failure.message.size_bytes for failure in self._failures)
@@ -213,6 +219,3 @@ class Outbox:
             while messages := self._packer.take():
                 left = left + messages
             self._done(left, [Failure(message, reason) for message in left])
-
-
-OpenSender = Callable[[], Sender]

@@ -4,15 +4,18 @@ It is a program of its own, so that pytest's process is never forked.
 """
 
 import os
+import signal
 
 from producer.publisher import Publisher
 from tests.support.sqs import NEVER_S, QUEUE_URL, FakeSqs
 
 CHILDREN = 3
+PATIENCE_S = 20  # a process that hangs on a lock ends itself
 INCREMENTS = 5
 
 
 def main():
+    signal.alarm(PATIENCE_S)
     sqs = FakeSqs()
     publisher = Publisher(QUEUE_URL, client=sqs, linger_s=NEVER_S)
     publisher.publish("page:home")
@@ -35,6 +38,7 @@ def fork(publisher, sqs):
         lock.acquire()
     pid = os.fork()
     if pid == 0:
+        signal.alarm(PATIENCE_S)
         sqs.stored.clear()
         for _ in range(INCREMENTS):
             publisher.publish("page:home")
