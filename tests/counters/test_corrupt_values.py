@@ -13,6 +13,7 @@ from tests.support.batches import ANY_LIMITS, STARTS, deliveries
 
 IDS = (1).to_bytes(8, "little") + (2).to_bytes(8, "little")
 EVENTS = [Event("c", source, seq, 5_000, 1) for source in (1, 2, 3) for seq in (0, 4, 9)]
+REFUSED = [Event("c", source, seq, 2**62, 1, high=0) for source in (1, 2) for seq in range(10)]
 INT64_END = 2**63  # one past the greatest seq
 NEST_DEPTHS = (10, 900, 990, 1_100, 100_000)
 
@@ -142,6 +143,11 @@ def test_runs_may_end_behind_the_greatest_seq(runs):
     assert survives(stored(1, IDS, [1, 1, 1], [2, INT64_END], {1: runs}))
 
 
+@pytest.mark.parametrize("rejected", [4, [0, 0, 3, 1], [0, 1, 2, 1], [2, 2]])
+def test_what_is_rejected_but_not_decided_is_not_read(rejected):
+    assert not survives(stored(1, IDS, [1, 1, 1], [2, 3], {1: rejected}))
+
+
 def test_decided_runs_begin_at_zero():
     assert not survives(stored(1, IDS, [1, 1, 1], [2, [3, 1]], {}))
     assert survives(stored(1, IDS, [1, 1, 1], [2, 4], {1: [3, 1]}))
@@ -220,5 +226,6 @@ def test_any_numbers_are_read_as_a_counter_that_can_be_written_or_not_at_all(
 ):
     value = stored(1, IDS[: 8 * sources], times, decided, rejected)
     if survives(value):
-        written = fold(value, EVENTS, Limits()).value
-        assert written is None or survives(written)
+        for events in (EVENTS, REFUSED):
+            written = fold(value, events, Limits()).value
+            assert written is None or survives(written)
