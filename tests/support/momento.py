@@ -5,6 +5,7 @@ server through Momento's SDK, its asyncio SDK and the bare protocol.
 """
 
 import asyncio
+import contextlib
 import dataclasses
 from datetime import timedelta
 
@@ -16,9 +17,12 @@ from momento_wire_types import cacheclient_pb2_grpc as rpc
 from momento_wire_types import controlclient_pb2 as control_pb
 from momento_wire_types import controlclient_pb2_grpc as control_rpc
 
+from local.momento import MomentoServer
+
 CACHE = "tally"
 TTL_MS = 60_000
 DEADLINE_S = 10
+SERVICES = {pb: "Scs", control_pb: "ScsControl"}
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
 
@@ -54,6 +58,7 @@ class Raw:
     """The generated stubs, with `raw.scs("SetIf", cache_key=b"a", …)` for any call of the two."""
 
     def __init__(self, server, **headers):
+        self.server = server
         self._headers = {"authorization": "", "cache": CACHE, **headers}
         self.channel = grpc.insecure_channel(
             server.endpoint, options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)]
@@ -79,10 +84,11 @@ class Raw:
         return self._call(self.control_stub, control_pb, call, fields)
 
     def _call(self, stub, messages, call, fields):
-        request = getattr(messages, f"_{call}Request")(**fields)
+        method = messages.DESCRIPTOR.services_by_name[SERVICES[messages]].methods_by_name[call]
+        request = getattr(messages, method.input_type.name)(**fields)
         try:
             answer = getattr(stub, call)(request, metadata=self.metadata(), timeout=DEADLINE_S)
-            return answer if hasattr(answer, "DESCRIPTOR") else list(answer)
+            return list(answer) if method.server_streaming else answer
         except grpc.RpcError as error:
             raise refusal(error) from None
 
@@ -135,6 +141,15 @@ class Raw:
 
     def close(self):
         self.channel.close()
+
+
+@contextlib.contextmanager
+def raw_server(caches=(CACHE,), **options):
+    """A server with a cache, and the bare protocol to it."""
+    with MomentoServer(caches, **options) as server:
+        raw = Raw(server)
+        yield raw
+        raw.close()
 
 
 class Sdk:
