@@ -36,6 +36,9 @@ STOP_TIMEOUT_S = 5.0
 """How long the server's process may take to end before it is killed."""
 
 
+STDIN_CHUNK_BYTES = 4_096
+"""How much of standard input is read, and thrown away, at a time."""
+
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -222,7 +225,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _end_with_stdin() -> None:
-    sys.stdin.read()
+    # os.read, for a daemon thread that waits in sys.stdin holds a lock that the exit needs.
+    while os.read(sys.stdin.fileno(), STDIN_CHUNK_BYTES):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

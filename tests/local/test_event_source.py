@@ -174,7 +174,7 @@ def test_all_pollers_share_the_queue_and_stop(sqs, queue_url):
 
 def test_stop_kills_a_function_that_does_not_end_in_time(sqs, queue_url, tmp_path):
     function = LambdaEnvironment("tests.support.handlers.hang_for_a_message")
-    deliveries: list[Delivery] = []
+    deliveries: list[Any] = []
     path = tmp_path / "started"
     os.mkfifo(path)
     sqs.send_message(QueueUrl=queue_url, MessageBody=str(path))

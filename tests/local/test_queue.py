@@ -116,14 +116,14 @@ def test_a_taken_port_is_an_error_at_once(queue):
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_the_program_ends_with_status_0_at_a_signal(how):
-    with running("-m", "local.queue") as server:
+    with running("-m", "local.queue", "--exit-with-parent") as server:
         assert json.loads(server.stdout.readline()).keys() == {
             "endpoint_url",
             "queue_url",
             "dead_letter_url",
         }
         server.send_signal(how)
-        assert server.wait(WAIT_S) == 0
+        assert (server.wait(WAIT_S), server.stderr.read()) == (0, b"")
 
 
 def test_the_server_ends_with_a_parent_that_is_killed():
