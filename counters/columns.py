@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from counters.errors import UnreadableValueError
-from counters.runs import Packed, unpack
+from counters.runs import MAX_END, Packed, unpack, within
 
 VERSION = 1
 SOURCE_BYTES = 8
@@ -78,7 +78,7 @@ def decode(stored: bytes) -> Columns:
             rejected,
         )
         _check(columns)
-    except (msgspec.DecodeError, struct.error, ValueError) as error:
+    except (msgspec.DecodeError, struct.error, ValueError, RecursionError) as error:
         msg = f"the ledger cannot be read: {error}"
         raise UnreadableValueError(msg) from error
     return columns
@@ -111,11 +111,10 @@ def _check(columns: Columns) -> None:
         msg = f"a time of {columns.seen[-1]} s"
         raise ValueError(msg)
     for packed in columns.decided:
-        if packed == 0 or (not isinstance(packed, int) and unpack(packed)[0]):
+        if not 0 < packed <= MAX_END if isinstance(packed, int) else unpack(packed)[0]:
             msg = f"{packed} are no decided runs"
             raise ValueError(msg)
     for place, packed in columns.rejected.items():
-        unpack(packed)
-        if place >= count:
-            msg = f"a rejection of source {place} of {count}"
+        if place >= count or not within(unpack(packed), unpack(columns.decided[place])):
+            msg = f"rejections {packed} of what source {place} has not decided"
             raise ValueError(msg)

@@ -6,6 +6,10 @@ MAX_SHOWN_CHARS = 120
 """How much of an offending value an error shows: a message may be a mebibyte."""
 
 
+MAX_NAME_CHARS = 512
+"""How much of a counter's name an error carries: all of it, if it is a valid one."""
+
+
 class TallyError(Exception):
     """Something Tally cannot do as asked; the text says what and why."""
 
@@ -24,7 +28,7 @@ class InvalidIncrementError(TallyError, ValueError):
         self.field = _cut(field)
         self.reason = reason
         self.value = value
-        self.counter = counter
+        self.counter = counter[:MAX_NAME_CHARS]
         super().__init__(f"{self.field}: {reason}" + (f", found {value}" if value else ""))
 
     def within(self, place: str, counter: str) -> "InvalidIncrementError":

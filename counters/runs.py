@@ -44,6 +44,15 @@ def add(runs: Runs, seq: int) -> None:
         runs[after:after] = (seq, seq + 1)
 
 
+def within(part: Runs, whole: Runs) -> bool:
+    """Whether one set is a part of the other: each of its runs lies in a single run."""
+    for start, end in zip(part[::2], part[1::2], strict=True):
+        behind = bisect_right(whole, start)
+        if start < end and (behind % 2 == 0 or whole[behind] < end):
+            return False
+    return True
+
+
 def upper_half(runs: Runs) -> Runs:
     """The runs from the middle bound on; `low` becomes the start of the first that is kept."""
     return runs[len(runs) // 4 * 2 :]
