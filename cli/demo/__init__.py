@@ -1,0 +1,1 @@
+"""`tally demo`: the main job on this machine, with faults, and a verdict."""

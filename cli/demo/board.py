@@ -1,0 +1,64 @@
+"""What the demo has seen: its consumers' own metrics and logs, added up as they come in."""
+
+import dataclasses
+import threading
+from collections import Counter
+from typing import Any
+
+import msgspec
+
+EMF_MARK = "_aws"
+"""The key by which CloudWatch, and this, knows a line as metrics."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """A look at the board; `metrics` are sums by their CloudWatch names."""
+
+    metrics: Counter[str]
+    batches: int
+    failed_batches: int
+    reasons: dict[str, str]
+    """Why each message that was reported last came back, by message id."""
+
+
+class Board:
+    """Adds up what consumers print; told by several threads, read by one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._metrics: Counter[str] = Counter()
+        self._reasons: dict[str, str] = {}
+        self._batches = 0
+        self._failed_batches = 0
+
+    def tell(self, output: str, *, failed: bool) -> None:
+        """Take in what one invocation printed."""
+        lines = [line for line in map(_parsed, output.splitlines()) if line]
+        with self._lock:
+            self._batches += 1
+            self._failed_batches += failed
+            for line in lines:
+                if EMF_MARK in line:
+                    self._add(line)
+                elif line.get("action") == "message_returned":
+                    self._reasons[line["message_id"]] = line["detail"] or line["reason"]
+
+    def look(self) -> Seen:
+        """What has been seen so far."""
+        with self._lock:
+            return Seen(
+                self._metrics.copy(), self._batches, self._failed_batches, self._reasons.copy()
+            )
+
+    def _add(self, record: dict[str, Any]) -> None:
+        for directive in record[EMF_MARK]["CloudWatchMetrics"]:
+            for metric in directive["Metrics"]:
+                self._metrics[metric["Name"]] += int(sum(record[metric["Name"]]))
+
+
+def _parsed(line: str) -> dict[str, Any] | None:
+    try:
+        return msgspec.json.decode(line, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return None

@@ -1,0 +1,23 @@
+"""`tally`: every command, and nothing but its words; what a command does is in its own file."""
+
+import typer
+
+from cli.demo.command import demo
+from cli.get import get
+from cli.send import send
+from cli.up import up
+
+app = typer.Typer(
+    name="tally",
+    help="Exactly-once counters for queues.",
+    no_args_is_help=True,
+    # A traceback with local variables would show keys.
+    pretty_exceptions_enable=False,
+)
+local = typer.Typer(help="AWS and Momento on this machine.", no_args_is_help=True)
+app.add_typer(local, name="local")
+
+app.command()(send)
+app.command()(get)
+app.command()(demo)
+local.command()(up)

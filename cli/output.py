@@ -1,0 +1,37 @@
+"""How commands speak: results on stdout, chatter on stderr, and honest exit statuses."""
+
+import enum
+from typing import Any, NoReturn
+
+import msgspec
+import typer
+from rich.console import Console
+
+OK = 0
+FAILED = 1
+"""Something asked for did not happen; what, is on stderr."""
+INTERRUPTED = 130
+"""Ended by Ctrl-C, as shells write it: 128 + SIGINT."""
+
+
+class Output(enum.StrEnum):
+    """What stdout is for."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def chatter() -> Console:
+    """Where progress and remarks go; markup is off, since names of counters are not ours."""
+    return Console(stderr=True, markup=False, highlight=False)
+
+
+def say_json(result: Any) -> None:  # noqa: ANN401 (anything that JSON can hold)
+    """One line of JSON on stdout."""
+    typer.echo(msgspec.json.encode(result).decode())
+
+
+def fail(text: str) -> NoReturn:
+    """Say on stderr why nothing more happens, and end with FAILED."""
+    typer.echo(f"tally: {text}", err=True)
+    raise typer.Exit(FAILED)
