@@ -80,11 +80,11 @@ class Writer:
         round_s = MIN_ROUND_S
         try:
             for number in range(MAX_ROUNDS):
-                pause_s = self._pause_s(
-                    number, THROTTLED_ROUND_S if progress.throttled else round_s
-                )
-                if not progress.open or self.clock() + pause_s + round_s > ends_at:
+                room_s = ends_at - self.clock() - round_s
+                if not progress.open or room_s < 0:
                     break
+                # A wait that would end too late ends with just enough time for a last round.
+                pause_s = min(room_s, self._pause_s(number, round_s, progress))
                 if pause_s:
                     self._sleep(pause_s)
                 started_at = self.clock()
@@ -94,12 +94,15 @@ class Writer:
             activity.momento_operations += self.momento.operations - operations
         return progress
 
-    def _pause_s(self, number: int, round_s: float) -> float:
-        """The first round and its first repeat wait for nothing; then full jitter, doubling."""
-        retry = number - 1
-        if retry <= 0:
+    def _pause_s(self, number: int, round_s: float, progress: Progress) -> float:
+        """None before the first round, nor before its repeat; then full jitter, doubling.
+
+        Where Momento throttles, the repeat waits as well, and all wait longer.
+        """
+        if number == 0 or (number == 1 and not progress.throttled):
             return 0.0
-        return self._uniform(0.0, min(MAX_BACKOFF_ROUNDS, 2**retry) * round_s)
+        unit_s = max(THROTTLED_ROUND_S, round_s) if progress.throttled else round_s
+        return self._uniform(0.0, min(MAX_BACKOFF_ROUNDS, 2 ** (number - 1)) * unit_s)
 
     def _round(self, progress: Progress, *, warm: bool) -> None:
         """Read, fold and swap each open counter; a swap is sent as soon as its fold is done."""
@@ -145,5 +148,5 @@ class Writer:
         progress.decided(counter, folded)
         if folded.value is not None:
             yield Swap(counter, copy, folded.value)
-        elif copy.hash is not None:
+        else:
             self._copies.put(counter, copy)
