@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -153,21 +154,29 @@ def in_process():
     server.server_close()
 
 
-def test_no_message_is_lost_when_threads_send_and_delete_at_once(in_process):
+def test_no_send_and_no_delete_is_lost_when_threads_do_both_at_once(in_process):
     url = create_queues(in_process).queue_url
+    sent = Counter(str(number) for number in range(40))
+    received: Counter[str] = Counter()
 
-    def send(thread):
-        for number in range(10):
-            in_process.send_message(QueueUrl=url, MessageBody=f"{thread}:{number}")
+    def send(body):
+        in_process.send_message(QueueUrl=url, MessageBody=body)
 
-    received: list[str] = []
-    with ThreadPoolExecutor() as pool:
-        sends = [pool.submit(send, thread) for thread in range(4)]
-        while len(received) < 40:
-            answer = in_process.receive_message(QueueUrl=url, WaitTimeSeconds=1)
-            for message in answer["Messages"]:
-                received.append(message["Body"])
+    def consume(_thread):
+        while received.total() < sent.total():
+            answer = in_process.receive_message(QueueUrl=url)
+            for message in answer.get("Messages", []):
                 in_process.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        for future in sends:
-            future.result()
-    assert sorted(received) == sorted(f"{t}:{n}" for t in range(4) for n in range(10))
+                received[message["Body"]] += 1
+
+    with ThreadPoolExecutor() as pool:
+        sends, consumers = pool.map(send, sent), pool.map(consume, range(3))
+        assert [*sends, *consumers] == [None] * 43
+    assert received == sent
+    assert depth_of(in_process, url) == [0, 0]
+
+
+def depth_of(sqs, url):
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)
+    return [int(answer["Attributes"][name]) for name in names]
