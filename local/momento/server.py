@@ -94,12 +94,10 @@ class MomentoServer:
 
         Raises:
             PortTakenError: the port cannot be had.
+            RuntimeError: another process took it in the very moment of the start.
         """
         _check_free(self.port)
-        try:
-            self.port = self._server.add_insecure_port(self.endpoint)
-        except RuntimeError as error:
-            raise PortTakenError(str(error)) from None
+        self.port = self._server.add_insecure_port(self.endpoint)
         self._server.start()
 
     def stop(self) -> None:
