@@ -99,14 +99,13 @@ def test_pings_on_an_idle_connection_are_answered_and_never_too_many(server):
     with socket.create_connection((HOST, server.port), DEADLINE_S) as connection:
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(settings))
         connection.sendall(b"".join(frame(PING, n.to_bytes(8, "big")) for n in range(PINGS)))
-        answers = []
+        acknowledged = 0
         with connection.makefile("rb") as stream:
             for kind, flags in frames(stream):
-                answers += [(kind, flags)] if kind in {NEIGHBOUR = str(ipaddress.ip_address(HOST) + 1)  # loopback too, where the system has all of it
-PING, GOAWAY} and flags != 0 else []
-                if kind == GOAWAY or len(answers) == PINGS:
+                acknowledged += (kind, flags) == (PING, ACK)
+                if kind == GOAWAY or acknowledged == PINGS:
                     break
-    assert answers == [(PING, ACK)] * PINGS
+    assert acknowledged == PINGS
 
 
 def test_expired_items_that_nobody_asks_for_are_dropped():
