@@ -2,12 +2,9 @@
 
 import argparse
 import contextlib
-import functools
 import json
 import os
-import select
 import signal
-import subprocess
 import sys
 import threading
 from dataclasses import asdict, dataclass
@@ -22,6 +19,7 @@ from local.aws import (
     sqs_client,
     sqs_variables,
 )
+from local.child import EXIT_WITH_PARENT, Child, ChildError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,21 +27,12 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
-START_TIMEOUT_S = 30.0
-"""How long the server's process may take to listen; it takes 0.7 s on an idle machine."""
-
-STOP_TIMEOUT_S = 5.0
-"""How long the server's process may take to end before it is killed."""
-
-
 STDIN_CHUNK_BYTES = 4_096
 """How much of standard input is read, and thrown away, at a time."""
 
+NOT_RUNNING = "the local SQS is not running"
+
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class LocalQueueError(RuntimeError):
-    """The local SQS did not start."""
 
 
 @dataclass(frozen=True)
@@ -74,35 +63,24 @@ class LocalQueue:
         visibility_timeout_s: int = VISIBILITY_TIMEOUT_S,
         max_receive_count: int = MAX_RECEIVE_COUNT,
     ) -> None:
-        self._arguments = [
+        arguments = [
             f"--port={port}",
             f"--visibility-timeout={visibility_timeout_s}",
             f"--max-receive-count={max_receive_count}",
             *(["--fifo"] if fifo else []),
         ]
-        self._process: subprocess.Popen[bytes] | None = None
+        self._server = Child("local.queue", arguments)
         self._queues: Queues | None = None
+        self._client: SQSClient | None = None
 
     def __enter__(self) -> Self:
         """Start the server and create the queues.
 
         Raises:
-            LocalQueueError: it ended at once (a port that is taken), or is not there in time.
+            ChildError: it ended at once (a port that is taken), or is not there in time.
         """
-        # A process group of its own: Ctrl-C goes to the whole group of a terminal, and SQS has to
-        # outlive the consumers that are still finishing a batch.
-        self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "local.queue", "--exit-with-parent", *self._arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-            process_group=0,
-        )
-        try:
-            self._queues = _announced(self._process)
-        except LocalQueueError:
-            self.stop()
-            raise
+        self._queues = Queues(**json.loads(self._server.start()))
+        self._client = sqs_client(self._queues.endpoint_url)
         return self
 
     def __exit__(
@@ -132,7 +110,7 @@ class LocalQueue:
     @property
     def is_alive(self) -> bool:
         """Whether the server's process runs."""
-        return self._process is not None and self._process.poll() is None
+        return self._server.is_alive
 
     @property
     def variables(self) -> dict[str, str]:
@@ -141,6 +119,8 @@ class LocalQueue:
 
     def client(self) -> "SQSClient":
         """The client of this queue, one for all threads; it is closed when the queue stops."""
+        if self._client is None:
+            raise ChildError(NOT_RUNNING)
         return self._client
 
     def depth(self) -> Depth:
@@ -149,27 +129,15 @@ class LocalQueue:
 
     def stop(self) -> None:
         """End the server; a second call does nothing."""
-        if "_client" in self.__dict__:
+        if self._client:
             self._client.close()
-            del self._client
-        if self._process is None:
-            return
-        process, self._process, self._queues = self._process, None, None
-        with process:
-            try:
-                process.communicate(timeout=STOP_TIMEOUT_S)  # the end of its stdin ends it
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-    @functools.cached_property
-    def _client(self) -> "SQSClient":
-        return sqs_client(self.endpoint_url)
+        self._client = self._queues = None
+        self._server.stop()
 
     @property
     def _located(self) -> Queues:
         if self._queues is None:
-            reason = "the local SQS is not running"
-            raise LocalQueueError(reason)
+            raise ChildError(NOT_RUNNING)
         return self._queues
 
     def _count(self, url: str) -> tuple[int, int]:
@@ -177,19 +145,9 @@ class LocalQueue:
             "ApproximateNumberOfMessages",
             "ApproximateNumberOfMessagesNotVisible",
         )
-        answer = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=names)
+        answer = self.client().get_queue_attributes(QueueUrl=url, AttributeNames=names)
         visible, in_flight = (int(answer["Attributes"][name]) for name in names)
         return visible, in_flight
-
-
-def _announced(process: "subprocess.Popen[bytes]") -> Queues:
-    reason = f"the local SQS did not listen within {START_TIMEOUT_S} s"
-    if process.stdout and select.select([process.stdout], [], [], START_TIMEOUT_S)[0]:
-        line = process.stdout.readline()
-        if line:
-            return Queues(**json.loads(line))
-        reason = "the local SQS ended at once; stderr has its reason"
-    raise LocalQueueError(reason)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -220,7 +178,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--visibility-timeout", type=int, default=VISIBILITY_TIMEOUT_S, help="in s")
     parser.add_argument("--max-receive-count", type=int, default=MAX_RECEIVE_COUNT)
     parser.add_argument("--fifo", action="store_true", help="first-in-first-out queues")
-    parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin does")
+    parser.add_argument(EXIT_WITH_PARENT, action="store_true", help="end when stdin does")
     return parser.parse_args(arguments)
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from local.aws import create_queues, sqs_client
-from local.queue import Depth, LocalQueue, LocalQueueError
+from local.child import ChildError
+from local.queue import Depth, LocalQueue
 from local.sqs_server import make_sqs_server
 
 VISIBILITY_TIMEOUT_S = 1
@@ -103,15 +104,16 @@ def test_a_stopped_queue_has_no_process_and_no_address():
         alive = queue.is_alive
         port = int(queue.endpoint_url.rpartition(":")[2])
     assert (alive, queue.is_alive) == (True, False)
-    with pytest.raises(LocalQueueError, match="the local SQS is not running"):
-        queue.client()
+    for address in (queue.client, lambda: queue.queue_url):
+        with pytest.raises(ChildError, match="the local SQS is not running"):
+            address()
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def test_a_taken_port_is_an_error_at_once(queue):
     taken = int(queue.endpoint_url.rpartition(":")[2])
-    with pytest.raises(LocalQueueError, match="ended at once"), LocalQueue(port=taken):
+    with pytest.raises(ChildError, match=r"local\.queue did not start"), LocalQueue(port=taken):
         pass
 
 
