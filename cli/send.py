@@ -1,44 +1,51 @@
 """`tally send`: publishes increments from arguments, a file or standard input."""
 
 import contextlib
+import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from botocore.exceptions import BotoCoreError
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli import lines
 from cli.lines import Format, Line
-from cli.output import Output, chatter
+from cli.output import Output, chatter, fail
 from cli.sending import Sending
 from producer.publisher import Publisher
 
+Counter = Annotated[str | None, typer.Argument(help="The counter, if not from a file.")]
+Amount = Annotated[int, typer.Option(help="What to add; negative to take away.")]
+Count = Annotated[int, typer.Option(min=1, help="How many such increments.")]
+Max = Annotated[int | None, typer.Option("--max", help="Reject what would exceed this count.")]
+Min = Annotated[int | None, typer.Option("--min", help="Reject what would fall below this count.")]
+File = Annotated[
+    typer.FileBinaryRead | None, typer.Option("--file", help="JSON lines or CSV; - for stdin.")
+]
+Form = Annotated[
+    Format | None, typer.Option("--format", help="Of the file; by its name if not given.")
+]
+Unsent = Annotated[
+    Path | None, typer.Option(help="Where to keep what SQS did not confirm, as JSON lines.")
+]
+QueueUrl = Annotated[str, typer.Option(envvar="SQS_QUEUE_URL", help="Where to.")]
+StdOut = Annotated[Output, typer.Option("--output", help="What stdout is for.")]
+
 
 def send(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passes by name)
-    counter: Annotated[str | None, typer.Argument(help="The counter, if not from a file.")] = None,
-    amount: Annotated[int, typer.Option(help="What to add; negative to take away.")] = 1,
-    count: Annotated[int, typer.Option(min=1, help="How many such increments.")] = 1,
-    maximum: Annotated[
-        int | None, typer.Option("--max", help="Reject what would exceed this count.")
-    ] = None,
-    minimum: Annotated[
-        int | None, typer.Option("--min", help="Reject what would fall below this count.")
-    ] = None,
-    file: Annotated[
-        typer.FileBinaryRead | None, typer.Option(help="JSON lines or CSV; - for stdin.")
-    ] = None,
-    form: Annotated[
-        Format | None, typer.Option("--format", help="Of the file; by its name if not given.")
-    ] = None,
-    unsent: Annotated[
-        Path | None, typer.Option(help="Where to keep what SQS did not confirm, as JSON lines.")
-    ] = None,
-    queue_url: Annotated[
-        str, typer.Option(envvar="SQS_QUEUE_URL", help="Where to.", show_default=False)
-    ] = "",
-    output: Annotated[Output, typer.Option(help="What stdout is for.")] = Output.TEXT,
+    queue_url: QueueUrl,
+    counter: Counter = None,
+    amount: Amount = 1,
+    count: Count = 1,
+    maximum: Max = None,
+    minimum: Min = None,
+    file: File = None,
+    form: Form = None,
+    unsent: Unsent = None,
+    output: StdOut = Output.TEXT,
 ) -> None:
     """Publish increments: COUNTER [--count N], or those of a --file, one a line.
 
@@ -48,33 +55,30 @@ def send(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
     if (counter is None) is (file is None):
         message = "give a COUNTER or a --file, and not both"
         raise typer.BadParameter(message)
-    if not queue_url:
-        message = "give --queue-url, or set SQS_QUEUE_URL"
-        raise typer.BadParameter(message)
+    source: Iterable[Line]
     if file is not None:
         source, total = lines.read(file, form or _format(file)), _size(file)
     else:
         fields = {"counter": counter, "amount": amount, "max": maximum, "min": minimum}
         given = {name: value for name, value in fields.items() if value is not None}
-        source, total = (Line(0, given) for _ in range(count)), count
+        source, total = itertools.repeat(Line(0, given), count), count
     sending = Sending(Publisher(queue_url), unsent)
-    with _progress(total) as (progress, task):
-        for done in sending.run(source):
-            progress.update(task, completed=file.tell() if file and total else done)
+    try:
+        with _progress(total) as show:
+            for done in sending.run(source):
+                show(file.tell() if file and total else done)
+    except BotoCoreError as error:  # before anything was sent: no region, no such profile
+        fail(str(error))
     sending.report(output)
 
 
 @contextlib.contextmanager
-def _progress(total: int | None) -> Iterator[tuple[Progress, TaskID]]:
+def _progress(total: int | None) -> Iterator[Callable[[int], None]]:
     """A bar on stderr, if a person is watching."""
-    columns = (
-        TextColumn("sending"),
-        BarColumn(),
-        TextColumn("{task.completed}"),
-        TimeElapsedColumn(),
-    )
+    columns = TextColumn("sending"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=chatter(), disable=not sys.stderr.isatty()) as progress:
-        yield progress, progress.add_task("sending", total=total)
+        task = progress.add_task("sending", total=total)
+        yield lambda done: progress.update(task, completed=done)
 
 
 def _format(file: BinaryIO) -> Format:

@@ -1,15 +1,14 @@
 """`tally local up`: the stack on this machine, for other terminals to use, until Ctrl-C."""
 
 import shlex
-import signal
 import sys
 import threading
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from cli.output import chatter, fail
+from cli.signals import interruptible
 from local.child import ChildError
 from local.poller import Delivery
 from local.stack import Stack, StackSettings
@@ -31,10 +30,9 @@ def up(
 
     Everything listens on 127.0.0.1 only. The consumers' logs go to stderr.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
     settings = StackSettings(consumers=consumers, momento_port=momento_port, sqs_port=sqs_port)
     try:
-        with Stack(settings, observe=_print_logs) as stack:
+        with interruptible(), Stack(settings, observe=_print_logs) as stack:
             for name, value in stack.variables.items():
                 typer.echo(f"export {name}={shlex.quote(value)}")
             sys.stdout.flush()
@@ -64,7 +62,3 @@ def _print_logs(delivery: Delivery) -> None:
             typer.echo(line, err=True)
     if delivery.invocation.error:
         typer.echo(f"the consumer failed: {delivery.invocation.error.message}", err=True)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt

@@ -1,7 +1,6 @@
 """`tally demo`: 100,000 increments through SQS, three consumers and faults, to exact counts."""
 
 import os
-import time
 from typing import Annotated
 
 import typer
@@ -11,7 +10,9 @@ from cli.demo.run import Demo, Options
 from cli.demo.verdict import judge
 from cli.demo.view import show, watch
 from cli.output import FAILED, OK, Output, fail, say_json
+from cli.signals import interruptible
 from local.child import ChildError
+from producer.sequence import now_ms
 
 
 def demo(
@@ -27,7 +28,7 @@ def demo(
     """
     options = Options(events, counters, consumers, seed)
     try:
-        with Demo(options, Board(), now_ms=time.time_ns() // 1_000_000) as running:
+        with interruptible(), Demo(options, Board(), now_ms=now_ms()) as running:
             watch(running, plain=output is Output.JSON or not os.isatty(1))
             verdict = judge(running)
     except ChildError as error:

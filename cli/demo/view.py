@@ -46,7 +46,8 @@ def _figures(verdict: Verdict) -> list[str]:
     return [
         f"{verdict.events:,} increments in {verdict.messages:,} messages",
         f"counted in {verdict.seconds:.1f} s: {rate:,.0f} events/s",
-        f"{verdict.redelivered} messages delivered again, {verdict.kills} consumers killed mid-batch",
+        f"{verdict.redelivered} messages delivered again",
+        f"{verdict.kills} consumers killed in mid-batch",
         f"{duplicates:,} duplicates absorbed, {lost:,} swaps lost and decided again",
         f"{verdict.operations:,} Momento operations: {an_event:.3f} an event",
     ]
