@@ -100,14 +100,17 @@ class MessageReturnedError(Exception):
 
 
 def _by_counter(batch: Iterable[Message]) -> dict[str, list[Entry]]:
-    """The events by counter, the oldest first, which is fairer and merges their runs sooner.
+    """The events of the messages that have not failed, by counter, the oldest first.
 
-    On a FIFO queue they stay as they were delivered: that order is what FIFO is for.
+    Their age is fairer than their arrival, and merges their runs sooner. On a FIFO queue they stay
+    as they were delivered: that order is what FIFO is for.
     """
     groups: dict[str, list[Entry]] = {}
     in_order = False
     for message in batch:
         in_order = in_order or message.group is not None
+        if message.failure:
+            continue
         for event in message.events:
             groups.setdefault(event.counter, []).append((event, message))
     if not in_order:

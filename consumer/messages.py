@@ -65,15 +65,11 @@ class Message:
 
 
 def read(records: Iterable[dict[str, Any]], default_max: int) -> list[Message]:
-    """The messages of a batch; what follows a bad one in its FIFO group is not read."""
+    """The messages of a batch; what follows a bad one in its FIFO group has failed with it."""
     messages = [Message(record) for record in records]
-    failed_groups = set()
     for message in messages:
-        group = message.group
-        if group is None or group not in failed_groups:
-            message.read(default_max)
-        if message.failure and group is not None:
-            failed_groups.add(group)
+        message.read(default_max)
+    fail_groups(messages)
     return messages
 
 
@@ -84,10 +80,10 @@ def fail_groups(messages: Iterable[Message]) -> None:
         group = message.group
         if group is None:
             continue
-        if group in failed_groups and message.failure is None:
-            message.failure = Failure(Reason.GROUP, f"group {group}")
         if message.failure:
             failed_groups.add(group)
+        elif group in failed_groups:
+            message.fail(Reason.GROUP, f"group {group}", message.events[0])
 
 
 def _envelope(record: dict[str, Any]) -> Envelope:
