@@ -1,0 +1,66 @@
+"""Messages: who an event is to its producer, and how often SQS has tried."""
+
+from hashlib import blake2b
+
+import pytest
+
+from consumer import messages
+from consumer.reason import Reason
+from counters.event import INT64_MAX
+from tests.support.lambda_event import SENT_AT_MS, SOURCE, increment, record
+
+NAMED = {"counter": "c", "id": "order-1", "at": SENT_AT_MS}
+
+
+def read(*records):
+    return messages.read(records, INT64_MAX)
+
+
+@pytest.mark.parametrize(
+    ("body", "identity"),
+    [
+        (increment(17), f"{SOURCE}:17"),
+        (NAMED, "order-1"),
+        ([increment(16), NAMED, increment(17)], f"{SOURCE}:17"),
+        ([increment(16), increment(17), NAMED], "order-1"),
+        ({"counter": "c"}, f"{blake2b(b'm1', digest_size=8).hexdigest()}:0"),
+    ],
+    ids=["native", "named", "packed native", "packed named", "anonymous"],
+)
+def test_an_events_identity_is_what_its_producer_gave_it(body, identity):
+    [message] = read(record("m1", body))
+    message.fail(Reason.LOST_RACE, "", message.events[-1])
+    assert message.identity == identity
+
+
+def test_what_has_not_failed_or_is_invalid_has_no_identity_to_tell():
+    good, bad = read(record("m1", increment()), record("m2", "{"))
+    assert (good.identity, bad.identity) == ("", "")
+
+
+def test_an_invalid_message_names_its_counter_and_what_is_wrong():
+    packed = [increment(), increment(1, "b", amount=True)]
+    [message] = read(record("m1", packed))
+    assert message.failure.reason is Reason.INVALID
+    assert message.failure.counter == "b"
+    assert message.failure.detail.startswith("[1].amount: ")
+
+
+def test_the_first_reason_is_the_one_that_is_kept():
+    [message] = read(record("m1", [increment(0, "a"), increment(0, "b")]))
+    message.fail(Reason.LOST_RACE, "", message.events[0])
+    message.fail(Reason.REFUSED, "no", message.events[1])
+    assert message.failure == messages.Failure(Reason.LOST_RACE, "", "a", message.events[0])
+
+
+@pytest.mark.parametrize(("attributes", "count"), [({"ApproximateReceiveCount": "4"}, 4), ({}, 0)])
+def test_the_receive_count_is_what_sqs_says(attributes, count):
+    [message] = read(record("m1", "{") | {"attributes": attributes})
+    assert message.receive_count == count
+
+
+def test_a_record_with_no_queue_to_its_name_has_no_group():
+    bare = {"messageId": "m1", "body": "{}"}
+    [message] = read(bare)
+    assert message.group is None
+    assert message.failure.detail == "attributes.SentTimestamp: is missing"
