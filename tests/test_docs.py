@@ -1,0 +1,237 @@
+"""The documents say what is so, as far as that is cheap to check."""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import unquote
+
+import grpc
+import msgspec
+import pytest
+
+from consumer import settings
+from consumer.errors import SettingsError
+from consumer.momento import TROUBLES
+from counters import columns
+from counters.columns import Columns
+from counters.counter import fold, read_count
+from counters.event import INT64_MAX, Envelope, Event, parse
+from counters.ledger import Limits
+
+ROOT = Path(__file__).parent.parent
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+CODE = ("counters", "consumer", "producer", "local", "cli", "tests", "benchmarks", "requirements")
+MADE = (".venv", "build", "dist")  # what a path may begin with and not be in the repository
+SUFFIXES = (".md", ".py", ".toml", ".txt", ".json", ".yaml")
+ECOSYSTEM = re.compile("(AWS|POWERTOOLS)_[A-Z_]+|SQS_QUEUE_URL")
+
+FENCE = re.compile(r"^```(?P<kind>\w*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+SPAN = re.compile(r"`([^`]+)`")
+PATH = re.compile(r"[\w.*-]+(/[\w.*-]+)*/?")
+OURS = re.compile(rf"\b(?:{'|'.join(CODE)})/[\w/.-]*\w\.\w+")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+MAKE = re.compile(r"\bmake ([a-z][a-z-]*)")
+NAME = re.compile(r"(?:export )?([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=.*)?")
+
+
+def spans(text: str) -> list[str]:
+    """What stands in backticks; a span may go on in the next line, not in the next paragraph."""
+    paragraphs = re.split(r"\n\s*\n", FENCE.sub("", text))
+    return [" ".join(span.split()) for each in paragraphs for span in SPAN.findall(each)]
+
+
+def code(text: str) -> list[str]:
+    """The lines of all code, in backticks and in fences."""
+    fenced = [line for fence in FENCE.finditer(text) for line in fence["body"].splitlines()]
+    return [*spans(text), *(line.strip() for line in fenced)]
+
+
+def table(text: str, header: str) -> list[list[str]]:
+    """The rows of the table whose header begins with these cells."""
+    _, _, rest = text.partition(f"\n| {header} |")
+    lines = rest.split("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def missing_paths(text: str) -> Iterator[str]:
+    named = [span for span in spans(text) if PATH.fullmatch(span) and not span.startswith(MADE)]
+    paths = [name for name in named if "/" in name or name.endswith(SUFFIXES)]
+    for path in dict.fromkeys([*paths, *OURS.findall(text)]):
+        if not any(ROOT.glob(path.rstrip("/"))):
+            yield f"there is no {path}"
+
+
+def broken_links(text: str, document: Path) -> Iterator[str]:
+    for link in LINK.findall(FENCE.sub("", text)):
+        path, _, anchor = unquote(link).partition("#")
+        target = document.parent / path
+        if re.match(r"[a-z]+:", link):
+            continue
+        if not target.exists():
+            yield f"{link} leads nowhere"
+        elif anchor and anchor not in anchors(target.read_text("utf-8") if path else text):
+            yield f"{link} leads to no heading"
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub gives the headings."""
+    headings = HEADING.findall(FENCE.sub("", text))
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+def unknown_targets(text: str) -> Iterator[str]:
+    targets = re.findall("^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    for target in MAKE.findall("\n".join(code(text))):
+        if target not in targets:
+            yield f"make has no target {target}"
+
+
+def unknown_names(text: str) -> Iterator[str]:
+    """Names in capitals that are no variable of the environment, constant or gRPC status."""
+    known = variables_read() | constants() | {status.name for status in grpc.StatusCode}
+    for match in filter(None, map(NAME.fullmatch, code(text))):
+        if match[1] not in known and not ECOSYSTEM.fullmatch(match[1]):
+            yield f"nothing is called {match[1]}"
+
+
+def constants() -> set[str]:
+    """The names in capitals that our code assigns, members of enumerations included."""
+    files = [path for package in CODE[:5] for path in (ROOT / package).rglob("*.py")]
+    assignment = re.compile(r"^\s*([A-Z][A-Z0-9_]+)(?:: \w+)? = ", re.MULTILINE)
+    return {name for path in files for name in assignment.findall(path.read_text("utf-8"))}
+
+
+class Remembering(dict[str, str]):
+    """An environment that remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: set[str] = set()
+
+    def get(self, name, default=None):
+        self.asked.add(name)
+        return default
+
+
+def variables_read() -> set[str]:
+    environment = Remembering()
+    with pytest.raises(SettingsError):
+        settings.read(environment)
+    return environment.asked
+
+
+def complaints(text: str, document: Path) -> list[str]:
+    return [
+        *missing_paths(text),
+        *broken_links(text, document),
+        *unknown_targets(text),
+        *unknown_names(text),
+    ]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_a_document_names_only_what_there_is(document):
+    assert complaints(document.read_text("utf-8"), document) == []
+
+
+def test_what_there_is_not_is_found():
+    text = """# A heading: its `code`
+
+`counters/event.py` `counters/*.py` `docs/` `gone/` `gone.md` `page:home`
+[here](docs/architecture.md#the-value) [above](#a-heading-its-code) [web](https://example.com/x)
+[gone](docs/gone.md) [no heading](docs/architecture.md#gone) `make test` `make gone`
+`MOMENTO_LOCAL=127.0.0.1:8080` `AWS_REGION` `MAX_ROUNDS` `NOT_FOUND` `GONE_AWAY`
+
+```sh
+make nothing && .venv/bin/python benchmarks/gone.py
+export GONE_TOO=1
+```
+"""
+    assert complaints(text, ROOT / "README.md") == [
+        "there is no gone/",
+        "there is no gone.md",
+        "there is no benchmarks/gone.py",
+        "docs/gone.md leads nowhere",
+        "docs/architecture.md#gone leads to no heading",
+        "make has no target gone",
+        "make has no target nothing",
+        "nothing is called GONE_AWAY",
+        "nothing is called GONE_TOO",
+    ]
+
+
+@pytest.fixture(scope="module")
+def architecture() -> str:
+    return ARCHITECTURE.read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def example(architecture) -> Mapping[str, tuple[bytes, str]]:
+    """The fields of the example of a value: their bytes, and what MessagePack they are."""
+    rows = table(architecture, "Field | Bytes")
+    return {field: (bytes.fromhex(hexed.strip("`")), text) for field, hexed, text, _ in rows}
+
+
+def test_each_field_of_the_example_is_the_messagepack_beside_it(example):
+    said = {field: text.strip("`") for field, (_, text) in example.items()}
+    decoded = {
+        field: msgspec.msgpack.decode(example[field][0])
+        for field in ("version", "times", "decided", "rejected")
+    }
+    assert decoded == {field: ast.literal_eval(said[field]) for field in decoded}
+    assert example["count"] == (b"39\n", "")
+    assert said["ids"] == "16 bytes"
+
+
+def test_the_example_is_read_and_written_as_the_table_says(example):
+    value = b"".join(encoded for encoded, _ in example.values())
+    ledger = Columns(
+        0,
+        [0x1122334455667788, 0xAABBCCDDEEFF0011],
+        [1_760_000_001, 1_760_000_003],
+        [9, [0, 0, 3, 1]],
+        {0: [0, 0, 7, 2]},
+    )
+    assert len(value) == 45
+    assert read_count(value) == 39
+    assert columns.decode(value.partition(b"\n")[2]) == ledger
+    assert value == b"39\n" + columns.encode(ledger)
+
+
+def test_the_example_is_reached_by_the_events_that_it_tells_of(example):
+    at = 1_760_000_001_000
+    source, other = 0x1122334455667788, 0xAABBCCDDEEFF0011
+    events = [Event("c", source, seq, at, 4, high=35 if seq > 6 else INT64_MAX) for seq in range(9)]
+    events.append(Event("c", other, 3, at + 2_000, 4))
+    assert fold(b"7", events, Limits()).value == b"".join(field for field, _ in example.values())
+
+
+def test_every_message_in_a_document_keeps_the_contract():
+    texts = [document.read_text("utf-8") for document in DOCUMENTS]
+    bodies = [f["body"] for text in texts for f in FENCE.finditer(text) if f["kind"] == "json"]
+    messages = [parse(body, Envelope("m", 1_790_000_000_000)) for body in bodies]
+    assert Event("page:home", 0x9F86D081884C7D65, 17, 1_790_000_000_123, 1, high=1_000) in [
+        event for message in messages for event in message
+    ]
+
+
+def test_the_limits_are_those_of_the_ledger(architecture):
+    rows = table(architecture, "Limit")
+    assert {row[0].strip("`"): int(row[1]) for row in rows} == msgspec.structs.asdict(Limits())
+
+
+def test_each_status_is_in_the_class_that_the_code_has_it_in(architecture):
+    rows = table(architecture, "Class")
+    classes = {name: row[0] for row in rows for name in SPAN.findall(row[1])}
+    assert classes == {
+        status.name: trouble.name.lower().replace("_", " ").replace("setup", "set-up")
+        for status, trouble in TROUBLES.items()
+    }
+
+
+def test_the_settings_are_all_that_the_consumer_reads_and_no_more(architecture):
+    rows = table(architecture, "Variable")
+    assert {row[0].strip("`") for row in rows} == variables_read()
