@@ -54,14 +54,14 @@ def read(environment: Mapping[str, str]) -> Settings:
     problems: list[str] = []
     momento = _momento(environment, problems)
     settings = Settings(
-        cache_name=_required(environment, "MOMENTO_CACHE_NAME", problems),
+        cache_name=_cache_name(environment, problems),
         momento=momento,
         ttl_s=_integer(environment, "MOMENTO_TTL_SECONDS", (MAX_TTL_S, 1, MAX_TTL_S), problems),
         max_counter_value=_integer(
             environment, "MAX_COUNTER_VALUE", (INT64_MAX, INT64_MIN, INT64_MAX), problems
         ),
     )
-    guarantee = environment.get("COUNTER_GUARANTEE", EXACTLY_ONCE)
+    guarantee = environment.get("COUNTER_GUARANTEE") or EXACTLY_ONCE
     if guarantee != EXACTLY_ONCE:
         problems.append(f"COUNTER_GUARANTEE must be {EXACTLY_ONCE}, found {guarantee!r}")
     if problems:
@@ -82,6 +82,14 @@ def _momento(environment: Mapping[str, str], problems: list[str]) -> Local | Ser
         choice = "MOMENTO_API_KEY or MOMENTO_API_KEY_SECRET"
         problems.append(f"{choice}, not both, must be set" if key else f"{choice} must be set")
     return Service(_required(environment, "MOMENTO_ENDPOINT", problems), key, secret)
+
+
+def _cache_name(environment: Mapping[str, str], problems: list[str]) -> str:
+    """The name as a header can carry it: any other would fail call by call, as if by accident."""
+    name = _required(environment, "MOMENTO_CACHE_NAME", problems)
+    if not (name.isascii() and name.isprintable()):
+        problems.append(f"MOMENTO_CACHE_NAME must be printable ASCII, found {name!r}")
+    return name
 
 
 def _required(environment: Mapping[str, str], name: str, problems: list[str]) -> str:
