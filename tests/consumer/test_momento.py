@@ -1,8 +1,5 @@
 """Momento's calls: what each failure means, how many and how long they may be, what they carry."""
 
-import base64
-import json
-
 import grpc
 import momento as sdk
 import pytest
@@ -23,6 +20,7 @@ from consumer.momento import (
     deadline_s,
 )
 from tests.support.consumers import DEADLINE_S, make_momento
+from tests.support.keys import ENDPOINT, KEY
 from tests.support.momento_channel import (
     CACHE,
     LATENCY_S,
@@ -38,14 +36,7 @@ STATUS = grpc.StatusCode
 FAILURES = [status for status in STATUS if status is not STATUS.OK]
 
 
-def jwt(claims):
-    parts = [json.dumps(part).encode() for part in ({"alg": "HS256", "typ": "JWT"}, claims)]
-    encoded = [base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts]
-    return ".".join([*encoded, "c2VjcmV0LXNpZ25hdHVyZQ"])
-
-
-KEY = jwt({"t": "g", "id": "counters"})
-CREDENTIALS = CredentialProvider.from_api_key_v2(KEY, "cell-1.example.com")
+CREDENTIALS = CredentialProvider.from_api_key_v2(KEY, ENDPOINT)
 
 
 @pytest.fixture

@@ -1,0 +1,145 @@
+"""Settings become a consumer: which channel, whose key, and nothing before it is needed."""
+
+import io
+import itertools
+import socket
+import threading
+import traceback
+
+import boto3
+import grpc
+import pytest
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics
+from aws_lambda_powertools.utilities import parameters
+from momento.auth import CredentialProvider
+from moto import mock_aws
+
+from consumer import momento, wiring
+from consumer.errors import SettingsError
+from consumer.observability import Observer
+from consumer.settings import Local, Service, Settings
+from tests.support.consumers import Draws
+from tests.support.keys import ENDPOINT, KEY, api_key
+from tests.support.lambda_event import event, failures, increment, record
+from tests.support.momento_channel import CACHE, START_S, Clock, FakeChannel, Fault
+
+SECRET_NAME = "momento/api-key"  # noqa: S105 (the name of one)
+WAIT_S = 10.0
+TLS_HANDSHAKE, HTTP2_PREFACE = b"\x16\x03", b"PRI * HTTP/2.0"
+services = (f"wiring-{number}" for number in itertools.count())
+
+
+@pytest.fixture
+def observer():
+    service = next(services)
+    metrics = EphemeralMetrics(service=service, namespace="Tally")
+    return Observer(Logger(service=service, stream=io.StringIO()), metrics)
+
+
+@pytest.fixture
+def secrets(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    parameters.clear_caches()
+    with mock_aws():
+        client = boto3.client("secretsmanager")
+        yield client
+        client.close()
+    parameters.clear_caches()
+
+
+@pytest.fixture
+def listener():
+    """A port that keeps the first bytes of the first connection, and answers nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(WAIT_S)
+        heard = []
+
+        def listen():
+            with server.accept()[0] as connection:
+                heard.append(connection.recv(1_024))
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        yield f"127.0.0.1:{server.getsockname()[1]}", heard
+        thread.join(WAIT_S)
+
+
+def first_bytes(listener, port):
+    """What a channel to the listener says first; the port is what the credentials say."""
+    address, heard = listener
+    host = address if port == momento.TLS_PORT else "127.0.0.1"
+    with momento.connect(CredentialProvider(KEY, host, host, host, port)) as channel:
+        ready = grpc.channel_ready_future(channel)
+        with pytest.raises(grpc.FutureTimeoutError):
+            ready.result(timeout=0.2)
+        ready.cancel()
+    return heard
+
+
+def test_the_service_is_spoken_to_in_tls(listener):
+    [heard] = first_bytes(listener, momento.TLS_PORT)
+    assert heard.startswith(TLS_HANDSHAKE)
+
+
+def test_a_local_momento_is_spoken_to_without_tls(listener):
+    [heard] = first_bytes(listener, int(listener[0].partition(":")[2]))
+    assert heard.startswith(HTTP2_PREFACE)
+
+
+def test_credentials_are_the_sdks_own():
+    service = Settings(CACHE, Service(ENDPOINT, KEY))
+    local = Settings(CACHE, Local("127.0.0.1", 8080))
+    expected = CredentialProvider.from_api_key_v2(KEY, ENDPOINT)
+    assert wiring.credentials_for(service) == expected
+    assert wiring.credentials_for(local) == CredentialProvider.for_momento_local("127.0.0.1", 8080)
+
+
+def test_a_consumer_carries_the_key_of_secrets_manager_and_asks_for_it_once(secrets, observer):
+    secrets.create_secret(Name=SECRET_NAME, SecretString=KEY)
+    channel = FakeChannel(Clock())
+    told = Settings(CACHE, Service(ENDPOINT, api_key_secret=SECRET_NAME))
+    consumer = wiring.build(told, observer=observer, channel=channel, clock=channel.clock)
+    secrets.delete_secret(SecretId=SECRET_NAME, ForceDeleteWithoutRecovery=True)
+    for seq in range(2):
+        answer = consumer.handle(event(record("m1", increment(seq))), None)
+        assert answer == failures()
+    assert {call.metadata[0] for call in channel.calls} == {("authorization", KEY)}
+
+
+@pytest.mark.usefixtures("secrets")
+def test_a_secret_that_is_not_there_is_an_error(observer):
+    told = Settings(CACHE, Service(ENDPOINT, api_key_secret=SECRET_NAME))
+    with pytest.raises(parameters.exceptions.GetParameterError, match="ResourceNotFound"):
+        wiring.build(told, observer=observer)
+
+
+@pytest.mark.parametrize(
+    "key", [api_key({"t": "x"}), f"{KEY}\n", "a-legacy-key", "e30="], ids=str.strip
+)
+def test_a_key_of_another_kind_is_an_error_that_does_not_quote_it(observer, key):
+    with pytest.raises(SettingsError) as caught:
+        wiring.build(Settings(CACHE, Service(ENDPOINT, key)), observer=observer)
+    assert caught.value.problems == ["the Momento API key is not one of version 2"]
+    shown = "".join(traceback.format_exception(caught.value))
+    assert key.strip() not in shown
+
+
+def test_a_consumer_keeps_to_its_settings_and_to_the_clock_it_is_given(observer):
+    channel = FakeChannel(Clock())
+    channel.faults = [Fault("SetIf", grpc.StatusCode.UNAVAILABLE, times=3)]
+    consumer = wiring.build(
+        Settings(CACHE, Local("127.0.0.1", 8080), ttl_s=90, max_counter_value=1),
+        observer=observer,
+        channel=channel,
+        clock=channel.clock,
+        sleep=channel.clock.sleep,
+        uniform=Draws(),
+    )
+    records = [record("m1", increment(0)), record("m2", increment(1))]
+    assert consumer.handle(event(*records), None) == failures()
+    assert channel.store.get("page:home").startswith(b"1\n")
+    assert channel.calls[-1].request.ttl_milliseconds == 90_000
+    assert channel.clock() == pytest.approx(START_S + sum(channel.clock.slept_s) + 0.08)
