@@ -10,14 +10,22 @@ import grpc
 import msgspec
 import pytest
 
-from consumer import settings
+from consumer import copies, momento, settings, writer
 from consumer.errors import SettingsError
 from consumer.momento import TROUBLES
 from counters import columns
 from counters.columns import Columns
 from counters.counter import fold, read_count
-from counters.event import INT64_MAX, Envelope, Event, parse
+from counters.event import (
+    INT64_MAX,
+    MAX_COUNTER_BYTES,
+    MAX_FUTURE_MS,
+    Envelope,
+    Event,
+    parse,
+)
 from counters.ledger import Limits
+from producer import packing, sending, sequence
 
 ROOT = Path(__file__).parent.parent
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
@@ -235,3 +243,24 @@ def test_each_status_is_in_the_class_that_the_code_has_it_in(architecture):
 def test_the_settings_are_all_that_the_consumer_reads_and_no_more(architecture):
     rows = table(architecture, "Variable")
     assert {row[0].strip("`") for row in rows} == variables_read()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"1 to {MAX_COUNTER_BYTES} bytes of UTF-8",
+        f"more than {MAX_FUTURE_MS // 60_000} minutes after",
+        f"up to {momento.MAX_CALLS_IN_FLIGHT} of each",
+        f"each {momento.BILLED_BYTES:,} bytes begun",
+        f"the deadline of a call ({momento.deadline_s():g} s)",
+        f"U(0, min({writer.MAX_BACKOFF_ROUNDS}, 2^(k-1))) rounds",
+        f"at least {writer.MIN_ROUND_S * 1_000:g} ms",
+        f"at least {writer.THROTTLED_ROUND_S * 1_000:g} ms while Momento throttles",
+        f"1, 3, 7 … {copies.MAX_SKIPPED_BATCHES} batches",
+        f"after {sequence.MAX_COUNTERS_PER_SOURCE:,} counters",
+        f"{packing.BILLED_BYTES // 1_024} KiB in a message",
+        f"and {sending.MAX_SENDING_S:g} s;",
+    ],
+)
+def test_a_figure_is_that_of_the_code(architecture, said):
+    assert said in " ".join(architecture.split())
