@@ -25,6 +25,9 @@ MIN_ROUND_S = 0.005
 """What a round is taken to last at the least: a refused connection answers at once, and is no
 reason to try again at once."""
 
+ROUND_MARGIN = 2
+"""A round needs this many times what the last one took: cut off, it would leave answers unknown."""
+
 THROTTLED_ROUND_S = 0.1
 """What a round is taken to last when Momento throttles: its quota is one of a second."""
 
@@ -80,10 +83,10 @@ class Writer:
         round_s = MIN_ROUND_S
         try:
             for number in range(MAX_ROUNDS):
-                room_s = ends_at - self.clock() - round_s
+                room_s = ends_at - self.clock() - ROUND_MARGIN * round_s
                 if not progress.open or room_s < 0:
                     break
-                # A wait that would end too late ends with just enough time for a last round.
+                # A wait that would end too late is cut short, and leaves time for a last round.
                 pause_s = min(room_s, self._pause_s(number, round_s, progress))
                 if pause_s:
                     self._sleep(pause_s)
