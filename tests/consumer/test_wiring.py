@@ -67,6 +67,14 @@ def listener():
         thread.join(WAIT_S)
 
 
+def build_on(channel, told, observer, **given):
+    return wiring.build(told, observer=observer, channel=channel, clock=channel.clock, **given)
+
+
+def count_line(channel):
+    return channel.store.get("page:home").partition(b"\n")[0]
+
+
 def first_bytes(listener, port):
     """What a channel to the listener says first; the port is what the credentials say."""
     address, heard = listener
@@ -101,7 +109,7 @@ def test_a_consumer_carries_the_key_of_secrets_manager_and_asks_for_it_once(secr
     secrets.create_secret(Name=SECRET_NAME, SecretString=KEY)
     channel = FakeChannel(Clock())
     told = Settings(CACHE, Service(ENDPOINT, api_key_secret=SECRET_NAME))
-    consumer = wiring.build(told, observer=observer, channel=channel, clock=channel.clock)
+    consumer = build_on(channel, told, observer)
     secrets.delete_secret(SecretId=SECRET_NAME, ForceDeleteWithoutRecovery=True)
     for seq in range(2):
         answer = consumer.handle(event(record("m1", increment(seq))), None)
@@ -130,16 +138,10 @@ def test_a_key_of_another_kind_is_an_error_that_does_not_quote_it(observer, key)
 def test_a_consumer_keeps_to_its_settings_and_to_the_clock_it_is_given(observer):
     channel = FakeChannel(Clock())
     channel.faults = [Fault("SetIf", grpc.StatusCode.UNAVAILABLE, times=3)]
-    consumer = wiring.build(
-        Settings(CACHE, Local("127.0.0.1", 8080), ttl_s=90, max_counter_value=1),
-        observer=observer,
-        channel=channel,
-        clock=channel.clock,
-        sleep=channel.clock.sleep,
-        uniform=Draws(),
-    )
+    told = Settings(CACHE, Local("127.0.0.1", 8080), ttl_s=90, max_counter_value=1)
+    consumer = build_on(channel, told, observer, sleep=channel.clock.sleep, uniform=Draws())
     records = [record("m1", increment(0)), record("m2", increment(1))]
     assert consumer.handle(event(*records), None) == failures()
-    assert channel.store.get("page:home").startswith(b"1\n")
+    assert count_line(channel) == b"1"
     assert channel.calls[-1].request.ttl_milliseconds == 90_000
     assert channel.clock() == pytest.approx(START_S + sum(channel.clock.slept_s) + 0.08)

@@ -1,0 +1,259 @@
+"""What people and alarms see of an invocation: one record of metrics, lines with stable keys."""
+
+import json
+
+import grpc
+import pytest
+
+from consumer.errors import BrokenSetupError
+from consumer.observability import metric_name
+from consumer.reason import Reason
+from tests.support.consumers import Deployed
+from tests.support.lambda_event import SENT_AT_MS, SOURCE, Context, event, increment, record
+from tests.support.momento_channel import Fault
+
+STATUS = grpc.StatusCode
+MANY = 10**6
+# DESIGN.md, section 10, in its order.
+METRICS = {
+    "EventsApplied": "Count",
+    "EventsRejected": "Count",
+    "EventsDuplicate": "Count",
+    "EventsUndecidable": "Count",
+    "MessagesInvalid": "Count",
+    "MessagesReturned": "Count",
+    "CountersWritten": "Count",
+    "SwapsStored": "Count",
+    "SwapsLost": "Count",
+    "MomentoThrottled": "Count",
+    "MomentoOperations": "Count",
+    "ValueBytes": "Bytes",
+}
+
+
+@pytest.fixture
+def deployed():
+    return Deployed()
+
+
+def handle(deployed, *records, context=None):
+    return deployed.handle(event(*records), context)
+
+
+def emf(capsys):
+    """The one record that an invocation prints."""
+    [line] = capsys.readouterr().out.splitlines()
+    return json.loads(line)
+
+
+def metrics(capsys):
+    """The metrics that are not 0, by their names."""
+    told = emf(capsys)
+    return {name: told[name][0] for name in METRICS if told[name] != [0.0]}
+
+
+def test_an_invocation_writes_one_record_with_exactly_the_twelve_metrics(deployed, capsys):
+    handle(deployed, context=Context(deployed.clock, 60))
+    told = emf(capsys)
+    [directive] = told["_aws"].pop("CloudWatchMetrics")
+    assert directive == {
+        "Namespace": "Tally",
+        "Dimensions": [["service"]],
+        "Metrics": [{"Name": name, "Unit": unit} for name, unit in METRICS.items()],
+    }
+    assert told.pop("_aws").keys() == {"Timestamp"}
+    assert told == {
+        "service": deployed.service,
+        "function_request_id": "request-1",
+        **{name: [0.0] for name in METRICS},
+    }
+
+
+def test_a_broken_set_up_writes_its_record_too(deployed, capsys):
+    deployed.channel.faults = [Fault("GetWithHash", STATUS.PERMISSION_DENIED)]
+    with pytest.raises(BrokenSetupError):
+        handle(deployed, record("m1", increment()))
+    assert metrics(capsys) == {"MomentoOperations": 1}
+    assert deployed.log == []
+
+
+def test_what_is_no_sqs_event_writes_its_record_too(deployed, capsys):
+    with pytest.raises(KeyError):
+        deployed.handle({})
+    assert metrics(capsys) == {}
+
+
+def test_every_decision_is_counted_once(deployed, capsys):
+    stored = b"5\n\x95\x01\xc4\x00\x91\xce\x00\x00\x00\x01\x90\x80"
+    deployed.channel.store.put("old", stored)
+    records = [
+        record("m1", [increment(0), increment(1, max=0), increment(0)]),
+        record("m2", increment(0, "old", at=1_000)),
+        record("m3", "{"),
+        record("m4", increment(0)),
+    ]
+    handle(deployed, *records)
+    value = deployed.channel.store.get("page:home")
+    assert metrics(capsys) == {
+        "EventsApplied": 1,
+        "EventsRejected": 1,
+        "EventsDuplicate": 2,
+        "EventsUndecidable": 1,
+        "MessagesInvalid": 1,
+        "MessagesReturned": 2,
+        "CountersWritten": 1,
+        "SwapsStored": 1,
+        "MomentoOperations": 4,
+        "ValueBytes": len(value),
+    }
+
+
+def test_lost_races_and_throttles_are_counted(deployed, capsys):
+    channel = deployed.channel
+    channel.faults = [
+        Fault("GetWithHash", STATUS.RESOURCE_EXHAUSTED),
+        Fault("SetIf", before=lambda: channel.store.put("page:home", b"1")),
+    ]
+    handle(deployed, record("m1", increment()))
+    assert metrics(capsys) == {
+        "EventsApplied": 1,
+        "CountersWritten": 1,
+        "SwapsStored": 1,
+        "SwapsLost": 1,
+        "MomentoThrottled": 1,
+        "MomentoOperations": 1 + 3 + 3,
+        "ValueBytes": len(channel.store.get("page:home")),
+    }
+
+
+def test_each_invocation_counts_for_itself(deployed, capsys):
+    handle(deployed, record("m1", increment(0)), record("m2", "{"))
+    capsys.readouterr()
+    handle(deployed, context=Context(deployed.clock, 60))
+    assert metrics(capsys) == {}
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_metric_is_named_after_its_field(metric):
+    field = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in metric)
+    assert metric_name(field[1:]) == metric
+
+
+def test_a_line_about_a_message_has_stable_keys(deployed):
+    deployed.channel.faults = [Fault("GetWithHash", STATUS.INVALID_ARGUMENT, details="no")]
+    context = Context(deployed.clock, 60)
+    handle(deployed, record("m1", increment(17), receive_count=4), context=context)
+    [line] = deployed.log
+    assert line.keys() >= {"timestamp", "location"}
+    assert {key: line[key] for key in line if key not in {"timestamp", "location"}} == {
+        "level": "ERROR",
+        "message": "message returned to SQS: Momento refuses this counter",
+        "service": deployed.service,
+        "function_request_id": "request-1",
+        "action": "message_returned",
+        "reason": "refused",
+        "detail": "INVALID_ARGUMENT: no",
+        "counter": "page:home",
+        "identity": f"{SOURCE}:17",
+        "message_id": "m1",
+        "receive_count": 4,
+    }
+
+
+def about(line):
+    return [line[key] for key in ("message_id", "level", "reason", "counter", "identity")]
+
+
+def test_each_returned_message_is_told_once_with_whose_event_it_is(deployed):
+    deployed.channel.store.put("bad", b"words")
+    named = {"counter": "bad", "id": "order-1", "at": SENT_AT_MS - 2_000}
+    handle(
+        deployed,
+        record("m1", increment(0)),
+        record("m2", [increment(1), named, increment(2, "bad")]),
+        record("m3", increment(3, "bad")),
+        record("m4", [increment(4), increment(5, "worse", amount="x")]),
+        record("m5", "no JSON"),
+    )
+    assert [about(line) for line in deployed.log] == [
+        ["m2", "ERROR", "unreadable", "bad", "order-1"],
+        ["m3", "ERROR", "unreadable", "bad", f"{SOURCE}:3"],
+        ["m4", "ERROR", "invalid", "worse", ""],
+        ["m5", "ERROR", "invalid", "", ""],
+    ]
+
+
+def test_a_message_held_back_by_its_group_is_told_with_its_own_event(deployed):
+    handle(deployed, record("m1", "{", group="g"), record("m2", increment(7), group="g"))
+    assert [about(line) for line in deployed.log] == [
+        ["m1", "ERROR", "invalid", "", ""],
+        ["m2", "INFO", "group", "page:home", f"{SOURCE}:7"],
+    ]
+    assert deployed.log[1]["detail"] == "group g"
+
+
+@pytest.mark.parametrize(
+    ("fault", "level", "reason"),
+    [
+        (Fault("GetWithHash", STATUS.RESOURCE_EXHAUSTED, times=MANY), "WARNING", "throttled"),
+        (Fault("GetWithHash", STATUS.UNAVAILABLE, times=MANY), "WARNING", "unknown_outcome"),
+        (Fault("SetIfHash", STATUS.OUT_OF_RANGE), "ERROR", "refused"),
+        (Fault("GetWithHash", stale=True, times=MANY), "INFO", "lost_race"),
+    ],
+    ids=["throttled", "unknown", "refused", "lost race"],
+)
+def test_a_reason_is_as_loud_as_what_has_to_be_done_about_it(deployed, fault, level, reason):
+    for value in (b"1", b"2"):
+        deployed.channel.store.put("page:home", value)
+    deployed.channel.faults = [fault]
+    handle(deployed, record("m1", increment()), context=Context(deployed.clock, 5))
+    [line] = [line for line in deployed.log if line["action"] == "message_returned"]
+    assert about(line) == ["m1", level, reason, "page:home", f"{SOURCE}:0"]
+
+
+def test_every_reason_has_a_level_a_key_and_a_text():
+    assert {reason.value: reason.level for reason in Reason} == {
+        "invalid": 40,
+        "undecidable": 40,
+        "full": 30,
+        "lost_race": 20,
+        "unknown_outcome": 30,
+        "out_of_time": 20,
+        "throttled": 30,
+        "refused": 40,
+        "unreadable": 40,
+        "group": 20,
+    }
+    assert len({reason.text for reason in Reason}) == len(Reason)
+
+
+def test_a_race_that_is_lost_and_then_won_is_one_line_of_information(deployed):
+    def write_elsewhere():
+        deployed.channel.store.put("page:home", b"7")
+
+    deployed.channel.faults = [Fault("SetIf", before=write_elsewhere)]
+    handle(deployed, record("m1", increment()))
+    [line] = deployed.log
+    told = {key: line[key] for key in ("level", "message", "action", "counter", "times")}
+    assert told == {
+        "level": "INFO",
+        "message": "another writer was first; decided again",
+        "action": "swap_lost",
+        "counter": "page:home",
+        "times": 1,
+    }
+
+
+def test_a_batch_that_settles_says_nothing(deployed):
+    handle(deployed, record("m1", increment()), record("m2", increment(1)))
+    assert deployed.log == []
+
+
+def test_no_line_has_a_stack_trace(deployed):
+    deployed.channel.store.put("bad", b"words")
+    deployed.channel.faults = [Fault("SetIf", STATUS.RESOURCE_EXHAUSTED, times=MANY)]
+    handle(
+        deployed, record("m1", "{"), record("m2", increment(0, "bad")), record("m3", increment())
+    )
+    assert [line["reason"] for line in deployed.log] == ["invalid", "unreadable", "throttled"]
+    assert all(line.keys().isdisjoint({"exception", "stack_trace"}) for line in deployed.log)
