@@ -1,4 +1,4 @@
-"""The bounded rounds of read, decide and compare-and-swap that settle a progress."""
+"""The bounded rounds of read, decide and compare-and-swap that settle a batch."""
 
 import random
 import time
@@ -16,7 +16,7 @@ from counters.event import Event
 from counters.ledger import Limits
 
 MAX_ROUNDS = 1_000
-"""Rounds of a progress. The time ends them first; this ends them if a clock stands still."""
+"""Rounds of a batch. The time ends them first; this ends them if a clock stands still."""
 
 MAX_BACKOFF_ROUNDS = 16
 """The longest wait before a round, in rounds; the wait is drawn between none and it."""
