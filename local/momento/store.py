@@ -136,11 +136,8 @@ class Caches:
             NoCacheNameError: the name is empty.
             UnknownCacheError: there is none.
         """
-        _check_name(name)
-        try:
-            return self._caches[name]
-        except KeyError:
-            raise UnknownCacheError(name) from None
+        self._check_known(name)
+        return self._caches[name]
 
     def create(self, name: str) -> None:
         """Create an empty cache.
@@ -156,12 +153,17 @@ class Caches:
 
     def delete(self, name: str) -> None:
         """Delete a cache and what is in it; raises as a look-up does."""
-        self[name].clear()
+        self._check_known(name)
         del self._caches[name]
 
     def names(self) -> list[str]:
         """The names, in the order of creation."""
         return list(self._caches)
+
+    def _check_known(self, name: str) -> None:
+        _check_name(name)
+        if name not in self._caches:
+            raise UnknownCacheError(name)
 
 
 def check_item(key: bytes, value: bytes, ttl_ms: int) -> None:

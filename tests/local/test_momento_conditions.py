@@ -1,5 +1,6 @@
 """SetIf and SetIfHash: when they store, what a hash is, and that nothing comes in between."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -136,10 +137,12 @@ def test_a_value_that_returns_brings_its_hash_back(raw):
     assert set_if(raw, condition, call="SetIfHash").HasField("stored")
 
 
-def test_increments_of_many_threads_are_all_counted(raw):
-    with ThreadPoolExecutor(16) as pool:
-        totals = list(pool.map(lambda _: raw.increment(b"key"), range(320)))
-    assert sorted(totals) == list(range(1, 321))
+def test_nothing_comes_between_the_reading_and_the_writing_of_an_increment():
+    never = threading.Event()
+    # A clock that lets other threads on, whenever a call has read an item and not yet written it.
+    with raw_server(now_ns=lambda: never.wait(0.0001) * 1) as raw, ThreadPoolExecutor(16) as pool:
+        totals = list(pool.map(lambda _: raw.increment(b"key"), range(160)))
+    assert sorted(totals) == list(range(1, 161))
 
 
 def test_of_many_swaps_on_one_hash_one_is_stored(raw):

@@ -92,12 +92,12 @@ def test_what_a_base_10_parser_reads_is_incremented(client, value, total):
         b"+",
         b"abc",
         b"\xff",
-        b"9" * 19,
+        b"%d" % (INT64_MAX + 1),
     ],
 )
 def test_what_is_no_integer_is_not_incremented_and_stays(client, value):
     client.set(b"key", value)
-    refused("FAILED_PRECONDITION", client.increment, b"key")
+    refused("FAILED_PRECONDITION", client.increment, b"key", -1)
     assert client.get(b"key") == value
 
 

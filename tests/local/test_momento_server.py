@@ -12,7 +12,8 @@ from local.momento.store import MIN_SWEEP_ITEMS, Cache
 from tests.support.momento import CACHE, DEADLINE_S, AsyncSdk, HandClock, Raw, RefusalError, Sdk
 
 NEIGHBOUR = str(ipaddress.ip_address(HOST) + 1)  # loopback too, where the system has all of it
-PING, GOAWAY, ACK = 6, 7, 1
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS, PING, GOAWAY, ACK = 4, 6, 7, 1
 PINGS = 20
 CONFIGURATIONS = {
     "Laptop": Configurations.Laptop.latest(),
@@ -40,6 +41,13 @@ def test_a_second_server_on_a_port_is_an_error(server):
         MomentoServer(port=server.port).start()
     reason = "Address already in use"
     assert str(caught.value) == f"cannot listen on 127.0.0.1:{server.port}: {reason}"
+
+
+def test_no_other_listener_can_share_the_port(server):
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        with pytest.raises(OSError, match="Address already in use"):
+            other.bind((HOST, server.port))
 
 
 def test_a_port_is_free_again_once_its_server_has_ended():
@@ -95,17 +103,16 @@ def frames(stream):
 
 
 def test_pings_on_an_idle_connection_are_answered_and_never_too_many(server):
-    settings = 4
-    with socket.create_connection((HOST, server.port), DEADLINE_S) as connection:
-        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(settings))
-        connection.sendall(b"".join(frame(PING, n.to_bytes(8, "big")) for n in range(PINGS)))
-        acknowledged = 0
-        with connection.makefile("rb") as stream:
-            for kind, flags in frames(stream):
-                acknowledged += (kind, flags) == (PING, ACK)
-                if kind == GOAWAY or acknowledged == PINGS:
-                    break
-    assert acknowledged == PINGS
+    with (
+        socket.create_connection((HOST, server.port), DEADLINE_S) as connection,
+        connection.makefile("rb") as stream,
+    ):
+        arriving = frames(stream)
+        connection.sendall(PREFACE + frame(SETTINGS))
+        for n in range(PINGS):
+            connection.sendall(frame(PING, n.to_bytes(8, "big")))
+            answer = next(one for one in arriving if one == (PING, ACK) or one[0] == GOAWAY)
+            assert answer == (PING, ACK)
 
 
 def test_expired_items_that_nobody_asks_for_are_dropped():
