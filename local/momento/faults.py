@@ -5,6 +5,8 @@ return-error   a status in kebab case, for the calls in `error-rpcs` (separated 
                the first `error-count` times, or always
 delay-ms       a wait before anything else, with `delay-rpcs` and `delay-count` likewise
 error-phase    ours: `after` carries the call out and loses the answer; `before` is the default
+
+A delayed call is carried out even if its caller has given up, as a slow server would.
 """
 
 import re

@@ -78,6 +78,22 @@ def test_the_command_refuses_a_taken_port(popen):
     assert (process.returncode, answer) == (1, ("", text))
 
 
+@pytest.mark.parametrize(
+    ("options", "status", "reason"),
+    [
+        (["--cache", CACHE], 1, f"momento: cache already exists: {CACHE}"),
+        (["--cache", ""], 1, "momento: the name of a cache is missing or empty"),
+        (["--port", "65536"], 2, "argument --port: '65536' is not a number from 0 to 65535"),
+        (["--port", "http"], 2, "argument --port: 'http' is not a number from 0 to 65535"),
+    ],
+)
+def test_the_command_refuses_what_cannot_be(popen, options, status, reason):
+    process = popen(*COMMAND, *options)
+    stdout, stderr = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, stdout) == (status, "")
+    assert stderr.endswith(f"{reason}\n")
+
+
 def test_the_command_ends_with_its_standard_input(start):
     process, _ = start(*COMMAND, "--exit-with-parent")
     assert process.communicate(timeout=DEADLINE_S) == ("", "")

@@ -158,6 +158,23 @@ def test_delayed_calls_do_not_hold_up_the_others():
         assert sorted(call.result(DEADLINE_S).value for call in late) == list(range(1, calls + 1))
 
 
+def test_a_call_whose_caller_gave_up_is_carried_out_all_the_same():
+    arrived, gate = threading.Event(), threading.Event()
+
+    def pause(_delay_s):
+        arrived.set()
+        gate.wait(DEADLINE_S)
+
+    with raw_server(pause=pause) as raw:
+        slow = raw.with_headers(delay_rpcs="increment", delay_ms="1")
+        request = pb._IncrementRequest(cache_key=b"key", amount=1, ttl_milliseconds=1_000)
+        late = raw.scs_stub.Increment.future(request, metadata=slow.metadata())
+        assert arrived.wait(DEADLINE_S)
+        late.cancel()
+        gate.set()
+    assert raw.server.stats().calls == {"Increment": 1}
+
+
 def test_a_server_that_ends_waits_for_no_delay():
     with raw_server() as raw:
         slow = raw.with_headers(delay_rpcs="get", delay_ms=LATE_MS)
