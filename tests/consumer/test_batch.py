@@ -7,6 +7,7 @@ from consumer.errors import BrokenSetupError
 from consumer.invocation import NO_CONTEXT_MS, RESERVE_S
 from consumer.writer import ROUND_MARGIN
 from counters.event import INT64_MAX, MAX_FUTURE_MS
+from counters.ledger import Limits
 from tests.support.consumers import DEADLINE_S, Deployed
 from tests.support.lambda_event import (
     SENT_AT_MS,
@@ -218,6 +219,16 @@ def test_in_a_packed_message_one_undecidable_event_returns_it_and_the_rest_is_co
     records = [record("m1", packed), record("m2", increment(3))]
     assert handle(deployed, *records) == failures("m1")
     assert deployed.count() == 7
+
+
+def test_a_source_with_too_many_gaps_gets_its_message_back_until_they_close():
+    deployed = Deployed(limits=Limits(max_runs=2))
+    records = [record(f"m{seq}", increment(seq)) for seq in (0, 2, 4)]
+    assert handle(deployed, *records) == failures("m4")
+    assert deployed.returned == [("m4", "full")]
+    assert handle(deployed, record("m1", increment(1)), record("m3", increment(3))) == failures()
+    assert handle(deployed, records[2]) == failures()
+    assert deployed.count() == 5
 
 
 def test_a_call_by_hand_has_no_context_and_some_time(deployed):

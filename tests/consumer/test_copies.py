@@ -75,15 +75,15 @@ def test_misses_leave_copies_out_of_1_3_7_and_up_to_63_batches(channel):
 
 def test_a_hit_forgets_the_misses_before_it(channel):
     writer = make_writer(channel)
-    stale = {2, 4, 8, 13}
+    stale = {2, 4, 8, 18}
     used = []
-    for seq in range(18):
+    for seq in range(22):
         if seq in stale:
             write_elsewhere(channel, seq)
         if methods(channel, writer, seq)[0] == "SetIfHash":
             used.append(seq)
-    # Misses at 2, 4 and 8; what is used after 8's seven batches is a hit, and so are the next.
-    assert used == [2, 4, 8, 16, 17]
+    # The miss at 8 costs seven batches; the one at 18 comes after hits, and costs one.
+    assert used == [2, 4, 8, 16, 17, 18, 20, 21]
 
 
 def test_a_miss_after_a_hit_costs_one_batch_again(copies):

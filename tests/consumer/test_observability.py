@@ -108,6 +108,14 @@ def test_every_decision_is_counted_once(deployed, capsys):
     }
 
 
+def test_a_repeat_is_a_duplicate_whether_it_was_applied_or_rejected(deployed, capsys):
+    body = [increment(0), increment(1, max=0)]
+    handle(deployed, record("m1", body))
+    capsys.readouterr()
+    handle(deployed, record("m1", body))
+    assert metrics(capsys) == {"EventsDuplicate": 2, "MomentoOperations": 1}
+
+
 def test_lost_races_and_throttles_are_counted(deployed, capsys):
     channel = deployed.channel
     channel.faults = [

@@ -257,6 +257,12 @@ def test_a_throttled_counter_waits_longer_and_is_given_back_after_its_tries(chan
     assert draws.spans == [(0.0, 0.1), (0.0, 0.2), (0.0, 0.4), (0.0, 0.8)]
 
 
+def test_a_wait_after_a_throttle_is_no_shorter_than_one_of_slow_rounds(channel, writer, draws):
+    channel.faults = [Fault("GetWithHash", STATUS.RESOURCE_EXHAUSTED, times=2, latency_s=0.5)]
+    settle(writer, time_s=20.0, c=events(0))
+    assert draws.spans == [(0.0, 0.5), (0.0, 1.0)]
+
+
 def test_a_throttled_write_that_is_let_through_later_is_stored(channel, writer):
     channel.faults = [Fault("SetIf", STATUS.RESOURCE_EXHAUSTED, times=2)]
     assert settle(writer, c=events(0)) == {"c": [APPLIED]}
@@ -313,15 +319,14 @@ def test_the_activity_counts_every_swap_and_the_longest_value(channel, writer):
     write_elsewhere(channel, 0)
     channel.faults = [Fault("SetIfHash", before=lambda: write_elsewhere(channel, 1))]
     activity = Activity()
-    groups = {"c": events(0), "d": events(0, 2, 4, counter="d")}
-    writer.settle(groups, START_S + 10, activity)
-    longest = max(len(channel.store.get(counter)) for counter in "cd")
+    gaps = events(0, 2, 4, counter="d")
+    writer.settle({"c": events(0), "d": gaps, "e": events(0)}, START_S + 10, activity)
     assert activity == Activity(
-        counters_written=2,
-        swaps_stored=2,
+        counters_written=3,
+        swaps_stored=3,
         swaps_lost=1,
-        momento_operations=3 * 1 + 3 * 2,
-        value_bytes=longest,
+        momento_operations=4 * 1 + 4 * 2,
+        value_bytes=max(len(channel.store.get(counter)) for counter in "cde"),
     )
 
 

@@ -67,7 +67,7 @@ def make_writer(channel, *, uniform=None, sleep=None, limits=None):
 class Deployed:
     """A consumer with its channel, its clock, and what it logged."""
 
-    def __init__(self, default_max=INT64_MAX):
+    def __init__(self, default_max=INT64_MAX, limits=None):
         self.clock = Clock()
         self.channel = FakeChannel(self.clock)
         self._log = io.StringIO()
@@ -76,7 +76,7 @@ class Deployed:
             Logger(service=self.service, stream=self._log, level="INFO"),
             EphemeralMetrics(service=self.service, namespace="Tally"),
         )
-        self.consumer = Consumer(make_writer(self.channel), observer, default_max)
+        self.consumer = Consumer(make_writer(self.channel, limits=limits), observer, default_max)
 
     def handle(self, event, context=None):
         return self.consumer.handle(event, context)
