@@ -71,8 +71,8 @@ def build(  # noqa: PLR0913 (all that a test may want to be otherwise, by keywor
 
 def observer(environment: Mapping[str, str]) -> Observer:
     """Powertools' logger and metrics, under Tally's names where the environment gives none."""
-    service = environment.get("POWERTOOLS_SERVICE_NAME", SERVICE)
-    namespace = environment.get("POWERTOOLS_METRICS_NAMESPACE", NAMESPACE)
+    service = environment.get("POWERTOOLS_SERVICE_NAME") or SERVICE
+    namespace = environment.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE
     return Observer(
         Logger(service=service, utc=True), EphemeralMetrics(service=service, namespace=namespace)
     )

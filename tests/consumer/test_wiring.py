@@ -2,9 +2,12 @@
 
 import io
 import itertools
+import json
 import socket
 import threading
+import time
 import traceback
+from concurrent.futures import Future
 
 import boto3
 import grpc
@@ -16,10 +19,11 @@ from momento.auth import CredentialProvider
 from moto import mock_aws
 
 from consumer import momento, wiring
+from consumer.activity import Activity
 from consumer.errors import SettingsError
 from consumer.observability import Observer
 from consumer.settings import Local, Service, Settings
-from tests.support.consumers import Draws
+from tests.support.consumers import Draws, make_momento
 from tests.support.keys import ENDPOINT, KEY, api_key
 from tests.support.lambda_event import event, failures, increment, record
 from tests.support.momento_channel import CACHE, START_S, Clock, FakeChannel, Fault
@@ -52,19 +56,19 @@ def secrets(monkeypatch):
 
 @pytest.fixture
 def listener():
-    """A port that keeps the first bytes of the first connection, and answers nothing."""
+    """A port, and in future the first bytes that somebody sends there; it answers nothing."""
+    heard: Future[bytes] = Future()
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(WAIT_S)
-        heard = []
 
         def listen():
             with server.accept()[0] as connection:
-                heard.append(connection.recv(1_024))
+                heard.set_result(connection.recv(1_024))
 
         thread = threading.Thread(target=listen)
         thread.start()
         yield f"127.0.0.1:{server.getsockname()[1]}", heard
-        thread.join(WAIT_S)
+        thread.join()
 
 
 def build_on(channel, told, observer, **given):
@@ -80,21 +84,19 @@ def first_bytes(listener, port):
     address, heard = listener
     host = address if port == momento.TLS_PORT else "127.0.0.1"
     with momento.connect(CredentialProvider(KEY, host, host, host, port)) as channel:
-        ready = grpc.channel_ready_future(channel)
-        with pytest.raises(grpc.FutureTimeoutError):
-            ready.result(timeout=0.2)
-        ready.cancel()
-    return heard
+        call = make_momento(channel, time.monotonic)._start_read("c", WAIT_S)
+        said = heard.result(WAIT_S)
+        call.cancel()
+    return said
 
 
 def test_the_service_is_spoken_to_in_tls(listener):
-    [heard] = first_bytes(listener, momento.TLS_PORT)
-    assert heard.startswith(TLS_HANDSHAKE)
+    assert first_bytes(listener, momento.TLS_PORT).startswith(TLS_HANDSHAKE)
 
 
 def test_a_local_momento_is_spoken_to_without_tls(listener):
-    [heard] = first_bytes(listener, int(listener[0].partition(":")[2]))
-    assert heard.startswith(HTTP2_PREFACE)
+    port = int(listener[0].partition(":")[2])
+    assert first_bytes(listener, port).startswith(HTTP2_PREFACE)
 
 
 def test_credentials_are_the_sdks_own():
@@ -145,3 +147,21 @@ def test_a_consumer_keeps_to_its_settings_and_to_the_clock_it_is_given(observer)
     assert count_line(channel) == b"1"
     assert channel.calls[-1].request.ttl_milliseconds == 90_000
     assert channel.clock() == pytest.approx(START_S + sum(channel.clock.slept_s) + 0.08)
+
+
+@pytest.mark.parametrize(
+    ("environment", "service", "namespace"),
+    [
+        ({}, "tally", "Tally"),
+        ({"POWERTOOLS_SERVICE_NAME": "", "POWERTOOLS_METRICS_NAMESPACE": ""}, "tally", "Tally"),
+        ({"POWERTOOLS_SERVICE_NAME": "votes"}, "votes", "Tally"),
+        ({"POWERTOOLS_METRICS_NAMESPACE": "Votes"}, "tally", "Votes"),
+    ],
+)
+def test_metrics_go_under_the_names_of_the_environment_or_ours(
+    capsys, environment, service, namespace
+):
+    wiring.observer(environment).publish(Activity())
+    told = json.loads(capsys.readouterr().out)
+    assert told["service"] == service
+    assert told["_aws"]["CloudWatchMetrics"][0]["Namespace"] == namespace
