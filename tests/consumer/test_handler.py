@@ -13,6 +13,7 @@ from local.momento.server import MomentoServer
 from tests.support.lambda_event import event, failures, increment, record
 
 WAIT_S = 60
+OPTIONAL = ("MOMENTO_TTL_SECONDS", "MAX_COUNTER_VALUE", "COUNTER_GUARANTEE")
 PROGRAM = """if True:
     import json, os, sys, threading
 
@@ -49,6 +50,8 @@ def environment(server, request, monkeypatch):
         # Powertools keeps one handler, and so one standard output, for each service.
         "POWERTOOLS_SERVICE_NAME": request.node.name,
     }
+    for name in OPTIONAL:
+        monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     wiring.consumer.cache_clear()

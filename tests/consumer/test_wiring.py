@@ -20,7 +20,7 @@ from moto import mock_aws
 
 from consumer import momento, wiring
 from consumer.activity import Activity
-from consumer.errors import SettingsError
+from consumer.errors import BrokenSetupError, SettingsError
 from consumer.observability import Observer
 from consumer.settings import Local, Service, Settings
 from tests.support.consumers import Draws, make_momento
@@ -35,10 +35,15 @@ services = (f"wiring-{number}" for number in itertools.count())
 
 
 @pytest.fixture
-def observer():
+def log():
+    return io.StringIO()
+
+
+@pytest.fixture
+def observer(log):
     service = next(services)
     metrics = EphemeralMetrics(service=service, namespace="Tally")
-    return Observer(Logger(service=service, stream=io.StringIO()), metrics)
+    return Observer(Logger(service=service, stream=log), metrics)
 
 
 @pytest.fixture
@@ -46,6 +51,7 @@ def secrets(monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
     parameters.clear_caches()
     with mock_aws():
         client = boto3.client("secretsmanager")
@@ -135,6 +141,20 @@ def test_a_key_of_another_kind_is_an_error_that_does_not_quote_it(observer, key)
     assert caught.value.problems == ["the Momento API key is not one of version 2"]
     shown = "".join(traceback.format_exception(caught.value))
     assert key.strip() not in shown
+
+
+def test_the_key_is_in_no_line_and_in_no_error_even_if_momento_quotes_it(observer, log, capsys):
+    channel = FakeChannel(Clock())
+    consumer = build_on(channel, Settings(CACHE, Service(ENDPOINT, KEY)), observer)
+    channel.faults = [Fault("GetWithHash", grpc.StatusCode.INVALID_ARGUMENT, details=KEY)]
+    assert consumer.handle(event(record("m1", increment())), None) == failures("m1")
+    channel.faults = [Fault("GetWithHash", grpc.StatusCode.UNAUTHENTICATED, details=KEY)]
+    with pytest.raises(BrokenSetupError) as caught:
+        consumer.handle(event(record("m1", increment())), None)
+    assert json.loads(log.getvalue())["detail"] == "INVALID_ARGUMENT: …"
+    shown = "".join(traceback.format_exception(caught.value))
+    assert shown.endswith("UNAUTHENTICATED: …\n")
+    assert KEY not in log.getvalue() + shown + "".join(capsys.readouterr())
 
 
 def test_a_consumer_keeps_to_its_settings_and_to_the_clock_it_is_given(observer):
