@@ -2,15 +2,19 @@
 
 import csv
 import enum
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
+from counters.event import Increment
+
 MAX_LINE_BYTES = 1_048_576
 """No increment is longer than SQS's longest message."""
 
 _NUMBERS = frozenset({"amount", "max", "min", "seq", "at"})
+_INTEGER = re.compile("-?[0-9]{1,19}")  # int() itself reads "1_0" and " 1"
 
 
 class Format(enum.StrEnum):
@@ -44,7 +48,7 @@ def _read_json(stream: BinaryIO) -> Iterator[Line]:
 def _json_line(number: int, line: bytes) -> Line:
     try:
         fields = msgspec.json.decode(line)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Line(number, {}, f"is not JSON: {error}")
     if isinstance(fields, dict):
         return Line(number, fields)
@@ -53,15 +57,18 @@ def _json_line(number: int, line: bytes) -> Line:
 
 def _read_csv(stream: BinaryIO) -> Iterator[Line]:
     """The first line names the fields; an empty cell is a field that is not there."""
-    names: list[str] | None = None
+    names: list[str] = []
     for number, line in _lines(stream):
         cells, problem = _cells(line)
         if not cells and not problem:
             continue
-        if problem:
+        if not names:
+            names, problem = cells, problem or _header_problem(cells)
+            if problem:  # nobody knows what the other lines mean
+                yield Line(number, {}, problem)
+                return
+        elif problem:
             yield Line(number, {}, problem)
-        elif names is None:
-            names = cells
         elif len(cells) != len(names):
             yield Line(number, {}, f"has {len(cells)} cells, the first line has {len(names)}")
         else:
@@ -69,9 +76,21 @@ def _read_csv(stream: BinaryIO) -> Iterator[Line]:
             yield Line(number, {name: _typed(name, cell) for name, cell in given.items()})
 
 
+def _header_problem(names: list[str]) -> str:
+    for position, name in enumerate(names):
+        if name not in Increment.__struct_fields__:
+            return f"must name the fields: {name!r} is no field of an increment"
+        if name in names[:position]:
+            return f"names {name!r} twice"
+    return ""
+
+
 def _cells(line: bytes) -> tuple[list[str], str]:
     if len(line) > MAX_LINE_BYTES:
         return [], f"is longer than {MAX_LINE_BYTES} bytes"
+    if line.count(b'"') % 2:
+        # Also the end of a cell that began lines above, which would pass for cells of its own.
+        return [], "is not CSV: a quote is not closed in its line"
     try:
         rows = list(csv.reader([line.decode("utf-8-sig")], strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
@@ -81,12 +100,7 @@ def _cells(line: bytes) -> tuple[list[str], str]:
 
 def _typed(name: str, cell: str) -> int | str:
     """A cell as its field wants it; what is no number stays text, and the contract refuses it."""
-    if name not in _NUMBERS:
-        return cell
-    try:
-        return int(cell)
-    except ValueError:
-        return cell
+    return int(cell) if name in _NUMBERS and _INTEGER.fullmatch(cell) else cell
 
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
