@@ -22,8 +22,8 @@ class Output(enum.StrEnum):
 
 
 def chatter() -> Console:
-    """Where progress and remarks go; markup is off, since names of counters are not ours."""
-    return Console(stderr=True, markup=False, highlight=False)
+    """Where progress and remarks go; names of counters are not ours, and are shown as they are."""
+    return Console(stderr=True, markup=False, emoji=False, highlight=False)
 
 
 def say_json(result: Any) -> None:  # noqa: ANN401 (anything that JSON can hold)

@@ -2,20 +2,26 @@
 
 import contextlib
 import itertools
+import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import typer
 from botocore.exceptions import BotoCoreError
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli import lines
 from cli.lines import Format, Line
 from cli.output import Output, chatter, fail
 from cli.sending import Sending
+from cli.signals import interruptible
+from counters.errors import InvalidIncrementError
+from counters.event import build
 from producer.publisher import Publisher
+from producer.sending import connect
 
 Counter = Annotated[str | None, typer.Argument(help="The counter, if not from a file.")]
 Amount = Annotated[int, typer.Option(help="What to add; negative to take away.")]
@@ -29,7 +35,8 @@ Form = Annotated[
     Format | None, typer.Option("--format", help="Of the file; by its name if not given.")
 ]
 Unsent = Annotated[
-    Path | None, typer.Option(help="Where to keep what SQS did not confirm, as JSON lines.")
+    Path | None,
+    typer.Option(dir_okay=False, writable=True, help="Where to keep what SQS did not confirm."),
 ]
 QueueUrl = Annotated[str, typer.Option(envvar="SQS_QUEUE_URL", help="Where to.")]
 StdOut = Annotated[Output, typer.Option("--output", help="What stdout is for.")]
@@ -52,31 +59,54 @@ def send(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
     Exit status 0: SQS confirmed all. 1: a line was bad or something is unconfirmed; the good lines
     were sent all the same, and to send --unsent again counts nothing twice.
     """
-    if (counter is None) is (file is None):
-        message = "give a COUNTER or a --file, and not both"
-        raise typer.BadParameter(message)
+    chosen = {"counter": counter, "amount": amount, "max": maximum, "min": minimum}
+    given = {name: value for name, value in chosen.items() if value is not None}
+    _check(given, count, file, unsent)
     source: Iterable[Line]
     if file is not None:
         source, total = lines.read(file, form or _format(file)), _size(file)
     else:
-        fields = {"counter": counter, "amount": amount, "max": maximum, "min": minimum}
-        given = {name: value for name, value in fields.items() if value is not None}
         source, total = itertools.repeat(Line(0, given), count), count
-    sending = Sending(Publisher(queue_url), unsent)
     try:
-        with _progress(total) as show:
-            for done in sending.run(source):
-                show(file.tell() if file and total else done)
-    except BotoCoreError as error:  # before anything was sent: no region, no such profile
+        client = connect()
+    except (BotoCoreError, ValueError) as error:  # no region, no such profile, no endpoint
         fail(str(error))
+    console = chatter()
+    with contextlib.closing(client), interruptible(), _progress(total, console) as show:
+        sending = Sending(Publisher(queue_url, client=client), unsent, console)
+        sending.run(source, lambda done: show(file.tell() if file and total else done))
     sending.report(output)
 
 
+def _check(
+    given: Mapping[str, Any], count: int, file: BinaryIO | None, unsent: Path | None
+) -> None:
+    """See that the command makes sense before anything is sent.
+
+    Raises:
+        BadParameter: it does not.
+    """
+    problem = ""
+    if ("counter" in given) is (file is not None):
+        problem = "give a COUNTER or a --file, and not both"
+    elif file is not None and (given != {"amount": 1} or count != 1):
+        problem = "--amount, --count, --max and --min are for a COUNTER; a --file has its own"
+    elif unsent and not unsent.parent.is_dir():
+        problem = f"--unsent: there is no directory {str(unsent.parent)!r}"
+    elif file is None:
+        try:
+            build(given)
+        except InvalidIncrementError as error:
+            problem = str(error)
+    if problem:
+        raise typer.BadParameter(problem)
+
+
 @contextlib.contextmanager
-def _progress(total: int | None) -> Iterator[Callable[[int], None]]:
+def _progress(total: int | None, console: Console) -> Iterator[Callable[[int], None]]:
     """A bar on stderr, if a person is watching."""
     columns = TextColumn("sending"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=chatter(), disable=not sys.stderr.isatty()) as progress:
+    with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("sending", total=total)
         yield lambda done: progress.update(task, completed=done)
 
@@ -90,6 +120,7 @@ def _size(file: BinaryIO) -> int | None:
     """The bytes of a file; of a pipe nobody knows."""
     if not file.seekable():
         return None
-    size = file.seek(0, 2)
-    file.seek(0)
+    start = file.tell()  # a shell may hand over a file that is read in part
+    size = file.seek(0, os.SEEK_END)
+    file.seek(start)
     return size

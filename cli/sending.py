@@ -3,14 +3,15 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
+from rich.console import Console
 
 from cli.lines import Line
-from cli.output import FAILED, INTERRUPTED, OK, Output, chatter, say_json
+from cli.output import FAILED, INTERRUPTED, OK, Output, say_json
 from counters.errors import InvalidIncrementError
 from counters.event import Increment, encode
 from producer.errors import UnsentError
@@ -21,6 +22,8 @@ MAX_SHOWN_PROBLEMS = 20
 
 PROGRESS_EVERY = 256
 """Increments between two looks at the progress bar."""
+
+PATIENCE = "Waiting for SQS to confirm what was read; Ctrl-C again gives it up."
 
 
 @dataclasses.dataclass
@@ -37,35 +40,44 @@ class Summary:
 
 
 class Sending:
-    """Publishes lines, names the bad ones, and keeps what SQS does not confirm."""
+    """Publishes lines, names the bad ones, and keeps what SQS does not confirm.
 
-    def __init__(self, publisher: Publisher, unsent: Path | None) -> None:
+    Args:
+        publisher: sends them; it is closed by `run`.
+        unsent: the file for what SQS does not confirm.
+        chatter: where remarks go, the same that a progress bar is on.
+    """
+
+    def __init__(self, publisher: Publisher, unsent: Path | None, chatter: Console) -> None:
         self._publisher = publisher
         self._unsent_path = unsent
+        self._chatter = chatter
         self._unsent: list[Increment] = []
         self._reasons: dict[str, None] = {}
         self._interrupted = False
         self._summary = Summary()
-        self._chatter = chatter()
 
-    def run(self, source: Iterable[Line]) -> Iterator[int]:
-        """Publish all, and tell now and then how many lines that were."""
+    def run(self, source: Iterable[Line], show: Callable[[int], object]) -> None:
+        """Publish all, and tell `show` now and then how many lines that were.
+
+        Ctrl-C ends the reading, and what was read is still sent; a second one gives that up.
+        """
         started_at = time.monotonic()
         done = 0
         try:
             for done, line in enumerate(source, 1):
-                self._publish(line)
+                self._take(line)
                 if done % PROGRESS_EVERY == 0:
-                    yield done
+                    show(done)
         except KeyboardInterrupt:
-            self._interrupted = True
+            self._interrupt()
         finally:
-            with self._kept():
-                self._publisher.close()
-        yield done
+            self._close()
+        show(done)
         stats = self._publisher.stats
         self._summary.confirmed = stats.confirmed
-        self._summary.unsent = len(self._unsent)
+        # What was given up on a second Ctrl-C is neither confirmed nor kept.
+        self._summary.unsent = stats.published - stats.confirmed
         self._summary.messages = stats.messages
         self._summary.requests = stats.requests
         self._summary.retries = stats.retries
@@ -75,10 +87,12 @@ class Sending:
         """Say what happened, and end with the status that says the same."""
         summary = self._summary
         if self._unsent_path and self._unsent:
-            self._unsent_path.write_bytes(b"".join(encode(kept) + b"\n" for kept in self._unsent))
+            self._write(self._unsent_path)
         for reason in self._reasons:
-            self._chatter.print(f"not confirmed: {reason}")
-        self._chatter.print(
+            self._say(f"not confirmed: {reason}")
+        if given_up := summary.unsent - len(self._unsent):
+            self._say(f"given up: {given_up} increments, which may have arrived, and are not kept")
+        self._say(
             f"{summary.confirmed} increments confirmed in {summary.messages} messages, "
             f"{summary.unsent} not confirmed, {summary.invalid} invalid"
         )
@@ -88,20 +102,42 @@ class Sending:
             raise typer.Exit(INTERRUPTED)
         raise typer.Exit(FAILED if summary.unsent or summary.invalid else OK)
 
-    def _publish(self, line: Line) -> None:
+    def _take(self, line: Line) -> None:
         if line.problem:
             self._problem(line.number, line.problem)
             return
         try:
-            with self._kept():
-                self._publisher.publish_fields(line.fields)
+            self._publish(line.fields)
         except InvalidIncrementError as error:
             self._problem(line.number, str(error))
+
+    def _publish(self, fields: Mapping[str, Any]) -> None:
+        try:
+            self._publisher.publish_fields(fields)
+        except UnsentError as error:
+            # It had given up more than it keeps, and has not taken this one; now there is room.
+            self._keep(error)
+            self._publish(fields)
+
+    def _close(self) -> None:
+        """Wait until all is confirmed or given up, for as long as nobody is impatient twice."""
+        try:
+            with self._kept():
+                self._publisher.close()
+        except KeyboardInterrupt:
+            if not self._interrupted:
+                self._interrupt()
+                with contextlib.suppress(KeyboardInterrupt), self._kept():
+                    self._publisher.close()
+
+    def _interrupt(self) -> None:
+        self._interrupted = True
+        self._say(PATIENCE)
 
     def _problem(self, number: int, text: str) -> None:
         self._summary.invalid += 1
         if self._summary.invalid <= MAX_SHOWN_PROBLEMS:
-            self._chatter.print(f"line {number}: {text}" if number else text)
+            self._say(f"line {number}: {text}")
 
     @contextlib.contextmanager
     def _kept(self) -> Iterator[None]:
@@ -109,5 +145,18 @@ class Sending:
         try:
             yield
         except UnsentError as error:
-            self._unsent += error.increments
-            self._reasons |= dict.fromkeys(error.reasons)
+            self._keep(error)
+
+    def _keep(self, error: UnsentError) -> None:
+        self._unsent += error.increments
+        self._reasons |= dict.fromkeys(error.reasons)
+
+    def _write(self, path: Path) -> None:
+        try:
+            path.write_bytes(b"".join(encode(kept) + b"\n" for kept in self._unsent))
+        except OSError as error:
+            self._say(f"not kept: {path}: {error.strerror}")
+
+    def _say(self, text: str) -> None:
+        # Not wrapped: a program that reads stderr wants a remark in one line.
+        self._chatter.print(text, soft_wrap=True)
