@@ -26,7 +26,7 @@ BOUND = 500
 
 def increments():
     """The events: each counter's, of three sources; every fifth counter is bounded."""
-    seqs = Counter()
+    seqs: Counter[tuple[str, str]] = Counter()
     for number in range(EVENTS):
         counter, source = f"counter:{number % COUNTERS}", SOURCES[number % len(SOURCES)]
         bound = {"max": BOUND} if number % COUNTERS % 5 == 0 else {}
