@@ -6,6 +6,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 
 from consumer import wiring
+from consumer.errors import BrokenSetupError
 
 
 def lambda_handler(event: Mapping[str, Any], context: Any) -> PartialItemFailureResponse:  # noqa: ANN401 (Lambda's own)
@@ -15,4 +16,9 @@ def lambda_handler(event: Mapping[str, Any], context: Any) -> PartialItemFailure
         SettingsError: the environment does not describe a consumer.
         BrokenSetupError: Momento refuses the key, the cache or the calls.
     """
-    return wiring.consumer().handle(event, context)
+    try:
+        return wiring.consumer().handle(event, context)
+    except BrokenSetupError:
+        # The key may have been rotated: the next invocation reads settings and secret again.
+        wiring.consumer.cache_clear()
+        raise

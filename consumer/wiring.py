@@ -98,5 +98,6 @@ def _secret(name: str) -> str:
     """The key from Secrets Manager, fetched once for each environment, with its first use."""
     from aws_lambda_powertools.utilities import parameters  # noqa: PLC0415 (it imports boto3)
 
-    secret: str = parameters.get_secret(name)
+    # Asked for anew: it is kept with the consumer, and no longer than that.
+    secret: str = parameters.get_secret(name, force_fetch=True)
     return secret

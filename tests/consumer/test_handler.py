@@ -119,6 +119,16 @@ def test_a_cache_that_is_not_there_fails_the_function(monkeypatch):
         lambda_handler(event(record("m1", increment())), None)
 
 
+@pytest.mark.usefixtures("environment")
+def test_a_set_up_that_was_broken_is_read_again(monkeypatch):
+    monkeypatch.setenv("MOMENTO_CACHE_NAME", "nowhere")
+    with pytest.raises(BrokenSetupError):
+        lambda_handler(event(record("m1", increment(0, "handler:mended"))), None)
+    monkeypatch.setenv("MOMENTO_CACHE_NAME", "tally")
+    answer = lambda_handler(event(record("m1", increment(0, "handler:mended"))), None)
+    assert answer == failures()
+
+
 def test_nothing_happens_at_import():
     assert run(PROGRAM) == [[[], 1, False]]
 
