@@ -17,14 +17,17 @@ MOMENTO_PORT = 8080
 SQS_PORT = 9324
 """Where people expect them: Momento Local's own port, and that of the usual local SQS."""
 
+MAX_PORT = 65_535
+Port = typer.Option(min=0, max=MAX_PORT, help="0 for any free one.")
+
 CHECK_EVERY_S = 0.5
 """How often the parts are looked after, in seconds."""
 
 
 def up(
     consumers: Annotated[int, typer.Option(min=1, max=16, help="Consumer processes.")] = 1,
-    momento_port: Annotated[int, typer.Option(help="0 for any free one.")] = MOMENTO_PORT,
-    sqs_port: Annotated[int, typer.Option(help="0 for any free one.")] = SQS_PORT,
+    momento_port: Annotated[int, Port] = MOMENTO_PORT,
+    sqs_port: Annotated[int, Port] = SQS_PORT,
 ) -> None:
     """Start SQS, Momento and the consumer, print the `export` lines, and stay until Ctrl-C.
 

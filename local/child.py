@@ -53,9 +53,13 @@ class Child:
             env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
             process_group=0,
         )
-        line = _first_line(self._process)
+        line = ""
+        try:
+            line = _first_line(self._process)
+        finally:  # also on Ctrl-C
+            if not line:
+                self.stop()
         if not line:
-            self.stop()
             message = f"{self._module} did not start; its reason is on stderr"
             raise ChildError(message)
         return line

@@ -93,8 +93,10 @@ class Stack:
             self.functions = [self._function() for _ in range(self._settings.consumers)]
             for function in self.functions:
                 parts.callback(function.close)
-            self._event_source = self._start_event_source()
+            self._event_source = self._make_event_source()
+            # Before it starts: a signal in between would leave pollers that nobody ends.
             parts.callback(self._event_source.stop, STOP_TIMEOUT_S)
+            self._event_source.start()
             self._parts = parts.pop_all()
         return self
 
@@ -139,13 +141,11 @@ class Stack:
         )
         return self._wrap_function(environment)
 
-    def _start_event_source(self) -> EventSourceMapping:
-        event_source = EventSourceMapping(
+    def _make_event_source(self) -> EventSourceMapping:
+        return EventSourceMapping(
             self._wrap_sqs(self.queue.client()),
             self.queue.queue_url,
             self.functions,
             batching=self._settings.batching,
             observe=self._observe,
         )
-        event_source.start()
-        return event_source
