@@ -1,16 +1,19 @@
 """`tally demo`: 100,000 increments through SQS, three consumers and faults, to exact counts."""
 
-import os
+import sys
 from typing import Annotated
 
+import msgspec
 import typer
+from botocore.exceptions import BotoCoreError
 
 from cli.demo.board import Board
 from cli.demo.run import Demo, Options
 from cli.demo.verdict import judge
 from cli.demo.view import show, watch
-from cli.output import FAILED, OK, Output, fail, say_json
+from cli.output import FAILED, INTERRUPTED, OK, Output, fail, say_json
 from cli.signals import interruptible
+from counters.errors import TallyError
 from local.child import ChildError
 from producer.sequence import now_ms
 
@@ -26,17 +29,22 @@ def demo(
 
     Everything runs on this machine. Exit status 1 if a count is off, or a message is lost.
     """
+    if events < counters:
+        message = f"{counters} counters need at least as many --events"
+        raise typer.BadParameter(message)
     options = Options(events, counters, consumers, seed)
     try:
         with interruptible(), Demo(options, Board(), now_ms=now_ms()) as running:
-            watch(running, plain=output is Output.JSON or not os.isatty(1))
+            watch(running, plain=output is Output.JSON or not sys.stderr.isatty())
             verdict = judge(running)
-    except ChildError as error:
+    except (ChildError, TallyError, BotoCoreError) as error:
         fail(str(error))
     except KeyboardInterrupt:
-        fail("interrupted; nothing is left running")
+        typer.echo("tally: interrupted; nothing is left running", err=True)
+        raise typer.Exit(INTERRUPTED) from None
     if output is Output.JSON:
-        say_json(verdict)
+        told = {"is_right": verdict.is_right, "exact": verdict.exact}
+        say_json(told | msgspec.to_builtins(verdict))
     else:
         show(verdict)
     raise typer.Exit(OK if verdict.is_right else FAILED)

@@ -1,10 +1,12 @@
 """The demo's faults: deletes that are lost, and consumers that are killed in mid-batch."""
 
+import dataclasses
 import random
 import threading
 from typing import TYPE_CHECKING, Any
 
 from local.environment import Function, Invocation
+from local.runtime import FunctionError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -14,6 +16,8 @@ LOST_SHARE = 0.05
 
 KILL_AFTER = 0.5
 """When a batch is killed, as a part of what the consumer's last batch took: amid its writes."""
+
+KILLED = FunctionError("Runtime.ExitError", "killed before it could answer")
 
 
 class ForgetfulSqs:
@@ -51,36 +55,26 @@ class ForgetfulSqs:
 
 
 class MortalFunction:
-    """A consumer that can be killed in the middle of its next batch.
+    """A consumer that can be killed in the middle of a batch.
 
     Args:
         function: the consumer, in a process of its own.
+        dooms: the kills that are due; whoever has the next warm batch takes one.
     """
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Function, dooms: threading.Semaphore) -> None:
         self._function = function
-        self._is_doomed = threading.Event()
+        self._dooms = dooms
         self._last_s = 0.0
         self.kills = 0
 
-    def doom(self) -> None:
-        """Kill the process with SIGKILL in its next batch."""
-        self._is_doomed.set()
-
     def invoke(self, payload: bytes) -> Invocation:
         """Invoke the consumer; a doomed one does not live to answer."""
-        if not (self._is_doomed.is_set() and self._last_s):
-            invocation = self._function.invoke(payload)
-        else:
-            executioner = threading.Timer(KILL_AFTER * self._last_s, self._function.kill)
-            executioner.start()
-            invocation = self._function.invoke(payload)
-            executioner.join()
-        if invocation.error and self._is_doomed.is_set():
-            self._is_doomed.clear()
-            self.kills += 1
+        is_doomed = self._last_s > 0 and self._dooms.acquire(blocking=False)
+        invocation = self._killed(payload) if is_doomed else self._function.invoke(payload)
         # A cold start would be no measure of the next batch.
-        self._last_s = 0.0 if invocation.is_cold else invocation.duration_s
+        is_measure = not (is_doomed or invocation.is_cold)
+        self._last_s = invocation.duration_s if is_measure else 0.0
         return invocation
 
     def kill(self) -> None:
@@ -90,3 +84,14 @@ class MortalFunction:
     def close(self) -> None:
         """End the process."""
         self._function.close()
+
+    def _killed(self, payload: bytes) -> Invocation:
+        """Invoke the consumer and kill it; one that was quicker dies before its answer is read."""
+        executioner = threading.Timer(KILL_AFTER * self._last_s, self._function.kill)
+        executioner.start()
+        invocation = self._function.invoke(payload)
+        executioner.join()
+        self.kills += 1
+        return dataclasses.replace(
+            invocation, response=None, error=invocation.error or KILLED, output=""
+        )

@@ -16,11 +16,7 @@ AMOUNTS = (1, 2, 5, -3)
 
 @dataclasses.dataclass
 class Counter:
-    """A counter of the demo: what is published for it, and what must come of that.
-
-    `share` is its part of all increments; bounds and the counts, `expected` and `rejected`, follow
-    from the amounts that were drawn.
-    """
+    """A counter of the demo: what is published for it, the amounts in turn, within its bound."""
 
     name: str
     amounts: tuple[int, ...]
@@ -49,11 +45,12 @@ class Counter:
 def draw(counters: int, events: int) -> list[Counter]:
     """The counters, the hottest first: every fifth is bounded above, every seventh below.
 
-    A bounded counter gets only ones, or only minus ones: then the count in the end does not depend
-    on the order, in which a queue promises nothing.
+    Each gets an increment, if there are as many, and its share of the others. A bounded counter
+    gets only ones, or only minus ones: then the count in the end does not depend on the order, in
+    which a queue promises nothing.
     """
     weights = [1 / (rank + 1) ** ZIPF_EXPONENT for rank in range(counters)]
-    shares = [max(1, int(events * weight / sum(weights))) for weight in weights]
+    shares = [1 + int((events - counters) * weight / sum(weights)) for weight in weights]
     shares[0] += events - sum(shares)
     return [_counter(rank, share) for rank, share in enumerate(shares)]
 

@@ -22,14 +22,15 @@ from producer.sequence import Sequence as Identities
 PRODUCERS = 4
 """Publishers with a source each, in turn."""
 
-CHUNK_EVENTS = 250
-"""Increments that a producer publishes before it flushes: a message each, below 64 KiB."""
+CHUNKS, MAX_CHUNK_EVENTS = 400, 250
+"""Increments are published in so many chunks, a message each, of at most so many: below 64 KiB.
+So a small demo has as many batches to disturb as a large one."""
 
 MAX_WAITING_MESSAGES = 60
 """Messages sent and not deleted before the producers wait: moto is slow with deep queues."""
 
 KILL_AT = (0.25, 0.55)
-"""The parts of the events published after which a consumer is killed in its next batch."""
+"""The parts of the events published after which a consumer is killed in mid-batch."""
 
 MAX_DEMO_S = 180.0
 """When the demo gives up: nothing comes to rest."""
@@ -89,6 +90,7 @@ class Demo:
         self.board = board
         self.sqs: ForgetfulSqs | None = None
         self.mortals: list[MortalFunction] = []
+        self._dooms = threading.Semaphore(0)
         self.stack = Stack(
             dataclasses.replace(SETTINGS, consumers=options.consumers),
             observe=self._observe,
@@ -132,20 +134,25 @@ class Demo:
         Raises:
             ChildError: a part of the stack died.
             UnsentError: the local SQS did not take all increments.
+            BotoCoreError: the local SQS does not answer.
         """
         kill_at = [share * self.options.events for share in KILL_AT]
         counted = 0
+        is_published = False
         while (look := self._look()).seconds < MAX_DEMO_S:
             yield look
             if look.counted > counted:
                 counted, self.seconds = look.counted, look.seconds
             while kill_at and look.published >= kill_at[0]:
-                self.mortals[len(kill_at) % len(self.mortals)].doom()
+                self._dooms.release()
                 del kill_at[0]
-            if self._publishing.done() and self._is_at_rest(look):
-                self._publishing.result()
+            if is_published and self._is_at_rest(look):
                 break
             self._stopping.wait(LOOK_EVERY_S)
+            # Asked before the next look, which may see an empty queue amid the publishing.
+            is_published = self._publishing.done()
+            if is_published:
+                self._publishing.result()
             self.stack.check()
 
     @property
@@ -174,9 +181,10 @@ class Demo:
             self.stack.queue.client().send_message(QueueUrl=url, MessageBody=body)
         increments = plan.shuffled(self.plan, self.options.seed)
         with _publishers(url, self.stack.queue.client()) as publishers:
-            for start in range(0, len(increments), CHUNK_EVENTS):
-                publisher = publishers[start // CHUNK_EVENTS % PRODUCERS]
-                chunk = increments[start : start + CHUNK_EVENTS]
+            size = min(MAX_CHUNK_EVENTS, -(-len(increments) // CHUNKS))
+            for start in range(0, len(increments), size):
+                publisher = publishers[start // size % PRODUCERS]
+                chunk = increments[start : start + size]
                 for fields in chunk:
                     publisher.publish_fields(fields)
                 publisher.flush()
@@ -200,7 +208,7 @@ class Demo:
         return self.sqs
 
     def _wrap_function(self, function: Function) -> Function:
-        self.mortals.append(MortalFunction(function))
+        self.mortals.append(MortalFunction(function, self._dooms))
         return self.mortals[-1]
 
 

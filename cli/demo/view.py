@@ -12,6 +12,8 @@ from cli.output import chatter
 LINE_EVERY_S = 2.0
 """The time between two plain lines, in seconds."""
 
+BAR_CHARS = 60
+
 MAX_SHOWN_COUNTERS = 12
 """Rows of the last table: the wrong counters first, then the hottest."""
 
@@ -28,7 +30,7 @@ def watch(demo: Demo, *, plain: bool) -> None:
 
 def show(verdict: Verdict) -> None:
     """The table, the dead letters, and the verdict, on stdout."""
-    out = Console(markup=False, highlight=False)
+    out = Console(markup=False, emoji=False, highlight=False)
     out.print(_counters(verdict))
     for letter in verdict.dead_letters:
         out.print(f"dead letter: {letter.what}: {letter.reason}", soft_wrap=True)
@@ -40,7 +42,7 @@ def show(verdict: Verdict) -> None:
 
 
 def _figures(verdict: Verdict) -> list[str]:
-    rate = verdict.events / verdict.seconds
+    rate = verdict.events / verdict.seconds if verdict.seconds else 0
     duplicates, lost = (verdict.metrics.get(name, 0) for name in ("EventsDuplicate", "SwapsLost"))
     an_event = verdict.operations / verdict.events
     return [
@@ -63,12 +65,14 @@ def _watch_plain(demo: Demo) -> None:
 
 
 def _panel(look: Look) -> Group:
+    bar = Table.grid()  # a bar alone ends without a line break
+    bar.add_row(ProgressBar(total=look.events, completed=look.counted, width=BAR_CHARS))
     table = Table.grid(padding=(0, 2))
     for name, value in _rows(look):
         table.add_row(name, value)
     for reason in sorted(set(look.seen.reasons.values())):
         table.add_row("returned", reason)
-    return Group(ProgressBar(total=look.events, completed=look.counted, width=60), table)
+    return Group(bar, table)
 
 
 def _rows(look: Look) -> list[tuple[str, str]]:
