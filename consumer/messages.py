@@ -20,12 +20,17 @@ class Failure(NamedTuple):
 
 
 class Message:
-    """An SQS record, its events, and its failure once it has one."""
+    """An SQS record, its events, and its failure once it has one.
 
-    __slots__ = ("events", "failure", "record")
+    `group` is its message group on a FIFO queue; None on a standard one, where groups keep no
+    order.
+    """
+
+    __slots__ = ("events", "failure", "group", "record")
 
     def __init__(self, record: dict[str, Any]) -> None:
         self.record = record
+        self.group = _fifo_group(record)
         self.events: Sequence[Event] = ()
         self.failure: Failure | None = None
 
@@ -40,14 +45,6 @@ class Message:
         """Mark the message, unless it is marked: the first reason is the one reported."""
         if self.failure is None:
             self.failure = Failure(reason, detail, event.counter, event)
-
-    @property
-    def group(self) -> str | None:
-        """The message group on a FIFO queue; None on a standard one, where groups keep no order."""
-        if not self.record.get("eventSourceARN", "").endswith(".fifo"):
-            return None
-        group: str | None = self.record.get("attributes", {}).get("MessageGroupId")
-        return group
 
     @property
     def identity(self) -> str:
@@ -84,6 +81,13 @@ def fail_groups(messages: Iterable[Message]) -> None:
             failed_groups.add(group)
         elif group in failed_groups:
             message.fail(Reason.GROUP, f"group {group}", message.events[0])
+
+
+def _fifo_group(record: dict[str, Any]) -> str | None:
+    if not record.get("eventSourceARN", "").endswith(".fifo"):
+        return None
+    group: str | None = record.get("attributes", {}).get("MessageGroupId")
+    return group
 
 
 def _envelope(record: dict[str, Any]) -> Envelope:
