@@ -70,7 +70,7 @@ class Sending:
                 if done % PROGRESS_EVERY == 0:
                     show(done)
         except KeyboardInterrupt:
-            self._interrupt()
+            self._interrupted = True
         finally:
             self._close()
         show(done)
@@ -123,16 +123,13 @@ class Sending:
         """Wait until all is confirmed or given up, for as long as nobody is impatient twice."""
         try:
             with self._kept():
+                if self._interrupted:
+                    self._say(PATIENCE)
                 self._publisher.close()
         except KeyboardInterrupt:
             if not self._interrupted:
-                self._interrupt()
-                with contextlib.suppress(KeyboardInterrupt), self._kept():
-                    self._publisher.close()
-
-    def _interrupt(self) -> None:
-        self._interrupted = True
-        self._say(PATIENCE)
+                self._interrupted = True
+                self._close()
 
     def _problem(self, number: int, text: str) -> None:
         self._summary.invalid += 1

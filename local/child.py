@@ -26,11 +26,22 @@ class Child:
     Args:
         module: what `python -m` runs.
         arguments: its options; EXIT_WITH_PARENT is added.
+        start_timeout_s: how long it may take to listen.
+        stop_timeout_s: how long it may take to end before it is killed.
     """
 
-    def __init__(self, module: str, arguments: Sequence[str]) -> None:
+    def __init__(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        *,
+        start_timeout_s: float = START_TIMEOUT_S,
+        stop_timeout_s: float = STOP_TIMEOUT_S,
+    ) -> None:
         self._module = module
         self._arguments = arguments
+        self._start_timeout_s = start_timeout_s
+        self._stop_timeout_s = stop_timeout_s
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -55,7 +66,7 @@ class Child:
         )
         line = ""
         try:
-            line = _first_line(self._process)
+            line = _first_line(self._process, self._start_timeout_s)
         finally:  # also on Ctrl-C
             if not line:
                 self.stop()
@@ -71,12 +82,12 @@ class Child:
         process, self._process = self._process, None
         with process:
             try:
-                process.communicate(timeout=STOP_TIMEOUT_S)  # the end of its stdin ends it
+                process.communicate(timeout=self._stop_timeout_s)  # the end of its stdin ends it
             except subprocess.TimeoutExpired:
                 process.kill()
 
 
-def _first_line(process: "subprocess.Popen[bytes]") -> str:
-    if process.stdout and select.select([process.stdout], [], [], START_TIMEOUT_S)[0]:
+def _first_line(process: "subprocess.Popen[bytes]", timeout_s: float) -> str:
+    if process.stdout and select.select([process.stdout], [], [], timeout_s)[0]:
         return process.stdout.readline().decode().strip()
     return ""

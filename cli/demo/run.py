@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any, Self
 
+from botocore.exceptions import BotoCoreError
+
 from cli.demo import plan
 from cli.demo.board import Board, Seen
 from cli.demo.faults import ForgetfulSqs, MortalFunction
@@ -139,7 +141,7 @@ class Demo:
         kill_at = [share * self.options.events for share in KILL_AT]
         counted = 0
         is_published = False
-        while (look := self._look()).seconds < MAX_DEMO_S:
+        while (look := self._checked_look()).seconds < MAX_DEMO_S:
             yield look
             if look.counted > counted:
                 counted, self.seconds = look.counted, look.seconds
@@ -153,12 +155,19 @@ class Demo:
             is_published = self._publishing.done()
             if is_published:
                 self._publishing.result()
-            self.stack.check()
 
     @property
     def kills(self) -> int:
         """How many consumers were killed in mid-batch so far."""
         return sum(mortal.kills for mortal in self.mortals)
+
+    def _checked_look(self) -> Look:
+        self.stack.check()
+        try:
+            return self._look()
+        except BotoCoreError:
+            self.stack.check()  # which knows better why SQS does not answer
+            raise
 
     def _look(self) -> Look:
         return Look(
