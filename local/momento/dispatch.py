@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 
 from local.momento.control_calls import Account
 from local.momento.errors import RefusedError, UnauthenticatedError
-from local.momento.faults import Fault, Faults
+from local.momento.faults import Fault, Faults, Plan
 from local.momento.metering import MIN_OPERATIONS, Meter, item_sizes_bytes, operations
 from local.momento.routes import Answer, Behaviour, Handler, InPool, Route, routes
 from local.momento.store import Cache
@@ -36,6 +36,7 @@ class Dispatch(grpc.GenericRpcHandler):
         meter: where they are counted.
         pause: waits so many seconds, for injected delays.
         api_keys: the keys that are accepted; where it is empty, any key and none.
+        plan: what befalls the calls that bring no fault in their headers.
     """
 
     def __init__(
@@ -44,12 +45,14 @@ class Dispatch(grpc.GenericRpcHandler):
         meter: Meter,
         pause: Callable[[float], object],
         api_keys: Collection[str],
+        plan: Plan,
     ) -> None:
         self._account = account
         self._meter = meter
         self._pause = pause
         self._api_keys = frozenset(api_keys)
         self._faults = Faults()
+        self._plan = plan
         self._lock = threading.Lock()
         self._delayed = ThreadPoolExecutor(MAX_DELAYED_CALLS, thread_name_prefix="momento-delayed")
         self._routes = routes()
@@ -61,7 +64,7 @@ class Dispatch(grpc.GenericRpcHandler):
         route = self._routes.get(handler_call_details.method)
         if route is not None and route.is_data:
             headers = _headers(handler_call_details.invocation_metadata)
-            fault = self._faults.draw(route.name, headers)
+            fault = self._faults.draw(route.name, headers) or self._plan(route.name)
             if fault is not None:
                 return self._handler(route, fault)
         return self._handlers.get(handler_call_details.method)

@@ -113,9 +113,9 @@ class BadFaultError(RefusedError):
 
 
 class InjectedError(RefusedError):
-    """The error that a caller's own headers asked for."""
+    """The error that a caller's own headers asked for, or the server's plan of faults."""
 
-    text = "injected by the headers of the call"
+    text = "injected on demand"
 
     def __init__(self, status: str) -> None:
         super().__init__()

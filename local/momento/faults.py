@@ -7,11 +7,13 @@ delay-ms       a wait before anything else, with `delay-rpcs` and `delay-count` 
 error-phase    ours: `after` carries the call out and loses the answer; `before` is the default
 
 A delayed call is carried out even if its caller has given up, as a slow server would.
+
+A client in production sends none of these. For such a one the server itself can be given a plan.
 """
 
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import grpc
@@ -45,6 +47,15 @@ class Fault:
     delay_s: float = 0.0
     error: RefusedError | None = None
     after: bool = False
+
+
+Plan = Callable[[str], Fault | None]
+"""What befalls a data call that has no fault in its headers, by its name (`SetIfHash`). It is asked
+in one thread, call by call as they arrive."""
+
+
+def fair_weather(_call: str) -> None:
+    """The plan in which nothing happens."""
 
 
 def fault_name(call: str) -> str:

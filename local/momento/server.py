@@ -12,6 +12,7 @@ import grpc
 
 from local.momento.control_calls import Account
 from local.momento.dispatch import Dispatch
+from local.momento.faults import Plan, fair_weather
 from local.momento.metering import Meter, Stats
 from local.momento.signing_keys import SigningKeys
 from local.momento.store import Caches, Clock
@@ -57,9 +58,10 @@ class MomentoServer:
         now_ns: a monotonic clock in nanoseconds, for the times to live.
         pause: waits so many seconds, for injected delays; None waits, and ends with the server.
         signing_keys: the signing keys at the start, with their clock and their ids.
+        faults: what befalls the calls of clients that bring no fault headers of their own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (all that a test may want to be otherwise, by keyword)
         self,
         caches: Iterable[str] = (),
         *,
@@ -68,6 +70,7 @@ class MomentoServer:
         now_ns: Clock = time.monotonic_ns,
         pause: Callable[[float], object] | None = None,
         signing_keys: SigningKeys | None = None,
+        faults: Plan = fair_weather,
     ) -> None:
         store = Caches(now_ns)
         for name in caches:
@@ -76,7 +79,8 @@ class MomentoServer:
         self._meter = Meter()
         self._stopping = threading.Event()
         account = Account(store, signing_keys or SigningKeys())
-        self._dispatch = Dispatch(account, self._meter, pause or self._stopping.wait, api_keys)
+        wait = pause or self._stopping.wait
+        self._dispatch = Dispatch(account, self._meter, wait, api_keys, faults)
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="momento")
         self._server = grpc.server(self._pool, handlers=[self._dispatch], options=_OPTIONS)
 

@@ -8,6 +8,7 @@ from momento.config.middleware.synchronous import Middleware, MiddlewareRequestH
 from momento_wire_types import cacheclient_pb2 as pb
 
 from local.momento.data_calls import DATA_CALLS
+from local.momento.errors import InjectedError
 from local.momento.faults import MAX_COUNTERS, STATUSES, Fault, Faults, fault_name
 from local.momento.server import WORKERS
 from tests.support.momento import DEADLINE_S, RefusalError, Sdk, raw_server
@@ -118,6 +119,22 @@ def test_only_the_calls_that_are_named_are_delayed_and_as_often_as_is_said(raw, 
     slow = raw.with_headers(delay_rpcs="get", delay_ms="5", delay_count="2")
     answers = [slow.get(b"key"), slow.increment(b"key"), slow.get(b"key"), slow.get(b"key")]
     assert (answers, delays_s) == ([None, 1, b"1", b"1"], [0.005] * 2)
+
+
+def test_a_plan_decides_over_data_calls_without_faults_of_their_own(delays_s):
+    asked = []
+    fate = Fault(0.25, InjectedError("UNAVAILABLE"), after=True)
+
+    def plan(call):
+        asked.append(call)
+        return fate if call == "Increment" and asked.count(call) == 1 else None
+
+    with raw_server(pause=delays_s.append, faults=plan) as raw:
+        assert [outcome(raw.increment, b"key") for _ in range(2)] == ["UNAVAILABLE", 2]
+        assert outcome(failing(raw, "increment", "aborted").increment, b"key") == "ABORTED"
+        assert raw.list_caches() == ["tally"]
+        assert (raw.get(b"key"), delays_s) == (b"2", [0.25])
+    assert asked == ["Increment", "Increment", "Get"]
 
 
 @pytest.mark.parametrize(
