@@ -1,0 +1,263 @@
+"""What becomes of every line that is sent: confirmed, invalid, or kept; on Ctrl-C as well."""
+
+import io
+import json
+import signal
+import threading
+
+import botocore.exceptions as boto
+import msgspec
+import pytest
+import typer
+from rich.console import Console
+
+from cli import lines
+from cli.lines import Format, Line
+from cli.output import FAILED, INTERRUPTED, OK, Output
+from cli.sending import MAX_SHOWN_PROBLEMS, PATIENCE, PROGRESS_EVERY, Sending
+from counters.event import INT64_MAX
+from producer.outbox import MAX_UNSENT_BYTES
+from tests.support.sqs import NOW_MS, FakeSqs, client_error, failing, publisher, stored
+
+REFUSED = client_error("AccessDenied", 403)
+WAIT_S = 10
+UNTIL_MAIN_WAITS_S = 0.1
+
+
+class Screen(io.StringIO):
+    """A stderr that tells when Ctrl-C was answered."""
+
+    def __init__(self):
+        super().__init__()
+        self.asks_for_patience = threading.Event()
+
+    def write(self, text):
+        written = super().write(text)
+        if PATIENCE in self.getvalue():
+            self.asks_for_patience.set()
+        return written
+
+
+class Try:
+    """A `tally send` whose SQS follows a script."""
+
+    def __init__(self, *script, unsent=None):
+        self.sqs = FakeSqs(*script)
+        self.screen = Screen()
+        console = Console(file=self.screen, markup=False, emoji=False, highlight=False)
+        self.sending = Sending(publisher(self.sqs), unsent, console)
+        self.shown = []
+
+    def send(self, source, output=Output.TEXT):
+        """Send lines, and return the exit status with the lines of stderr."""
+        self.sending.run(source, self.shown.append)
+        with pytest.raises(typer.Exit) as ended:
+            self.sending.report(output)
+        return ended.value.exit_code, self.screen.getvalue().splitlines()
+
+
+def line(number, **fields):
+    return Line(number, {"counter": "a", **fields})
+
+
+def refuse(_sqs, _entries):
+    raise REFUSED
+
+
+def ctrl_c():
+    # A signal between the last check for signals and the wait for a lock does not end the wait.
+    threading.Event().wait(UNTIL_MAIN_WAITS_S)
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+
+def count(sqs):
+    return sum(event.amount for event in sqs.events)
+
+
+def test_all_is_confirmed_and_shown_now_and_then(capsys):
+    attempt = Try()
+    status, said = attempt.send([line(number) for number in range(1, 2 * PROGRESS_EVERY + 2)])
+    summary = f"{2 * PROGRESS_EVERY + 1} increments confirmed in 1 messages, "
+    assert (status, said) == (OK, [summary + "0 not confirmed, 0 invalid"])
+    assert attempt.shown == [PROGRESS_EVERY, 2 * PROGRESS_EVERY, 2 * PROGRESS_EVERY + 1]
+    assert count(attempt.sqs) == 2 * PROGRESS_EVERY + 1
+    assert capsys.readouterr() == ("", "")
+
+
+def test_nothing_to_send_is_no_failure(capsys):
+    attempt = Try()
+    said = ["0 increments confirmed in 0 messages, 0 not confirmed, 0 invalid"]
+    assert attempt.send([]) == (OK, said)
+    assert (attempt.shown, attempt.sqs.requests) == ([0], [])
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_bad_line_is_named_by_number_and_field_and_its_neighbours_are_sent():
+    content = (
+        b'{"counter":"a"}\n{"counter":"a","amount":"3"}\nnonsense\n{"amount":4}\n'
+        b'{"counter":"a","amuont":5}\n{"counter":"a","source":"1"}\n{"counter":"a","amount":6}\n'
+    )
+    attempt = Try()
+    assert attempt.send(lines.read(io.BytesIO(content), Format.JSONL)) == (
+        FAILED,
+        [
+            "line 2: amount: Expected `int`, got `str`, found '3'",
+            "line 3: is not JSON: JSON is malformed: invalid character (byte 4)",
+            "line 4: counter: is missing",
+            "line 5: amuont: is no field of an increment, found 5",
+            "line 6: seq: is missing, but source is given",
+            "2 increments confirmed in 1 messages, 0 not confirmed, 5 invalid",
+        ],
+    )
+    assert count(attempt.sqs) == 7
+
+
+def test_a_remark_is_one_line_and_shows_names_as_they_are():
+    [status, said] = Try().send([line(1, amount=":key: [bold]x[/]" + "y" * 90)])
+    reason = "line 1: amount: Expected `int`, got `str`, found ':key: [bold]x[/]" + "y" * 90 + "'"
+    summary = "0 increments confirmed in 0 messages, 0 not confirmed, 1 invalid"
+    assert (status, said) == (FAILED, [reason, summary])
+
+
+def test_of_many_bad_lines_the_first_are_named_and_all_are_counted():
+    bad = [Line(number, {}, "is bad") for number in range(1, MAX_SHOWN_PROBLEMS + 100)]
+    status, said = Try().send(bad)
+    assert said == [
+        *(f"line {number}: is bad" for number in range(1, MAX_SHOWN_PROBLEMS + 1)),
+        f"0 increments confirmed in 0 messages, 0 not confirmed, {len(bad)} invalid",
+    ]
+    assert status == FAILED
+
+
+def test_the_summary_for_programs(capsys):
+    attempt = Try(failing(0, "InternalError", sender_fault=False))
+    source = [line(1), line(2, max=INT64_MAX + 1), line(3, amount=2)]
+    status, _ = attempt.send(source, Output.JSON)
+    summary = json.loads(capsys.readouterr().out)
+    seconds = summary.pop("seconds")
+    assert status == FAILED
+    assert summary == {
+        "confirmed": 2,
+        "unsent": 0,
+        "invalid": 1,
+        "messages": 1,
+        "requests": 2,
+        "retries": 1,
+    }
+    assert 0 <= seconds < WAIT_S
+
+
+def test_what_is_refused_is_kept_and_sending_it_again_counts_nothing_twice(tmp_path):
+    path = tmp_path / "unsent.jsonl"
+    first = Try(refuse, unsent=path)
+    status, said = first.send([line(1, amount=3, max=9), line(2, id="order-17")])
+    assert (status, said) == (
+        FAILED,
+        [
+            "not confirmed: AccessDenied (HTTP 403)",
+            "0 increments confirmed in 0 messages, 2 not confirmed, 0 invalid",
+        ],
+    )
+    kept = [msgspec.json.decode(kept) for kept in path.read_bytes().splitlines()]
+    native = {"source": f"{1:016x}", "seq": 0, "at": NOW_MS}
+    assert kept == [
+        {"counter": "a", "amount": 3, "max": 9} | native,
+        {"counter": "a", "id": "order-17", "at": NOW_MS},
+    ]
+    identities = []
+    for _ in range(2):
+        again = Try()
+        with path.open("rb") as stream:
+            assert again.send(lines.read(stream, Format.JSONL))[0] == OK
+        identities.append([(one.identity, one.at, one.amount) for one in again.sqs.events])
+    assert identities[0] == identities[1]
+
+
+def test_a_file_for_the_unsent_is_written_only_if_there_are_any(tmp_path):
+    path = tmp_path / "unsent.jsonl"
+    assert Try(unsent=path).send([line(1)])[0] == OK
+    assert not path.exists()
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path):
+    path = tmp_path / "gone" / "unsent.jsonl"
+    assert Try(refuse, unsent=path).send([line(1)]) == (
+        FAILED,
+        [
+            f"not kept: {path}: No such file or directory",
+            "not confirmed: AccessDenied (HTTP 403)",
+            "0 increments confirmed in 0 messages, 1 not confirmed, 0 invalid",
+        ],
+    )
+
+
+def test_no_line_is_lost_where_the_publisher_has_given_up_more_than_it_keeps(tmp_path):
+    path = tmp_path / "unsent.jsonl"
+    long = "x" * 500
+    lines_given = 4 * MAX_UNSENT_BYTES // len(long)
+    attempt = Try(*[refuse] * lines_given, unsent=path)
+    status, said = attempt.send(Line(number, {"counter": long}) for number in range(lines_given))
+    summary = f"0 increments confirmed in 0 messages, {lines_given} not confirmed, 0 invalid"
+    assert (status, said) == (FAILED, ["not confirmed: AccessDenied (HTTP 403)", summary])
+    seqs = [msgspec.json.decode(kept)["seq"] for kept in path.read_bytes().splitlines()]
+    assert len(seqs) == lines_given
+    assert len(set(seqs)) == lines_given
+
+
+def interrupted(*sent):
+    yield from sent
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_ends_the_reading_and_what_was_read_is_sent():
+    attempt = Try()
+    summary = "1 increments confirmed in 1 messages, 0 not confirmed, 0 invalid"
+    assert attempt.send(interrupted(line(1))) == (INTERRUPTED, [PATIENCE, summary])
+    assert count(attempt.sqs) == 1
+
+
+def test_ctrl_c_while_sqs_is_awaited_waits_on():
+    attempt = Try()
+
+    def slow(sqs, entries):
+        ctrl_c()
+        assert attempt.screen.asks_for_patience.wait(WAIT_S)
+        return stored(sqs, entries)
+
+    attempt.sqs.script.append(slow)
+    summary = "1 increments confirmed in 1 messages, 0 not confirmed, 0 invalid"
+    assert attempt.send([line(1)]) == (INTERRUPTED, [PATIENCE, summary])
+
+
+def test_a_second_ctrl_c_gives_up_and_says_so():
+    attempt, is_over = Try(), threading.Event()
+
+    def endless(sqs, entries):
+        ctrl_c()
+        assert attempt.screen.asks_for_patience.wait(WAIT_S)
+        ctrl_c()
+        assert is_over.wait(WAIT_S)
+        return stored(sqs, entries)
+
+    attempt.sqs.script.append(endless)
+    said = attempt.send([line(1), line(2)])
+    is_over.set()
+    assert said == (
+        INTERRUPTED,
+        [
+            PATIENCE,
+            "given up: 2 increments, which may have arrived, and are not kept",
+            "0 increments confirmed in 0 messages, 2 not confirmed, 0 invalid",
+        ],
+    )
+
+
+def test_an_error_of_the_source_is_not_swallowed_and_what_was_read_is_sent():
+    def failing_source():
+        yield line(1)
+        raise boto.ConnectionError(error=OSError("gone"))
+
+    attempt = Try()
+    with pytest.raises(boto.ConnectionError):
+        attempt.sending.run(failing_source(), attempt.shown.append)
+    assert count(attempt.sqs) == 1

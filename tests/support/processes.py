@@ -1,0 +1,87 @@
+"""Processes as Linux shows them in /proc: whose children they are, and where they listen."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+WAIT_S = 20.0
+POLL_S = 0.02
+LISTENING = "0A"
+TALLY = [sys.executable, "-c", "from cli.main import app; app()"]
+
+
+def wait_until(is_so, wait_s=WAIT_S):
+    """Wait until something is true, and tell whether it is in the end."""
+    ends_at_s = time.monotonic() + wait_s
+    while not (answer := is_so()) and time.monotonic() < ends_at_s:
+        threading.Event().wait(POLL_S)
+    return answer
+
+
+@contextlib.contextmanager
+def tally(*arguments, env, **options):
+    """A `tally` command in a process of its own, whose group is killed in the end."""
+    pipe = subprocess.PIPE
+    environment = {name: value for name, value in (os.environ | env).items() if value is not None}
+    options = {"stdin": subprocess.DEVNULL, "stdout": pipe, "stderr": pipe} | options
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [*TALLY, *arguments], env=environment, text=True, start_new_session=True, **options
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def children(pid):
+    """The living children of a process: its pid and its command line, by pid."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            state, parent = folder.joinpath("stat").read_text().rpartition(") ")[2].split()[:2]
+            if int(parent) == pid and state != "Z":
+                command = folder.joinpath("cmdline").read_bytes().replace(b"\0", b" ").decode()
+                found[int(folder.name)] = command
+    return found
+
+
+def is_running(pid):
+    """Whether a process is there, and not only its entry, which waits for its parent."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return not stat.rpartition(") ")[2].startswith("Z")
+
+
+def listening(pids):
+    """The addresses, as host:port, at which any of these processes listens."""
+    inodes = {inode for pid in pids for inode in _sockets(pid)}
+    found = []
+    for table, family in (("tcp", 4), ("tcp6", 6)):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            _, local, _, state, *rest = line.split()
+            if state == LISTENING and rest[5] in inodes:
+                found.append(_address(local, family))
+    return sorted(found)
+
+
+def _address(local, family):
+    host, port = local.split(":")
+    number = bytes.fromhex(host)[::-1] if family == 4 else bytes.fromhex(host)
+    name = ".".join(map(str, number)) if family == 4 else f"[{number.hex()}]"
+    return f"{name}:{int(port, 16)}"
+
+
+def _sockets(pid):
+    for link in Path(f"/proc/{pid}/fd").glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            if inode := re.fullmatch(r"socket:\[(\d+)\]", str(link.readlink())):
+                yield inode[1]
