@@ -29,9 +29,9 @@ def tally(*arguments, env, **options):
     """A `tally` command in a process of its own, whose group is killed in the end."""
     pipe = subprocess.PIPE
     environment = {name: value for name, value in (os.environ | env).items() if value is not None}
-    options = {"stdin": subprocess.DEVNULL, "stdout": pipe, "stderr": pipe} | options
+    options = {"text": True, "stdin": subprocess.DEVNULL, "stdout": pipe, "stderr": pipe} | options
     with subprocess.Popen(  # noqa: S603 - our own command
-        [*TALLY, *arguments], env=environment, text=True, start_new_session=True, **options
+        [*TALLY, *arguments], env=environment, start_new_session=True, **options
     ) as process:
         try:
             yield process
