@@ -286,6 +286,28 @@ def test_nesting_of_any_depth_is_an_invalid_increment_and_nothing_worse(frame, o
             assert len(value) <= MAX_SHOWN_CHARS
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        "` - at `$[7].counter`",
+        "x` - at `$[7].counter",
+        " - at `$.amount",
+        "` - at `$[" + "9" * 5_000 + "]",
+        "x[9]",
+        "x[" + "9" * 5_000 + "]",
+        ".x[0]",
+    ],
+)
+def test_a_field_whose_name_reads_like_a_place_is_named_and_looked_up_as_it_is(key):
+    fields = {"counter": "c", key: 7, "x": [1]}
+    field, reason, value = complaint(json.dumps(fields))
+    assert key.startswith(field[:-1])
+    assert (reason, value) == ("is no field of an increment", "7")
+    field, reason, value = complaint(json.dumps([NATIVE, fields]))
+    assert f"[1].{key}".startswith(field[:-1])
+    assert (reason, value) == ("is no field of an increment", "7")
+
+
 @pytest.mark.parametrize("key", ["k" * 100_000, "a.b", "a[0]", "", "a`b\n", "😀" * 50_000])
 def test_an_error_stays_short_whatever_the_message_calls_its_fields(key):
     field, reason, value = complaint(json.dumps({"counter": "c", key: 1}))
