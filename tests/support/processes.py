@@ -1,6 +1,7 @@
 """Processes as Linux shows them in /proc: whose children they are, and where they listen."""
 
 import contextlib
+import ipaddress
 import os
 import re
 import signal
@@ -61,23 +62,31 @@ def is_running(pid):
     return not stat.rpartition(") ")[2].startswith("Z")
 
 
+def main_thread_is_in(function):
+    """Whether this process's main thread runs a function of this name."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    while frame and frame.f_code.co_name != function:
+        frame = frame.f_back
+    return frame is not None
+
+
 def listening(pids):
     """The addresses, as host:port, at which any of these processes listens."""
     inodes = {inode for pid in pids for inode in _sockets(pid)}
     found = []
-    for table, family in (("tcp", 4), ("tcp6", 6)):
+    for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
             _, local, _, state, *rest = line.split()
             if state == LISTENING and rest[5] in inodes:
-                found.append(_address(local, family))
+                found.append(_address(local))
     return sorted(found)
 
 
-def _address(local, family):
+def _address(local):
     host, port = local.split(":")
-    number = bytes.fromhex(host)[::-1] if family == 4 else bytes.fromhex(host)
-    name = ".".join(map(str, number)) if family == 4 else f"[{number.hex()}]"
-    return f"{name}:{int(port, 16)}"
+    words = [bytes.fromhex(host)[at : at + 4][::-1] for at in range(0, len(host) // 2, 4)]
+    address = ipaddress.ip_address(b"".join(words))
+    return f"{getattr(address, 'ipv4_mapped', None) or address}:{int(port, 16)}"
 
 
 def _sockets(pid):

@@ -1,0 +1,175 @@
+"""`tally local up`: what it prints, where it listens, and that nothing survives it."""
+
+import os
+import re
+import shlex
+import signal
+import socket
+import threading
+
+import pytest
+
+from cli.up import _print_logs
+from local.environment import Invocation
+from local.poller import Delivery
+from local.runtime import FunctionError
+from tests.support.processes import (
+    WAIT_S,
+    children,
+    is_running,
+    listening,
+    main_thread_is_in,
+    tally,
+    wait_until,
+)
+from tests.support.terminal import QUIET, Said, Terminal
+
+UP = ("local", "up", "--momento-port", "0", "--sqs-port", "0")
+EXPORT = re.compile(r"export ([A-Z_]+)=(.+)\n")
+NAMES = [
+    "AWS_ENDPOINT_URL_SQS",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_DEFAULT_REGION",
+    "AWS_REGION",
+    "SQS_QUEUE_URL",
+    "MOMENTO_LOCAL",
+    "MOMENTO_CACHE_NAME",
+]
+RUNNING = "Running; paste the lines above in another terminal. Ctrl-C ends it.\n"
+
+
+@pytest.fixture
+def up():
+    with tally(*UP, env=QUIET) as process:
+        yield process
+
+
+def exports(process):
+    """The variables that it prints, as a shell reads them."""
+    found = {}
+    for _ in NAMES:
+        [(name, value)] = EXPORT.findall(process.stdout.readline())
+        [found[name]] = shlex.split(value)
+    return found
+
+
+def servers(process):
+    """The pids of the command's servers and consumers, by what they are."""
+    found = {}
+    for pid, command in children(process.pid).items():
+        for part in ("local.momento", "local.queue", "local.runtime"):
+            if part in command:
+                found[part] = pid
+    return found
+
+
+def addresses(variables):
+    url = variables["AWS_ENDPOINT_URL_SQS"].removeprefix("http://")
+    return sorted([url, variables["MOMENTO_LOCAL"]])
+
+
+def refuses(address):
+    host, port = address.split(":")
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) != 0
+
+
+def all_is_over(parts, variables):
+    are_gone = wait_until(lambda: not any(is_running(pid) for pid in parts.values()))
+    return are_gone and all(refuses(address) for address in addresses(variables))
+
+
+def test_it_prints_its_variables_counts_and_ends_with_all_that_it_started(up):
+    variables = exports(up)
+    assert list(variables) == NAMES
+    terminal = Terminal(variables)
+    assert terminal("send", "page:home", "--count", "3").status == 0
+    counted = Said(0, "3\n", "")
+    assert wait_until(lambda: terminal("get", "page:home") == counted)
+    parts = servers(up)
+    assert sorted(parts) == ["local.momento", "local.queue", "local.runtime"]
+    assert listening([up.pid, *parts.values()]) == addresses(variables)
+    os.killpg(up.pid, signal.SIGINT)  # Ctrl-C, as a terminal does it: to the whole group
+    assert up.communicate(timeout=WAIT_S) == ("", RUNNING + "Ended.\n")
+    assert up.returncode == 0
+    assert all_is_over(parts, variables)
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [("local.momento", "the embedded Momento server"), ("local.queue", "the local SQS")],
+)
+def test_a_server_that_dies_ends_it_and_is_named(up, part, name):
+    variables = exports(up)
+    parts = servers(up)
+    os.kill(parts[part], signal.SIGKILL)
+    stdout, stderr = up.communicate(timeout=WAIT_S)
+    assert (up.returncode, stdout) == (1, "")
+    assert stderr.splitlines()[-1] == f"tally: {name} died"
+    assert "Traceback" not in stderr
+    assert all_is_over(parts, variables)
+
+
+def test_nothing_survives_it_even_if_it_is_killed(up):
+    variables = exports(up)
+    assert Terminal(variables)("send", "page:home").status == 0
+    assert wait_until(lambda: len(servers(up)) == 3)
+    parts = servers(up)
+    up.kill()
+    up.wait(WAIT_S)
+    assert all_is_over(parts, variables)
+
+
+def test_a_signal_in_the_middle_of_the_start_ends_what_has_started(up):
+    assert wait_until(lambda: "local.queue" in servers(up))
+    parts = servers(up)
+    up.terminate()
+    assert up.communicate(timeout=WAIT_S) == ("", "Ended.\n")
+    assert up.returncode == 0
+    assert wait_until(lambda: not any(is_running(pid) for pid in parts.values()))
+
+
+@pytest.fixture
+def taken_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        yield taken.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("option", "module"), [("--momento-port", "local.momento"), ("--sqs-port", "local.queue")]
+)
+def test_a_port_that_is_taken_is_a_clear_error(taken_port, option, module, capfd):
+    said = Terminal()(*UP, option, str(taken_port))
+    reason = f"tally: {module} did not start; its reason is on stderr\n"
+    assert said == Said(1, "", reason)
+    assert str(taken_port) in capfd.readouterr().err  # where the server's own words go
+    assert children(os.getpid()) == {}
+
+
+def test_sigterm_ends_it_and_leaves_the_process_as_it_was():
+    def end_when_running():
+        wait_until(lambda: main_thread_is_in("_stay"))
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    ender = threading.Thread(target=end_when_running)
+    ender.start()
+    said = Terminal()(*UP)
+    ender.join()
+    assert (said.status, said.stderr) == (0, RUNNING + "Ended.\n")
+    assert [name for name, _ in EXPORT.findall(said.stdout)] == NAMES
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    assert children(os.getpid()) == {}
+
+
+def test_logs_are_for_people_and_metrics_are_not(capsys):
+    output = '{"level":"INFO"}\n{"_aws":{},"EventsApplied":[1]}\nhello\n'
+    _print_logs(Delivery(0, (), frozenset(), Invocation(b"", None, output, 0.1, is_cold=False)))
+    assert capsys.readouterr() == ("", '{"level":"INFO"}\nhello\n')
+    error = FunctionError("SettingsError", "MOMENTO_CACHE_NAME must be set")
+    _print_logs(Delivery(0, (), frozenset(), Invocation(None, error, "", 0.1, is_cold=True)))
+    text = "the consumer failed: MOMENTO_CACHE_NAME must be set\n"
+    assert capsys.readouterr() == ("", text)

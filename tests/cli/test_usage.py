@@ -1,0 +1,177 @@
+"""Commands that cannot do what they are told: one clear line, the right status, and no secrets."""
+
+import logging
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from counters.event import INT64_MAX
+from tests.support.terminal import Said, Terminal
+
+QUEUE = {"SQS_QUEUE_URL": "http://127.0.0.1:1/123456789012/queue"}
+SECRET = "not-for-anyone"  # noqa: S105 - a secret that opens nothing
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": SECRET}
+NO_INTEGER = "Input should be a valid integer, unable to parse string as an integer"
+UNCONFIRMED = "0 increments confirmed in 0 messages, 1 not confirmed, 0 invalid\n"
+
+
+@pytest.fixture
+def terminal():
+    return Terminal(QUEUE)
+
+
+def complaint(said):
+    """What is in the frame of a usage error, in one line; and that nothing else happened."""
+    assert (said.status, said.stdout) == (2, "")
+    framed = [line.strip("│ ") for line in said.stderr.splitlines() if line.startswith("│")]
+    return " ".join(framed)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ([], "Invalid value: give a COUNTER or a --file, and not both"),
+        (["a", "--file", "-"], "Invalid value: give a COUNTER or a --file, and not both"),
+        (["a", "b"], "Got unexpected extra argument(s) (b)"),
+        (["a", "--amount", "x"], f"Invalid value for '--amount': {NO_INTEGER}"),
+        (
+            ["a", "--count", "0"],
+            "Invalid value for '--count': Input should be greater than or equal to 1",
+        ),
+        (
+            ["a", "--amount", f"{2**63}", "--count", "9"],
+            f"Invalid value: amount: Expected `int` <= {INT64_MAX}, found {2**63}",
+        ),
+        ([""], "Invalid value: counter: Expected `str` of length >= 1, found ''"),
+        (["\udcff"], r"Invalid value: counter: is not UTF-8, found '\udcff'"),
+        (
+            ["a", "--unsent", "/no/such/file"],
+            "Invalid value: --unsent: there is no directory '/no/such'",
+        ),
+        (
+            ["a", "--unsent", "/tmp"],  # noqa: S108 - any directory
+            "Invalid value for '--unsent': file '/tmp' is a directory.",
+        ),
+        (
+            ["--file", "/no/such/file"],
+            "Invalid value for '--file': '/no/such/file': No such file or directory",
+        ),
+    ],
+)
+def test_a_send_that_makes_no_sense_sends_nothing(terminal, arguments, problem):
+    assert complaint(terminal("send", *arguments)) == problem
+
+
+@pytest.mark.parametrize("option", ["--amount=2", "--count=2", "--max=1", "--min=1"])
+def test_what_belongs_to_a_counter_is_not_dropped_beside_a_file(terminal, option):
+    problem = "--amount, --count, --max and --min are for a COUNTER; a --file has its own"
+    assert complaint(terminal("send", "--file", "-", option)) == f"Invalid value: {problem}"
+
+
+def test_a_send_without_a_queue_names_the_variable():
+    problem = "Missing option '--queue-url' (env var: 'SQS_QUEUE_URL')."
+    assert complaint(Terminal()("send", "a")) == problem
+
+
+@pytest.mark.parametrize(
+    ("variables", "problem"),
+    [
+        ({}, "You must specify a region."),
+        ({"AWS_PROFILE": "nix"}, "The config profile (nix) could not be found"),
+        (
+            {"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL_SQS": "nowhere"},
+            "Invalid endpoint: nowhere",
+        ),
+    ],
+)
+def test_aws_settings_that_are_wrong_are_one_line(terminal, variables, problem):
+    region = {"AWS_DEFAULT_REGION": variables.get("AWS_REGION")}
+    said = terminal("send", "a", **KEYS, **variables, **region)
+    assert said == Said(1, "", f"tally: {problem}\n")
+
+
+def test_missing_credentials_are_a_reason_and_the_increment_is_unconfirmed(terminal):
+    said = terminal("send", "a", AWS_DEFAULT_REGION="us-east-1")
+    reason = "not confirmed: NoCredentialsError: Unable to locate credentials\n"
+    assert said == Said(1, "", reason + UNCONFIRMED)
+
+
+def test_no_log_of_a_failed_send_shows_a_secret(terminal, caplog):
+    caplog.set_level(logging.INFO)
+    terminal("send", "a", **KEYS, AWS_DEFAULT_REGION="us-east-1", AWS_ENDPOINT_URL_SQS="nowhere")
+    assert SECRET not in caplog.text
+
+
+def test_get_needs_a_counter():
+    assert complaint(Terminal()("get")) == "Missing argument 'counters'."
+
+
+def test_settings_errors_are_told_all_at_once():
+    wrong = {"MOMENTO_LOCAL": "nowhere", "MOMENTO_TTL_SECONDS": "0", "MAX_COUNTER_VALUE": "x"}
+    assert Terminal()("get", "a", **wrong) == Said(
+        1,
+        "",
+        "tally: MOMENTO_LOCAL must be host:port, found 'nowhere'; MOMENTO_CACHE_NAME must be set; "
+        "MOMENTO_TTL_SECONDS must be an integer from 1 to 86400, found '0'; MAX_COUNTER_VALUE "
+        "must be an integer from -9223372036854775808 to 9223372036854775807, found 'x'\n",
+    )
+
+
+def test_a_key_that_is_none_is_not_shown():
+    service = {"MOMENTO_API_KEY": SECRET, "MOMENTO_ENDPOINT": "x", "MOMENTO_CACHE_NAME": "tally"}
+    problem = "tally: the Momento API key is not one of version 2\n"
+    assert Terminal()("get", "a", **service) == Said(1, "", problem)
+
+
+def test_a_momento_that_is_not_there_is_one_line():
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = "{}:{}".format(*closed.getsockname())
+        said = Terminal()("get", "a", MOMENTO_LOCAL=address, MOMENTO_CACHE_NAME="tally")
+    assert (said.status, said.stdout) == (1, "")
+    [line] = said.stderr.splitlines()
+    assert line.startswith("tally: a: SERVER_UNAVAILABLE: ")
+    assert "Connection refused" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (
+            ["local", "up", "--consumers", "0"],
+            "'--consumers': Input should be greater than or equal to 1",
+        ),
+        (
+            ["local", "up", "--sqs-port", "65536"],
+            "'--sqs-port': Input should be less than or equal to 65535",
+        ),
+        (["demo", "--consumers", "1"], "'--consumers': Input should be greater than or equal to 2"),
+    ],
+)
+def test_a_stack_that_cannot_be_is_not_started(arguments, problem):
+    assert complaint(Terminal()(*arguments)) == f"Invalid value for {problem}"
+
+
+def test_a_demo_has_an_increment_for_each_counter():
+    problem = "Invalid value: 100 counters need at least as many --events"
+    assert complaint(Terminal()("demo", "--events", "99")) == problem
+
+
+@pytest.mark.parametrize("arguments", [[], ["local"]])
+def test_a_command_without_its_word_shows_what_there_is(arguments):
+    said = Terminal()(*arguments)
+    assert said.status == 2
+    assert ("demo" if not arguments else "up") in said.stdout + said.stderr
+
+
+def test_help_does_not_wait_for_moto():
+    script = (
+        "import sys\nfrom cli.main import app\ntry: app(['--help'])\n"
+        "finally: print({'moto', 'flask'} & set(sys.modules))"
+    )
+    answer = subprocess.run(  # noqa: S603 - our own script
+        [sys.executable, "-c", script], capture_output=True, check=True, text=True, timeout=30
+    )
+    assert answer.stdout.splitlines()[-1] == "set()"
