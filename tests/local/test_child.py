@@ -1,0 +1,103 @@
+"""A server in a process of its own: how it starts, and that it is gone after its end."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from local.child import EXIT_WITH_PARENT, Child, ChildError
+from local.momento.process import MomentoProcess
+from tests.support.processes import children, main_thread_is_in, wait_until
+
+SERVER = "tests.support.server"
+SHORT_S = 0.3
+
+
+@pytest.fixture
+def child():
+    """Makes a server, and ends it at last."""
+    made = []
+
+    def child(how, **options):
+        made.append(Child(SERVER, [how], **options))
+        return made[-1]
+
+    yield child
+    for one in made:
+        one.stop()
+    assert children(os.getpid()) == {}
+
+
+def test_a_server_starts_with_its_line_and_ends_with_its_standard_input(child):
+    server = child("well")
+    assert not server.is_alive
+    assert server.start() == "listening on 127.0.0.1:1"
+    assert server.is_alive
+    server.stop()
+    assert not server.is_alive
+    server.stop()
+
+
+def test_a_server_is_told_to_end_with_its_parent(child):
+    assert child("with arguments").start() == str([EXIT_WITH_PARENT, "with arguments"])
+
+
+def test_a_server_is_of_a_group_of_its_own(child):
+    child("well").start()
+    [pid] = children(os.getpid())
+    assert os.getpgid(pid) == pid
+
+
+def test_a_server_that_does_not_start_is_an_error(child, capfd):
+    server = child("not at all")
+    with pytest.raises(ChildError) as refused:
+        server.start()
+    assert str(refused.value) == f"{SERVER} did not start; its reason is on stderr"
+    assert capfd.readouterr().err == "no port\n"
+    assert not server.is_alive
+
+
+def test_a_server_that_says_nothing_in_time_is_ended(child):
+    server = child("silently", start_timeout_s=SHORT_S)
+    with pytest.raises(ChildError):
+        server.start()
+    assert children(os.getpid()) == {}
+
+
+def test_a_server_that_ends_for_nobody_is_killed(child):
+    server = child("stubbornly", stop_timeout_s=SHORT_S)
+    server.start()
+    server.stop()
+    assert children(os.getpid()) == {}
+
+
+def test_a_server_that_died_is_not_alive(child):
+    server = child("well")
+    server.start()
+    [pid] = children(os.getpid())
+    os.kill(pid, signal.SIGKILL)
+    assert wait_until(lambda: not server.is_alive)
+
+
+def test_ctrl_c_while_a_server_starts_ends_it(child):
+    def press_while_waiting():
+        wait_until(lambda: main_thread_is_in("_first_line") and children(os.getpid()))
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    presser = threading.Thread(target=press_while_waiting)
+    presser.start()
+    with pytest.raises(KeyboardInterrupt):
+        child("silently").start()
+    presser.join()
+    assert children(os.getpid()) == {}
+
+
+def test_the_embedded_momento_tells_where_it_is():
+    momento = MomentoProcess(["a", "b"])
+    assert momento.endpoint == ""
+    line = momento.start()
+    assert line == f"momento: listening on {momento.endpoint}"
+    assert momento.endpoint.startswith("127.0.0.1:")
+    momento.stop()
+    assert children(os.getpid()) == {}
