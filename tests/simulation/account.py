@@ -1,0 +1,172 @@
+"""The truth about one counter in its present life, and what every write to it must keep.
+
+The rules are DESIGN.md's, section 5, in sets and without counters/: what a write decides is worked
+out from the events that its consumer was handed, and the value must say exactly that.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from counters.ledger import Limits
+from tests.simulation.facts import Fact
+from tests.simulation.page import Line, Page, members, read
+from tests.simulation.timeline import violated
+
+Identity = tuple[int | None, int]
+"""The source and the seq of an event."""
+
+MS = 1_000
+SLACK_BYTES = 16
+"""What dropping a source may save beside its own columns: shorter numbers next to it."""
+
+
+class Known:
+    """What the ledger must still know of one source: since it was last forgotten."""
+
+    __slots__ = ("line", "low", "rejected", "runs", "seen", "seqs")
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.seqs: set[int] = set()
+        self.rejected: set[int] = set()
+        self.runs = 1
+        self.low = 0
+        self.line: Line | None = None
+
+    def is_full(self, seq: int, max_runs: int) -> bool:
+        return 2 * self.runs > max_runs and not {seq - 1, seq + 1} & self.seqs
+
+    def add(self, fact: Fact) -> None:
+        seq = fact.seq
+        joined = (seq == 0 or seq - 1 in self.seqs) + (seq + 1 in self.seqs)
+        self.runs += 1 - joined
+        self.seqs.add(seq)
+        self.seen = max(self.seen, -(-fact.at // MS))
+
+
+class Account:
+    """A counter as it truly is. `decided` has every event ever decided, and whether it counted."""
+
+    def __init__(self, count: int, limits: Limits) -> None:
+        self.count = count
+        self.floor = 0
+        self.sources: dict[int | None, Known] = {}
+        self.decided: dict[Identity, bool] = {}
+        self.gappy: set[int | None] = set()
+        self._values: set[bytes] = set()
+        self._limits = limits
+
+    def write(self, value: bytes, facts: Iterable[Fact]) -> list[Fact]:
+        """Check a write that takes effect; the events that it decided.
+
+        Raises:
+            ViolationError: it breaks a promise.
+        """
+        if value in self._values:
+            violated(f"wrote a value seen before: {value!r}")
+        self._values.add(value)
+        news = self._decide(facts)
+        page = read(value)
+        if page.total != self.count:
+            violated(f"wrote count {page.total}; what was applied gives {self.count}")
+        self._forget(page, len(value))
+        for source, line in page.lines.items():
+            self._check_line(source, line)
+        return news
+
+    def _decide(self, facts: Iterable[Fact]) -> list[Fact]:
+        news = []
+        for fact in facts:
+            known = self.sources.get(fact.source)
+            if known and fact.seq in known.seqs:
+                continue
+            if fact.at <= self.floor * MS:
+                continue
+            if known and known.is_full(fact.seq, self._limits.max_runs):
+                continue
+            if (fact.source, fact.seq) in self.decided:
+                violated(f"decided twice: {fact}")
+            self._enter(fact, known or Known())
+            news.append(fact)
+        return news
+
+    def _enter(self, fact: Fact, known: Known) -> None:
+        self.sources[fact.source] = known
+        known.add(fact)
+        if 2 * known.runs > self._limits.max_runs:
+            self.gappy.add(fact.source)
+        count = self.count + fact.amount
+        applied = count <= fact.high if fact.amount > 0 else fact.amount == 0 or count >= fact.low
+        self.decided[fact.source, fact.seq] = applied
+        if applied:
+            self.count = count
+        else:
+            known.rejected.add(fact.seq)
+
+    def _forget(self, page: Page, size: int) -> None:
+        """What is not on the page must lie at or below its floor, and be worth forgetting."""
+        invented = page.lines.keys() - self.sources.keys()
+        if invented:
+            violated(f"wrote sources that nothing was decided of: {invented}")
+        if size > max(self._limits.max_bytes, self._limits.free_bytes):
+            violated(f"wrote {size} bytes")
+        missing = [source for source in self.sources if source not in page.lines]
+        floor = max([self.floor, *(self.sources[source].seen for source in missing)])
+        if page.floor != floor:
+            violated(f"wrote floor {page.floor}, what it forgets makes it {floor}")
+        self.floor = floor
+        if missing:
+            self._check_forgetting(missing, page, size)
+        for source in missing:
+            del self.sources[source]
+
+    def _check_forgetting(self, missing: list[int | None], page: Page, size: int) -> None:
+        """The oldest go first, and the last to go had to."""
+        last = max((self.sources[source] for source in missing), key=lambda known: known.seen)
+        kept = min((line.seen for line in page.lines.values()), default=last.seen)
+        if kept < last.seen:
+            violated(f"forgot what was seen at {last.seen}, kept what was at {kept}")
+        newest = max(known.seen for known in self.sources.values())
+        recent = last.seen > newest - self._limits.horizon_s
+        limit = self._limits.max_bytes if recent else self._limits.free_bytes
+        # Ties may go in any order: the cheapest of them is the one that had to.
+        cost = min(
+            _bytes(known) for source in missing if (known := self.sources[source]).seen == last.seen
+        )
+        if size + cost + SLACK_BYTES <= limit:
+            violated(f"forgot a source of {cost} bytes, though {size} of {limit}")
+
+    def _check_line(self, source: int, line: Line) -> None:
+        known = self.sources[source]
+        if line == known.line and line.seen == known.seen and _length(line) == len(known.seqs):
+            return  # as before, and nothing new was decided of it
+        if line.seen != known.seen:
+            violated(f"wrote seen {line.seen}, the latest event is of {known.seen}")
+        _, seqs = members(line.decided)
+        if seqs != known.seqs:
+            violated(f"decided {seqs ^ known.seqs} of {source:016x} are wrong")
+        low, rejected = members(line.rejected or 0)
+        if rejected != {seq for seq in known.rejected if seq >= low}:
+            violated(f"rejected {rejected}, truly {known.rejected} from {low}")
+        # What was rejected later may have joined runs, so only the first time says when.
+        if low and not known.low and 2 * _runs(known.rejected) <= self._limits.max_rejected:
+            violated(f"forgot rejections below {low} too soon")
+        known.line, known.low = line, low
+
+
+def _length(line: Line) -> int:
+    return line.decided if isinstance(line.decided, int) else sum(line.decided[1::2])
+
+
+def _runs(seqs: set[int]) -> int:
+    """So many runs as the ledger would keep: the first begins at 0, empty or not."""
+    return sum(seq - 1 not in seqs for seq in seqs) + (0 not in seqs)
+
+
+def _bytes(known: Known) -> int:
+    """An upper bound of what a source takes in a value."""
+    decided = sorted(known.seqs)
+    ends = sum(seq + 1 not in known.seqs for seq in decided) * 2
+    rejected = _runs(known.rejected) * 2
+    return 8 + 9 + 9 * (ends + 2 + rejected) + len(msgspec.msgpack.encode(len(decided)))

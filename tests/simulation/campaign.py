@@ -1,0 +1,96 @@
+"""Many seeds, on all cores, until the time or the seeds are used up or a promise is broken."""
+
+import multiprocessing
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
+from typing import NamedTuple
+
+from tests.simulation.plan import MAX_CONSUMERS, draw
+from tests.simulation.run import run
+
+CHUNK_SEEDS = 10
+"""Seeds that a process takes at a time: about a second's work."""
+
+TICK_S = 1.0
+
+
+class Failure(NamedTuple):
+    """A seed that broke a promise, and which."""
+
+    seed: int
+    violation: str
+
+
+class Totals:
+    """What was done so far."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
+        self.failures: list[Failure] = []
+
+    def add(self, other: "Totals") -> None:
+        self.counts += other.counts
+        self.faults += other.faults
+        self.failures += other.failures
+
+
+def play(seeds: range, profile: str) -> Totals:
+    """Run seeds one after the other, to the first that fails."""
+    totals = Totals()
+    with ThreadPoolExecutor(MAX_CONSUMERS) as executor:
+        for seed in seeds:
+            outcome = run(draw(seed, profile), executor)
+            totals.counts += outcome.totals
+            totals.faults += outcome.faults
+            if outcome.violation:
+                totals.failures.append(Failure(seed, outcome.violation))
+                break
+    return totals
+
+
+def campaign(
+    seeds: range, profile: str, *, processes: int, seconds: float, tick: Callable[[Totals], object]
+) -> Totals:
+    """Run seeds on several processes, at most so long; `tick` is told now and then.
+
+    The chunks under way at a failure or at the end of the time are finished and counted.
+    """
+    totals = Totals()
+    chunks = _chunks(seeds)
+    ends_at = time.monotonic() + seconds
+    context = multiprocessing.get_context("spawn")  # a fork would copy gRPC's threads, not run them
+    with ProcessPoolExecutor(processes, context, initializer=_leave_interrupts) as pool:
+        running: set[Future[Totals]] = set()
+        more = True
+        while running or more:
+            more = more and not totals.failures and time.monotonic() < ends_at
+            while more and len(running) <= processes:
+                chunk = next(chunks, None)
+                more = chunk is not None
+                if chunk is not None:
+                    running.add(pool.submit(play, chunk, profile))
+            done, running = wait(running, TICK_S, FIRST_COMPLETED)
+            for future in done:
+                totals.add(future.result())
+            tick(totals)
+    return totals
+
+
+def _chunks(seeds: range) -> Iterator[range]:
+    for start in range(0, len(seeds), CHUNK_SEEDS):
+        yield seeds[start : start + CHUNK_SEEDS]
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C is the parent's to handle: it lets the chunks under way finish."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

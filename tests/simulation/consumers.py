@@ -1,0 +1,173 @@
+"""Execution environments of the real consumer: each has its life, its warm copies and its end."""
+
+import json
+from random import Random
+
+from momento.auth import CredentialProvider
+
+from consumer.activity import Activity
+from consumer.copies import Copies
+from consumer.errors import BrokenSetupError
+from consumer.invocation import Consumer
+from consumer.messages import Failure, Message
+from consumer.momento import Momento
+from consumer.observability import Observer
+from consumer.writer import Writer
+from local.sqs_event import failed_messages
+from tests.simulation.facts import Delivery
+from tests.simulation.faults import Fault
+from tests.simulation.network import Network
+from tests.simulation.queue import Queue, check_order
+from tests.simulation.store import Store
+from tests.simulation.timeline import Actor
+from tests.simulation.world import World
+
+NO_KEY = CredentialProvider.for_momento_local()
+DEADLINE_S = 1.1
+POLL_S = 0.3
+CALM_TIMEOUT_S = 30.0
+SHORTEST_S = 0.02
+CPU_S = 0.002
+"""What an invocation takes beside its calls, at most."""
+
+
+class KilledError(BaseException):
+    """The process is no more; nothing in it can see this coming."""
+
+
+class Witness(Observer):
+    """Hears what the consumer tells, instead of a log."""
+
+    def __init__(self, environment: "Environment", world: World) -> None:
+        self._environment = environment
+        self._world = world
+
+    def begin(self, request_id: str) -> None:
+        pass
+
+    def message_returned(self, message: Message, failure: Failure) -> None:
+        letter = self._environment.delivery.by_id[message.record["messageId"]]
+        letter.reason = failure.reason.value
+        event = failure.event
+        key = (event.counter, event.source, event.seq) if event else None
+        self._world.note("reported", letter.message_id, failure.reason.name, key)
+        self._world.totals[f"reported as {failure.reason.value}"] += 1
+        self._world.oracle.reports(letter, failure.reason, key, event.at if event else 0)
+
+    def swaps_lost(self, losses: object) -> None:
+        pass
+
+    def publish(self, activity: Activity) -> None:
+        self._world.totals["swaps lost"] += activity.swaps_lost
+
+
+class Environment:
+    """One of Lambda's concurrent environments, and its successors: polls, handles, deletes."""
+
+    def __init__(self, world: World, queue: Queue, store: Store, number: int) -> None:
+        self.delivery = Delivery([], fifo=False)
+        self._world = world
+        self._queue = queue
+        self._store = store
+        self._random = world.plan.random(f"environment {number}")
+        self._ends_at_s = 0.0
+        self._actor: Actor | None = None
+        self._consumer = self._cold()
+
+    def live(self, actor: Actor) -> None:
+        """Work until the queue is empty for good."""
+        self._actor = actor
+        timeline = self._world.timeline
+        while (next_s := self._queue.next_at_s()) is not None:
+            actor.sleep_until(max(next_s, timeline.now_s) + self._random.uniform(0.0, POLL_S))
+            letters = self._queue.receive(self._random.randint(1, self._world.plan.batch_letters))
+            if letters:
+                self.delivery = Delivery(letters, fifo=self._world.plan.fifo)
+                self._invoke()
+
+    def sleep_until(self, when_s: float) -> None:
+        """Wait; who waits past the function's time-out is killed."""
+        if self._actor:
+            self._actor.sleep_until(min(when_s, self._ends_at_s))
+        if when_s > self._ends_at_s:
+            raise KilledError
+
+    def lives(self, kind: Fault = Fault.KILLED) -> None:
+        """Perhaps the process ends here.
+
+        Raises:
+            KilledError: it does.
+        """
+        if self._world.dice.strikes(kind):
+            raise KilledError
+
+    def get_remaining_time_in_millis(self) -> int:
+        """What Lambda's context tells."""
+        return int((self._ends_at_s - self._world.timeline.now_s) * 1_000)
+
+    @property
+    def aws_request_id(self) -> str:
+        return ""
+
+    def _invoke(self) -> None:
+        """One invocation; what it does not report as failed is deleted."""
+        world = self._world
+        world.totals["invocations"] += 1
+        world.totals["deliveries"] += sum(len(letter.facts) for letter in self.delivery.letters)
+        world.note("invoked", *(letter.message_id for letter in self.delivery.letters))
+        self._ends_at_s = world.timeline.now_s + self._timeout_s()
+        try:
+            failed = self._handle()
+            self.sleep_until(world.timeline.now_s + self._random.uniform(0.0, CPU_S))
+            self.lives(Fault.KILLED_BEFORE_ACK)
+        except KilledError:
+            world.note("killed")
+            self._consumer = self._cold()
+            return
+        world.note("returned", *failed)
+        if world.plan.fifo:
+            check_order(self.delivery, failed)
+        for letter in self.delivery.letters:
+            if letter.message_id not in failed:
+                world.oracle.acknowledges(letter)
+                self._queue.delete(letter)
+
+    def _handle(self) -> frozenset[str]:
+        """The ids of what failed, by Lambda's own reading."""
+        records = [letter.record(self._queue.arn) for letter in self.delivery.letters]
+        ids = [letter.message_id for letter in self.delivery.letters]
+        try:
+            response = self._consumer.handle({"Records": records}, self)
+        except BrokenSetupError as error:
+            self._world.oracle.breaks(error)
+            return frozenset(ids)
+        return failed_messages(json.dumps(response).encode(), ids)
+
+    def _timeout_s(self) -> float:
+        if self._world.dice.calm:
+            return CALM_TIMEOUT_S
+        if self._world.dice.strikes(Fault.SHORT_OF_TIME):
+            return self._random.uniform(SHORTEST_S, 1.0)
+        return self._world.plan.timeout_s
+
+    def _cold(self) -> Consumer:
+        """The successor knows nothing."""
+        world, plan = self._world, self._world.plan
+        random = Random(self._random.random())
+        momento = Momento(
+            Network(world, self._store, self, random),  # type: ignore[arg-type] # a peer of it
+            cache_name="tally",
+            credentials=NO_KEY,
+            ttl_s=plan.ttl_s,
+            deadline_s=DEADLINE_S,
+            clock=world.timeline,
+        )
+        writer = Writer(
+            momento,
+            Copies(),
+            limits=plan.limits,
+            clock=world.timeline,
+            sleep=lambda seconds: self.sleep_until(world.timeline.now_s + seconds),
+            uniform=random.uniform,
+        )
+        return Consumer(writer, Witness(self, world), plan.default_max)

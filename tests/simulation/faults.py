@@ -1,0 +1,94 @@
+"""What can go wrong, how often in a run, and the dice that say when: a stream for each fault."""
+
+import enum
+from collections import Counter
+from collections.abc import Mapping
+from random import Random
+
+
+class Fault(enum.StrEnum):
+    """A kind of fault; its value is how reports name it."""
+
+    REQUEST_LOST = "request lost before the effect"
+    ANSWER_LOST = "answer lost after the effect"
+    LATE = "applied after the client gave up"
+    SLOW = "slow answer"
+    THROTTLED = "throttled"
+    REFUSED = "refused"
+    BROKEN_SETUP = "broken set-up"
+    STALE = "stale read"
+    DEAD_CHANNEL = "channel dead after a freeze"
+    FOREIGN = "unreadable value"
+
+    TWIN = "twice in a batch"
+    ECHO = "delivered again while in flight"
+    DELETE_LOST = "delete lost"
+    GHOST = "delivered again long after its delete"
+    REDRIVE = "redriven under a new message id"
+
+    KILLED = "killed at a call"
+    KILLED_BEFORE_ACK = "killed before the acknowledgement"
+    SHORT_OF_TIME = "time ran out"
+
+    SKEWED = "skewed clock"
+    STEPPED = "clock stepped"
+    WILD = "wild clock"
+    RESTARTED = "producer restarted"
+    SENT_TWICE = "sent twice"
+    HELD_BACK = "sent out of order"
+    INVALID = "invalid message"
+
+
+_F = Fault
+NETWORK = (
+    *(_F.REQUEST_LOST, _F.ANSWER_LOST, _F.LATE, _F.SLOW, _F.THROTTLED, _F.REFUSED),
+    *(_F.BROKEN_SETUP, _F.STALE, _F.DEAD_CHANNEL, _F.FOREIGN),
+)
+QUEUE = (_F.TWIN, _F.ECHO, _F.DELETE_LOST, _F.GHOST, _F.REDRIVE)
+CONSUMERS = (_F.KILLED, _F.KILLED_BEFORE_ACK, _F.SHORT_OF_TIME)
+PRODUCERS = (_F.SKEWED, _F.STEPPED, _F.WILD, _F.RESTARTED, _F.SENT_TWICE, _F.HELD_BACK, _F.INVALID)
+
+HIGHEST = {
+    _F.FOREIGN: 0.1,
+    _F.REFUSED: 0.05,
+    _F.BROKEN_SETUP: 0.02,
+    _F.KILLED: 0.1,
+    _F.WILD: 0.1,
+    _F.INVALID: 0.1,
+    _F.STEPPED: 0.2,
+    _F.GHOST: 0.3,
+}
+"""The greatest rate of what spoils a run when it is everywhere."""
+
+RATES = (0.01, 0.03, 0.1, 0.3, 0.5)
+
+
+def draw_rates(random: Random, kinds: tuple[Fault, ...]) -> dict[Fault, float]:
+    """About half of the kinds, each at a rate of its own: a swarm finds what an average hides."""
+    return {
+        kind: min(random.choice(RATES), HIGHEST.get(kind, 1.0))
+        for kind in kinds
+        if random.random() < 0.5
+    }
+
+
+class Dice:
+    """Says whether a fault strikes; each kind has its own stream, so that one less moves no other.
+
+    `calm` stops all faults: at the end of a run everything must come to rest.
+    """
+
+    def __init__(self, seed: str, rates: Mapping[Fault, float]) -> None:
+        self.struck: Counter[str] = Counter()
+        self.calm = False
+        self._rates = rates
+        self._streams = {kind: Random(f"{seed}/{kind}") for kind in rates}
+
+    def strikes(self, kind: Fault) -> bool:
+        """Whether it strikes here."""
+        if self.calm or kind not in self._rates:
+            return False
+        if self._streams[kind].random() >= self._rates[kind]:
+            return False
+        self.struck[kind] += 1
+        return True

@@ -1,0 +1,191 @@
+"""A peer of grpc.Channel on virtual time: each call is sent, acts and is answered, or is not."""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any, Protocol
+
+import grpc
+
+from tests.simulation.facts import Delivery
+from tests.simulation.faults import Fault
+from tests.simulation.store import Store
+from tests.simulation.timeline import violated
+from tests.simulation.world import World
+
+LATENCY_S = 0.01
+SLOW_S = 3.0
+LATE_S = 60.0
+"""How long after it was sent a call may still act."""
+
+IDLE_S = 30.0
+"""A channel idle for longer may be dead without knowing it."""
+
+_STATUS = grpc.StatusCode
+UNKNOWN = (
+    *(_STATUS.UNAVAILABLE, _STATUS.DEADLINE_EXCEEDED, _STATUS.INTERNAL, _STATUS.ABORTED),
+    *(_STATUS.CANCELLED, _STATUS.UNKNOWN, _STATUS.DATA_LOSS),
+)
+REFUSALS = (
+    *(_STATUS.INVALID_ARGUMENT, _STATUS.FAILED_PRECONDITION),
+    *(_STATUS.OUT_OF_RANGE, _STATUS.ALREADY_EXISTS),
+)
+BREAKS = (_STATUS.UNAUTHENTICATED, _STATUS.PERMISSION_DENIED, _STATUS.NOT_FOUND)
+METHODS = ("GetWithHash", "SetIf", "SetIfHash")
+"""What an exactly-once counter may be touched with."""
+
+
+class Caller(Protocol):
+    """Who calls: it may die at each call, and has been handed a delivery."""
+
+    delivery: Delivery
+
+    def lives(self) -> None:
+        """Raises if the caller's process ends here."""
+
+    def sleep_until(self, when_s: float) -> None:
+        """Waits in virtual time."""
+
+
+class CallError(grpc.RpcError):
+    """What a gRPC future raises, as far as a client looks at it."""
+
+    def __init__(self, status: grpc.StatusCode) -> None:
+        self._status = status
+
+    def code(self) -> grpc.StatusCode:
+        return self._status
+
+    def details(self) -> str:
+        return "simulated"
+
+
+class Network:
+    """One consumer's channel to the store."""
+
+    def __init__(self, world: World, store: Store, caller: Caller, random: Random) -> None:
+        self.world = world
+        self.store = store
+        self.caller = caller
+        self.random = random
+        self.used_at_s = 0.0
+
+    def unary_unary(self, method: str, *_: Any, **__: Any) -> "Method":
+        return Method(self, method.rpartition("/")[2])
+
+    def unary_stream(self, *_: Any, **__: Any) -> None:
+        """No counter needs a stream; the generated stub asks for them all the same."""
+
+    def woke_dead(self) -> bool:
+        """Whether the channel's connection is gone since its last call."""
+        idle_s = self.world.timeline.now_s - self.used_at_s
+        self.used_at_s = self.world.timeline.now_s
+        return idle_s > IDLE_S and self.world.dice.strikes(Fault.DEAD_CHANNEL)
+
+
+class Method:
+    """A peer of grpc.UnaryUnaryMultiCallable."""
+
+    def __init__(self, network: Network, name: str) -> None:
+        self._network = network
+        self._name = name
+
+    def future(self, request: Any, timeout: float, _metadata: Any) -> "Call":
+        if self._name not in METHODS:
+            violated(f"sent {self._name}")
+        self._network.caller.lives()
+        return Call(self._network, self._name, request, timeout)
+
+
+class Call:
+    """A peer of grpc.Future; what befalls it is settled when it is sent."""
+
+    def __init__(self, network: Network, name: str, request: Any, timeout_s: float) -> None:
+        self._network = network
+        self._name = name
+        self._request = request
+        self._delivery = network.caller.delivery
+        self._gives_up_at_s = network.world.timeline.now_s + timeout_s
+        self._answer: Any = None
+        self._error: grpc.StatusCode | None = None
+        random = network.random
+        self._there_s = random.uniform(0.0, LATENCY_S)
+        self._answer_s = self._there_s + random.uniform(0.0, LATENCY_S)
+        self._send()
+
+    def result(self) -> Any:
+        """Wait for the answer, at most as long as the call may take."""
+        network, timeline = self._network, self._network.world.timeline
+        answered_at_s = min(self._answered_at_s, self._gives_up_at_s)
+        if answered_at_s > timeline.now_s:
+            network.caller.sleep_until(answered_at_s)
+        network.caller.lives()
+        error = self._error
+        if self._answered_at_s > self._gives_up_at_s:
+            error = _STATUS.DEADLINE_EXCEEDED
+        network.world.note("answered", self._name, error or "OK")
+        if error:
+            raise CallError(error)
+        return self._answer
+
+    def _send(self) -> None:
+        """Draw the call's fate."""
+        world, random = self._network.world, self._network.random
+        acts = True
+        for kind, befall in _FATES:
+            if world.dice.strikes(kind):
+                acts = befall(self, random)
+                break
+        if self._network.woke_dead():
+            acts = self._lost(random)
+        sent_at_s = world.timeline.now_s
+        self._answered_at_s = sent_at_s + self._answer_s
+        world.totals["calls"] += 1
+        world.note("sent", self._name, self._request.cache_key.decode(), acts, self._error or "")
+        if acts:
+            world.timeline.at(sent_at_s + self._there_s, self._act)
+
+    def _act(self) -> None:
+        store, request = self._network.store, self._request
+        if self._name == "GetWithHash":
+            self._answer = store.read(request.cache_key.decode())
+        elif self._name == "SetIf":
+            self._answer = store.set_if(request, self._delivery)
+        else:
+            self._answer = store.set_if_hash(request, self._delivery)
+
+    def _lost(self, random: Random) -> bool:
+        self._error = random.choice(UNKNOWN)
+        self._answer_s = random.choice((0.0, LATENCY_S, SLOW_S))
+        return False
+
+    def _unanswered(self, random: Random) -> bool:
+        self._error = random.choice(UNKNOWN)
+        return True
+
+    def _late(self, random: Random) -> bool:
+        """It acts after the client was told of an error, or gave up."""
+        self._error = random.choice(UNKNOWN)
+        self._there_s = random.uniform(0.0, LATE_S)
+        self._answer_s = random.choice((LATENCY_S, SLOW_S))
+        return True
+
+    def _slow(self, random: Random) -> bool:
+        self._there_s = random.uniform(0.0, SLOW_S)
+        self._answer_s = self._there_s + random.uniform(0.0, SLOW_S)
+        return True
+
+    def _fails(self, statuses: tuple[grpc.StatusCode, ...], random: Random) -> bool:
+        self._error = random.choice(statuses)
+        return False
+
+
+_FATES: tuple[tuple[Fault, Callable[[Call, Random], bool]], ...] = (
+    (Fault.REQUEST_LOST, Call._lost),
+    (Fault.ANSWER_LOST, Call._unanswered),
+    (Fault.LATE, Call._late),
+    (Fault.SLOW, Call._slow),
+    (Fault.THROTTLED, lambda call, random: call._fails((_STATUS.RESOURCE_EXHAUSTED,), random)),
+    (Fault.REFUSED, lambda call, random: call._fails(REFUSALS, random)),
+    (Fault.BROKEN_SETUP, lambda call, random: call._fails(BREAKS, random)),
+)
+"""What may befall a call, and whether it acts all the same."""

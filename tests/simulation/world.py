@@ -1,0 +1,28 @@
+"""What all parts of a run share: the time, the dice, the truth, and the history if one is kept."""
+
+from collections import Counter
+from concurrent.futures import Executor
+
+from tests.simulation.faults import Dice
+from tests.simulation.oracle import Oracle
+from tests.simulation.plan import Plan
+from tests.simulation.timeline import Timeline
+
+
+class World:
+    """One run's surroundings."""
+
+    def __init__(self, plan: Plan, executor: Executor, history: list[str] | None = None) -> None:
+        self.plan = plan
+        self.executor = executor
+        self.timeline = Timeline()
+        self.dice = Dice(plan.seed, plan.rates)
+        self.oracle = Oracle(plan)
+        self.totals: Counter[str] = Counter()
+        self._history = history
+
+    def note(self, what: str, *details: object) -> None:
+        """Write a line of history; costs little where none is kept."""
+        if self._history is not None:
+            text = " ".join(str(detail) for detail in details)
+            self._history.append(f"{self.timeline.now_s:12.4f}  {what:<12} {text}")
