@@ -1,0 +1,166 @@
+"""The parts of the demo: its plan, its board, and its faults."""
+
+import itertools
+import json
+import threading
+
+import pytest
+
+from cli.demo import plan
+from cli.demo.board import Board
+from cli.demo.faults import KILLED, LOST_SHARE, ForgetfulSqs, MortalFunction
+from counters.errors import InvalidIncrementError
+from counters.event import Envelope, parse
+from local.environment import Invocation
+from local.runtime import FunctionError
+from tests.support.demo import counted
+
+NOW_MS = 1_790_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("counters", "events"), [(1, 1), (100, 100), (100, 101), (20, 3_000), (100, 100_000)]
+)
+def test_a_plan_has_all_its_counters_and_events(counters, events):
+    drawn = plan.draw(counters, events)
+    assert len({counter.name for counter in drawn}) == counters
+    assert sum(counter.events for counter in drawn) == events
+    assert min(counter.events for counter in drawn) > 0
+    assert drawn[0].events == max(counter.events for counter in drawn)
+
+
+def test_a_plan_has_bounds_above_and_below_and_most_counters_have_none():
+    drawn = plan.draw(100, 100_000)
+    above = [counter.name for counter in drawn if counter.maximum is not None]
+    below = [counter.name for counter in drawn if counter.minimum is not None]
+    assert above == [f"seats:{rank}" for rank in range(100) if rank % 5 == 2]
+    assert below == [f"stock:{rank}" for rank in range(100) if rank % 5 != 2 and rank % 7 == 3]
+
+
+def test_what_a_counter_must_be_is_what_the_counter_itself_decides_in_any_order():
+    drawn = plan.draw(20, 3_000)
+    expected = sorted((counter.name, counter.expected) for counter in drawn)
+    assert counted(plan.shuffled(drawn, seed=1)) == expected
+    assert counted(plan.shuffled(drawn, seed=2)) == expected
+
+
+def test_an_order_is_drawn_by_its_seed():
+    drawn = plan.draw(20, 3_000)
+    first, second, other = (plan.shuffled(drawn, seed) for seed in (1, 1, 2))
+    assert first == second != other
+    assert sorted(map(str, first)) == sorted(map(str, other))
+
+
+def test_each_bad_body_breaks_the_contract():
+    for body in plan.bad_bodies(NOW_MS).values():
+        with pytest.raises(InvalidIncrementError):
+            parse(body, Envelope("message", NOW_MS + 60_000))
+
+
+def emf(**metrics):
+    names = [{"Name": name} for name in metrics]
+    values = {name: [float(value)] for name, value in metrics.items()}
+    return json.dumps({"_aws": {"CloudWatchMetrics": [{"Metrics": names}]}} | values)
+
+
+def returned(message_id, detail):
+    log = {"action": "message_returned", "message_id": message_id, "reason": "invalid"}
+    return json.dumps(log | {"detail": detail})
+
+
+def test_the_board_adds_up_metrics_and_keeps_the_last_reason_of_each_message():
+    board = Board()
+    lines = [emf(EventsApplied=3), "no JSON", "7", '{"action":"other"}', returned("m1", "why")]
+    board.tell("\n".join(lines), failed=False)
+    board.tell(f"{emf(EventsApplied=4, SwapsLost=1)}\n{returned('m2', '')}\n", failed=False)
+    before = board.look()
+    board.tell("Traceback", failed=True)
+    metrics = {"EventsApplied": 7, "SwapsLost": 1}
+    assert (dict(before.metrics), before.batches, before.failed_batches) == (metrics, 2, 0)
+    assert before.reasons == {"m1": "why", "m2": "invalid"}
+    assert (board.look().batches, board.look().failed_batches) == (3, 1)
+
+
+class Deletes:
+    """SQS that notes what it deletes."""
+
+    def __init__(self):
+        self.requests = []
+
+    def delete_message_batch(self, *, QueueUrl, Entries):  # noqa: N803 # boto3's names
+        assert QueueUrl == "url"
+        self.requests.append([entry["Id"] for entry in Entries])
+        return {"Successful": [{"Id": entry["Id"]} for entry in Entries], "Failed": []}
+
+
+def test_a_forgetful_sqs_loses_some_deletes_and_says_nothing_of_them():
+    sqs = Deletes()
+    forgetful = ForgetfulSqs(sqs, seed=1)  # type: ignore[arg-type]  # a peer of boto3's client
+    for number in range(1_000):
+        answer = forgetful.delete_message_batch(QueueUrl="url", Entries=[{"Id": str(number)}])
+        assert answer["Failed"] == []
+    deleted = list(itertools.chain(*sqs.requests))
+    assert (forgetful.deleted, forgetful.lost) == (len(deleted), 1_000 - len(deleted))
+    assert abs(forgetful.lost - 1_000 * LOST_SHARE) < 25
+    assert all(sqs.requests)  # SQS refuses a request without entries
+    assert forgetful.requests is sqs.requests
+
+
+class Consumer:
+    """A function that answers at once; its n-th invocation, if asked for, only when killed."""
+
+    def __init__(self, *, hangs_at=0):
+        self._left = hangs_at
+        self._killed = threading.Event()
+        self._is_cold = True
+        self.is_closed = False
+
+    def invoke(self, payload):
+        is_cold, self._is_cold = self._is_cold, False
+        self._left -= 1
+        if self._left == 0:
+            assert self._killed.wait(10)
+            error = FunctionError("Runtime.ExitError", "signal 9")
+            return Invocation(None, error, "half", 0.01, is_cold)
+        return Invocation(payload, None, "all", 0.01, is_cold)
+
+    def kill(self):
+        self._is_cold = True
+        self._killed.set()
+
+    def close(self):
+        self.is_closed = True
+
+
+def test_a_doomed_consumer_is_killed_in_its_next_warm_batch():
+    dooms = threading.Semaphore(1)
+    mortal = MortalFunction(Consumer(hangs_at=3), dooms)
+    ends = [mortal.invoke(b"x") for _ in range(3)]
+    assert [end.response for end in ends] == [b"x", b"x", None]
+    assert (ends[2].error, ends[2].output) == (FunctionError("Runtime.ExitError", "signal 9"), "")
+    assert mortal.kills == 1
+    assert [mortal.invoke(b"x").response for _ in range(3)] == [b"x"] * 3
+    assert mortal.kills == 1
+
+
+def test_a_consumer_that_is_quicker_than_its_executioner_dies_before_it_is_heard():
+    mortal = MortalFunction(Consumer(), threading.Semaphore(1))
+    ends = [mortal.invoke(b"x") for _ in range(3)]
+    assert [(end.response, end.error, end.output) for end in ends] == [
+        (b"x", None, "all"),
+        (b"x", None, "all"),
+        (None, KILLED, ""),
+    ]
+
+
+def test_consumers_share_the_kills_that_are_due():
+    dooms = threading.Semaphore(2)
+    consumers = [Consumer() for _ in range(3)]
+    mortals = [MortalFunction(consumer, dooms) for consumer in consumers]
+    for mortal in mortals:
+        for _ in range(5):
+            mortal.invoke(b"x")
+        mortal.kill()
+        mortal.close()
+    assert sum(mortal.kills for mortal in mortals) == 2
+    assert all(consumer.is_closed for consumer in consumers)

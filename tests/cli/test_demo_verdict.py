@@ -1,0 +1,144 @@
+"""What the demo judges and shows: a verdict that can be wrong, a live view, plain lines."""
+
+from collections import Counter as Sums
+
+import pytest
+
+from cli.demo.board import Seen
+from cli.demo.plan import Counter
+from cli.demo.run import Demo, Look
+from cli.demo.verdict import OTHER, DeadLetter
+from cli.demo.view import MAX_SHOWN_COUNTERS, _panel, show, watch
+from cli.output import chatter
+from local.queue import Depth
+from tests.support.demo import verdict
+
+PAGE = Counter("page:0", (1, 2), 4)
+SEATS = Counter("a:key:b[x]", (1,), 9, maximum=5)
+STOCK = Counter("stock:1", (-1,), 9, minimum=-5)
+LETTERS = [DeadLetter("not JSON", "body: is not JSON"), DeadLetter("a fraction", "1.5")]
+
+
+def test_a_verdict_is_right_where_all_is_as_it_must_be():
+    right = verdict([(PAGE, 6), (SEATS, 5), (STOCK, -5)], LETTERS)
+    assert (right.is_right, right.exact, right.wrong) == (True, 3, [])
+
+
+@pytest.mark.parametrize("count", [None, 0, 5, 7, -6])
+def test_a_count_that_is_off_or_missing_makes_a_verdict_wrong(count):
+    wrong = verdict([(PAGE, count), (SEATS, 5)], LETTERS)
+    assert (wrong.is_right, wrong.exact, wrong.wrong) == (False, 1, [(PAGE, count)])
+
+
+@pytest.mark.parametrize(
+    "letters",
+    [
+        [],
+        LETTERS[:1],
+        [*LETTERS, LETTERS[0]],
+        [LETTERS[0], LETTERS[0]],
+        [*LETTERS, DeadLetter(OTHER, "never said")],
+        [LETTERS[0], DeadLetter(OTHER, "never said")],
+    ],
+)
+def test_a_verdict_is_wrong_unless_just_the_bad_messages_are_dead_letters(letters):
+    wrong = verdict([(PAGE, 6)], letters)
+    assert (wrong.is_right, wrong.exact) == (False, 1)
+
+
+RIGHT = """\
+┏━━━━━━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━┳━━━━━━━━━┳━━━━┓
+┃ counter    ┃ increments ┃ bound ┃ must be ┃ is ┃
+┡━━━━━━━━━━━━╇━━━━━━━━━━━━╇━━━━━━━╇━━━━━━━━━╇━━━━┩
+│ page:0     │          4 │       │       6 │  6 │
+│ a:key:b[x] │          9 │     5 │       5 │  5 │
+│ stock:1    │          9 │    -5 │      -5 │ -5 │
+└────────────┴────────────┴───────┴─────────┴────┘
+dead letter: not JSON: body: is not JSON
+dead letter: a fraction: 1.5
+1,000 increments in 40 messages
+counted in 2.0 s: 500 events/s
+3 messages delivered again
+2 consumers killed in mid-batch
+1,234 duplicates absorbed, 5 swaps lost and decided again
+250 Momento operations: 0.250 an event
+3 of 3 counters exact
+"""
+
+
+def test_a_right_verdict_is_shown_whole(capsys):
+    show(verdict([(PAGE, 6), (SEATS, 5), (STOCK, -5)], LETTERS))
+    assert capsys.readouterr() == (RIGHT, "")
+
+
+def test_wrong_counters_are_shown_first_and_the_verdict_says_so(capsys):
+    right = [(Counter(f"page:{rank}", (1,), 7), 7) for rank in range(MAX_SHOWN_COUNTERS)]
+    show(verdict([*right, (PAGE, 5), (STOCK, None)], LETTERS, seconds=0.0))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("│")[1].strip() for line in lines if line.startswith("│")] == [
+        "page:0",
+        "stock:1",
+        *(f"page:{rank}" for rank in range(MAX_SHOWN_COUNTERS - 2)),
+        "… 2 more",
+    ]
+    assert [cell.strip() for cell in lines[4].split("│")] == [
+        "",
+        "stock:1",
+        "9",
+        "-5",
+        "-5",
+        "",
+        "",
+    ]
+    assert "counted in 0.0 s: 0 events/s" in lines
+    assert lines[-2:] == ["12 of 14 counters exact", "Something is off."]
+
+
+class Watched(Demo):
+    """A demo of which there are only the looks."""
+
+    def __init__(self, *seconds):  # it starts nothing
+        metrics = Sums(EventsApplied=600, EventsDuplicate=600)
+        seen = Seen(metrics, 1, 0, {"m1": "why", "m2": "why"})
+        self._looks = [Look(s, 1_000, 2_000, 1, Depth(3, 4, 5, 0), seen) for s in seconds]
+
+    def looks(self):
+        return iter(self._looks)
+
+
+def test_elsewhere_than_on_a_terminal_a_line_is_printed_every_other_second(capsys):
+    watch(Watched(0.0, 0.5, 1.9, 2.0, 3.9, 4.0), plain=True)
+    rates = [(0.0, "0"), (2.0, "300"), (4.0, "150")]
+    assert capsys.readouterr() == (
+        "",
+        "".join(
+            f"{seconds:5.1f} s  published 1,000, counted 600, events/s {rate}, swaps lost 0, "
+            "duplicates absorbed 600, consumers killed 1, dead letters 5\n"
+            for seconds, rate in rates
+        ),
+    )
+
+
+PANEL = """\
+━━━━━━━━━━━━━━━━━━
+published            1,000
+counted              600
+events/s             300
+swaps lost           0
+duplicates absorbed  600
+consumers killed     1
+dead letters         5
+returned             why
+"""
+
+
+def test_on_a_terminal_it_is_a_bar_and_a_table(capsys):
+    [look] = Watched(2.0).looks()
+    chatter().print(_panel(look))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.rstrip() for line in lines] == PANEL.splitlines()
+
+
+def test_the_live_view_leaves_nothing_behind(capsys):
+    watch(Watched(0.0, 1.0), plain=False)
+    assert capsys.readouterr().out == ""
