@@ -1,0 +1,107 @@
+"""`tally demo` as a user runs it: faults, dead letters, exact counts; and what ends it early."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+
+import pytest
+
+from cli.demo.command import demo
+from tests.support.processes import children, is_running, tally, wait_until
+from tests.support.terminal import QUIET, Terminal
+
+SMALL = ("demo", "--events", "3000", "--counters", "20")
+FOR_PROGRAMS = ("--seed", "2", "--output", "json")
+DEMO_S = 90
+BAD = {
+    "not JSON": (
+        'body: is not JSON (Input data was truncated), found \'{"counter": "page:0", "amount": \''
+    ),
+    "a fraction": "amount: Expected `int`, got `float`, found 1.5",
+    "an unknown field": "amout: is no field of an increment, found 2",
+    "an id without at": "at: is missing, but the increment has an identity",
+    "an hour ahead": "at: is over 300000 ms later than the SentTimestamp #, found #",
+}
+
+
+def without_times(text):
+    return re.sub(r"\d{13}", "#", text)
+
+
+@contextlib.contextmanager
+def running(*arguments):
+    """A demo in the middle of its work, with the command lines of its children by pid."""
+    with tally("demo", *arguments, env=QUIET) as process:
+        assert wait_until(lambda: len(children(process.pid)) == 5)
+        yield process, children(process.pid)
+
+
+def end(process):
+    """What a demo printed in the end, and its status."""
+    stdout, stderr = process.communicate(timeout=DEMO_S)
+    return stdout, stderr, process.returncode
+
+
+@pytest.fixture(scope="module")
+def ends():
+    """How demos end, all at the same time: they wait much, for messages to come back."""
+    with running() as (broken, parts), tally(*SMALL, *FOR_PROGRAMS, env=QUIET) as process:
+        [sqs] = [pid for pid, command in parts.items() if "local.queue" in command]
+        os.kill(sqs, signal.SIGKILL)
+        said = Terminal()(*SMALL)
+        return {"for people": said, "for programs": end(process), "broken": end(broken)}
+
+
+def test_the_demo_for_programs_is_right_after_kills_and_lost_deletes(ends):
+    stdout, _, status = ends["for programs"]
+    verdict = json.loads(stdout)
+    assert (status, verdict["is_right"], verdict["exact"]) == (0, True, 20)
+    assert (verdict["events"], verdict["kills"], verdict["bad_messages"]) == (3_000, 2, 5)
+    assert verdict["redelivered"] > 0
+    assert verdict["metrics"]["EventsDuplicate"] > 0
+    found = {one["what"]: without_times(one["reason"]) for one in verdict["dead_letters"]}
+    assert found == BAD
+    assert len(verdict["counters"]) == 20
+    assert sum(counter["events"] for counter, _ in verdict["counters"]) == 3_000
+
+
+def test_elsewhere_than_on_a_terminal_the_demo_prints_plain_lines(ends):
+    _, stderr, _ = ends["for programs"]
+    line = re.compile(
+        r" *\d+\.\d s  published [\d,]+, counted [\d,]+, events/s [\d,]+, swaps lost [\d,]+, "
+        r"duplicates absorbed [\d,]+, consumers killed \d, dead letters \d"
+    )
+    assert len(stderr.splitlines()) > 5
+    assert all(line.fullmatch(text) for text in stderr.splitlines())
+
+
+def test_the_demo_for_people_ends_in_its_verdict(ends):
+    said = ends["for people"]
+    lines = without_times(said.stdout).splitlines()
+    assert said.status == 0
+    letters = [line for line in lines if line.startswith("dead letter: ")]
+    assert sorted(letters) == sorted(f"dead letter: {what}: {why}" for what, why in BAD.items())
+    assert "2 consumers killed in mid-batch" in lines
+    assert lines[-1] == "20 of 20 counters exact"
+
+
+def test_a_server_that_dies_ends_the_demo_and_is_named(ends):
+    stdout, stderr, status = ends["broken"]
+    assert (status, stdout) == (1, "")
+    assert stderr.splitlines()[-1] == "tally: the local SQS died"
+    assert "Traceback" not in stderr
+
+
+def test_ctrl_c_ends_the_demo_and_all_that_it_started():
+    with running() as (process, parts):
+        os.killpg(process.pid, signal.SIGINT)
+        stdout, stderr, status = end(process)
+    assert (status, stdout) == (130, "")
+    assert stderr.splitlines()[-1] == "tally: interrupted; nothing is left running"
+    assert wait_until(lambda: not any(is_running(pid) for pid in parts))
+
+
+def test_the_demo_is_as_large_as_its_help_says():
+    assert demo.__defaults__ == (100_000, 100, 3, 1, "text")
