@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help demo test check lint types format lock clean
+.PHONY: help demo test soak fuzz check lint types format lock clean
 
 help: ## what there is to run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,12 @@ test: $(READY) ## all tests, with branch coverage
 
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include='counters/*,consumer/*,producer/*'
+
+soak: $(READY) ## real processes in one storm of faults after another: make soak MINUTES=10
+	TALLY_SOAK_MINUTES=$(or $(MINUTES),10) $(BIN)/python -m pytest -v tests/integration
+
+fuzz: $(READY) ## bad input, other examples each time: make fuzz EXAMPLES=10000
+	TALLY_FUZZ_EXAMPLES=$(or $(EXAMPLES),10000) $(BIN)/python -m pytest -v tests/fuzz --hypothesis-profile=fuzz
 
 lint: $(READY) ## style: ruff's rules and its formatter
 	$(BIN)/ruff check .
