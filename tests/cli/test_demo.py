@@ -5,12 +5,13 @@ import json
 import os
 import re
 import signal
+import threading
 
 import pytest
 
 from cli.demo.command import demo
-from tests.support.processes import children, is_running, tally, wait_until
-from tests.support.terminal import QUIET, Terminal
+from tests.support.processes import children, is_running, main_thread_is_in, tally, wait_until
+from tests.support.terminal import QUIET, Said, Terminal
 
 SMALL = ("demo", "--events", "3000", "--counters", "20")
 FOR_PROGRAMS = ("--seed", "2", "--output", "json")
@@ -31,10 +32,10 @@ def without_times(text):
 
 
 @contextlib.contextmanager
-def running(*arguments):
+def running():
     """A demo in the middle of its work, with the command lines of its children by pid."""
-    with tally("demo", *arguments, env=QUIET) as process:
-        assert wait_until(lambda: len(children(process.pid)) == 5)
+    with tally("demo", "--consumers", "2", env=QUIET) as process:
+        assert wait_until(lambda: len(children(process.pid)) == 4)
         yield process, children(process.pid)
 
 
@@ -101,6 +102,42 @@ def test_ctrl_c_ends_the_demo_and_all_that_it_started():
     assert (status, stdout) == (130, "")
     assert stderr.splitlines()[-1] == "tally: interrupted; nothing is left running"
     assert wait_until(lambda: not any(is_running(pid) for pid in parts))
+
+
+@contextlib.contextmanager
+def meanwhile(do, function):
+    """Do something in a thread as soon as this process's main thread is in a function."""
+
+    def when_it_is_there():
+        assert wait_until(lambda: main_thread_is_in(function) and children(os.getpid()))
+        do()
+
+    thread = threading.Thread(target=when_it_is_there)
+    thread.start()
+    yield
+    thread.join()
+
+
+def test_ctrl_c_while_the_demo_starts_leaves_nothing():
+    def ctrl_c():
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    with meanwhile(ctrl_c, "_first_line"):
+        said = Terminal()("demo")
+    assert said == Said(130, "", "tally: interrupted; nothing is left running\n")
+    assert children(os.getpid()) == {}
+
+
+def test_a_demo_whose_server_does_not_start_says_so():
+    def kill():
+        [pid] = children(os.getpid())
+        os.kill(pid, signal.SIGKILL)
+
+    with meanwhile(kill, "_first_line"):
+        said = Terminal()("demo")
+    reason = "tally: local.momento did not start; its reason is on stderr\n"
+    assert said == Said(1, "", reason)
+    assert children(os.getpid()) == {}
 
 
 def test_the_demo_is_as_large_as_its_help_says():

@@ -1,8 +1,10 @@
 """`tally send` and `tally get` against the stack: from what was typed to the exact count."""
 
+import dataclasses
 import json
 import os
 import pty
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +14,7 @@ from tests.support.momento import Sdk
 from tests.support.processes import tally, wait_until
 from tests.support.terminal import QUIET, Said, Terminal
 
-CONFIRMED = "{0} increments confirmed in 1 messages, 0 not confirmed, {1} invalid\n"
+CONFIRMED = "{0} increments confirmed in # messages, 0 not confirmed, {1} invalid\n"
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +40,18 @@ def counts(stack, terminal):
     return counts
 
 
+def whole(said):
+    """What was said, but for the number of messages: a slow machine fills them less."""
+    return dataclasses.replace(said, stderr=hidden(said.stderr))
+
+
+def hidden(text):
+    return re.sub(r"in \d+ messages", "in # messages", text)
+
+
 def test_a_thousand_increments_of_two_make_two_thousand(stack, terminal):
-    assert terminal("send", "page:home", "--amount", "2", "--count", "1000") == Said(
-        0, "", "1000 increments confirmed in 2 messages, 0 not confirmed, 0 invalid\n"
+    assert whole(terminal("send", "page:home", "--amount", "2", "--count", "1000")) == Said(
+        0, "", CONFIRMED.format(1000, 0)
     )
     assert wait_until(lambda: stack.queue.depth().visible + stack.queue.depth().in_flight == 0)
     assert terminal("get", "page:home") == Said(0, "2000\n", "")
@@ -61,7 +72,7 @@ def test_a_json_lines_file_is_sent_but_for_its_bad_lines(terminal, counts, tmp_p
         b'{"counter":"j:2","id":"order-1"}\n{"counter":"j:2","id":"order-1"}\n'
         b'{"counter":"j:1","amount":40,"max":42}\n{"counter":"j:1","amount":1,"max":42}'
     )
-    assert terminal("send", "--file", str(path)) == Said(
+    assert whole(terminal("send", "--file", str(path))) == Said(
         1,
         "",
         "line 3: amount: Expected `int`, got `float`, found 2.5\n"
@@ -77,7 +88,7 @@ def test_a_csv_file_is_known_by_its_name(terminal, counts, tmp_path):
         '\ufeffcounter,amount,max\r\n"c,""1""",2,\r\nc2,1_0,\r\nc2,7,6\r\nc2,"5\r\n",\r\nc2,6\r\n'
     )
     path.write_text(content, encoding="utf-8", newline="")
-    assert terminal("send", "--file", str(path)) == Said(
+    assert whole(terminal("send", "--file", str(path))) == Said(
         1,
         "",
         "line 3: amount: Expected `int`, got `str`, found '1_0'\n"
@@ -92,15 +103,9 @@ def test_standard_input_is_sent_with_a_summary_for_programs(terminal, counts):
     said = terminal("send", "--file", "-", "--output", "json", stdin=b'{"counter":"stdin"}\n' * 300)
     summary = json.loads(said.stdout)
     assert summary.pop("seconds") >= 0
-    assert (said.status, said.stderr) == (0, CONFIRMED.format(300, 0))
-    assert summary == {
-        "confirmed": 300,
-        "unsent": 0,
-        "invalid": 0,
-        "messages": 1,
-        "requests": 1,
-        "retries": 0,
-    }
+    assert (said.status, hidden(said.stderr)) == (0, CONFIRMED.format(300, 0))
+    assert 0 < summary.pop("requests") <= summary.pop("messages") <= 300
+    assert summary == {"confirmed": 300, "unsent": 0, "invalid": 0, "retries": 0}
     csv = b"counter,amount\nstdin,-100\n"
     assert terminal("send", "--file", "-", "--format", "csv", stdin=csv).status == 0
     assert counts("stdin") == [200]
@@ -112,7 +117,8 @@ def test_what_a_shell_has_read_of_a_file_is_not_sent(stack, counts, tmp_path):
     with path.open("rb", buffering=0) as stream:
         stream.seek(19)
         with tally("send", "--file", "-", env=QUIET | stack.variables, stdin=stream) as process:
-            assert process.communicate(timeout=30) == ("", CONFIRMED.format(1, 0))
+            stdout, stderr = process.communicate(timeout=30)
+    assert (stdout, hidden(stderr)) == ("", CONFIRMED.format(1, 0))
     assert counts("left", "read") == [1, None]
 
 
@@ -122,14 +128,14 @@ def test_what_was_not_confirmed_is_kept_and_counts_once_however_often_it_is_sent
     path = tmp_path / "unsent.jsonl"
     nowhere = terminal.env["SQS_QUEUE_URL"] + "-of-another-name"
     keep = ("--unsent", str(path))
-    assert terminal("send", "kept", "--count", "3", *keep, SQS_QUEUE_URL=nowhere) == Said(
+    assert whole(terminal("send", "kept", "--count", "3", *keep, SQS_QUEUE_URL=nowhere)) == Said(
         1,
         "",
         "not confirmed: AWS.SimpleQueueService.NonExistentQueue (HTTP 400)\n"
-        "0 increments confirmed in 0 messages, 3 not confirmed, 0 invalid\n",
+        "0 increments confirmed in # messages, 3 not confirmed, 0 invalid\n",
     )
     for _ in range(3):
-        assert terminal("send", "--file", str(path)) == Said(0, "", CONFIRMED.format(3, 0))
+        assert whole(terminal("send", "--file", str(path))) == Said(0, "", CONFIRMED.format(3, 0))
         assert counts("kept") == [3]
 
 
@@ -176,7 +182,7 @@ def test_a_progress_bar_is_for_a_terminal_only_and_remarks_stand_above_it(stack)
     assert "sending " in shown
     assert "━━━━━" in shown
     assert "line 601: counter: is missing\r\n" in shown
-    assert shown.endswith(CONFIRMED.format(600, 1).replace("\n", "\r\n"))
+    assert hidden(shown).endswith(CONFIRMED.format(600, 1).replace("\n", "\r\n"))
 
 
 def read_all(screen):
