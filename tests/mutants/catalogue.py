@@ -1,0 +1,7 @@
+"""Every mutation of the list."""
+
+from tests.mutants.of_consumer import OF_CONSUMER
+from tests.mutants.of_counters import OF_COUNTERS
+from tests.mutants.of_producer import OF_PRODUCER
+
+MUTATIONS = OF_COUNTERS + OF_CONSUMER + OF_PRODUCER

@@ -1,0 +1,211 @@
+"""Bugs in who is told what: the writer's rounds, its copies, the wire, and the messages."""
+
+from tests.mutants.mutation import Mutation
+
+_BATCH = "consumer/batch.py"
+_COPIES = "consumer/copies.py"
+_MESSAGES = "consumer/messages.py"
+_MOMENTO = "consumer/momento.py"
+_PROGRESS = "consumer/progress.py"
+_WRITER = "consumer/writer.py"
+
+SWAPPING = (
+    Mutation(
+        "timeout taken for success",
+        "An event is acknowledged whose write was lost on its way.",
+        _WRITER,
+        "progress.failed(counter, answer)",
+        "progress.stored(counter, swap.value)",
+    ),
+    Mutation(
+        "lost race taken for success",
+        "An event is acknowledged though another writer was first.",
+        _WRITER,
+        "progress.lost(counter)",
+        "progress.stored(counter, swap.value)",
+    ),
+    Mutation(
+        "same new value tried again after a lost race",
+        "What the other writer counted is overwritten.",
+        _WRITER,
+        "folded = fold(copy.value, progress.groups[counter], self._limits)",
+        "folded = progress.__dict__.setdefault(\n"
+        "                counter, fold(copy.value, progress.groups[counter], self._limits)\n"
+        "            )",
+    ),
+    Mutation(
+        "set instead of swap",
+        "A write overwrites whatever others wrote since the read.",
+        _MOMENTO,
+        "present_and_hash_equal=unchanged, **fields",
+        "unconditional=conditions.Unconditional(), **fields",
+    ),
+    Mutation(
+        "set instead of create",
+        "A counter that others just created is overwritten.",
+        _MOMENTO,
+        "messages._SetIfRequest(absent=conditions.Absent(), **fields)",
+        "messages._SetIfRequest(not_equal=conditions.NotEqual(), **fields)",
+    ),
+    Mutation(
+        "unreadable value overwritten",
+        "What a later version, or another program, stored is destroyed.",
+        _WRITER,
+        "            progress.close(counter, Unsettled(Reason.UNREADABLE, str(error)))\n"
+        "            return\n",
+        "            str(error)\n"
+        "            folded = fold(None, progress.groups[counter], self._limits)\n",
+    ),
+)
+
+COPIES = (
+    Mutation(
+        "copy kept after a timeout",
+        "A copy says that events are decided whose write never happened.",
+        _WRITER,
+        "progress.failed(counter, answer)",
+        "self._copies.put(counter, Copy(swap.value, swap.seen.hash)); "
+        "progress.failed(counter, answer)",
+    ),
+    Mutation(
+        "copy set before the swap is confirmed",
+        "A copy says that events are decided whose write may not have happened.",
+        _WRITER,
+        "yield Swap(counter, copy, folded.value)",
+        "yield self._copies.put(counter, Copy(folded.value, copy.hash)) or "
+        "Swap(counter, copy, folded.value)",
+    ),
+    Mutation(
+        "copy kept after a lost race",
+        "A copy says that events are decided though another writer was first.",
+        _WRITER,
+        "progress.lost(counter)",
+        "self._copies.put(counter, Copy(swap.value, swap.seen.hash)); progress.lost(counter)",
+    ),
+    Mutation(
+        "old value under the new hash",
+        "The next batch writes over what this one wrote.",
+        _WRITER,
+        "self._copies.put(counter, Copy(swap.value, new_hash))",
+        "self._copies.put(counter, Copy(swap.seen.value, new_hash))",
+    ),
+    Mutation(
+        "copy not taken out when used",
+        "A copy that lost a race is tried again.",
+        _COPIES,
+        "copy = self._remove(entry)\n        if entry.skips",
+        "copy = entry.copy\n        if entry.skips",
+        equivalent="a copy is what the counter once was: decisions are never undone, so what it"
+        " calls decided is, and its hash lets no swap through once the value has moved on; it"
+        " costs one lost race",
+    ),
+)
+
+ACKNOWLEDGING = (
+    Mutation(
+        "acknowledged before the write",
+        "A message is deleted though its counter is still open when the time is up.",
+        _PROGRESS,
+        "return {**self._settled, **self.open}",
+        "return dict(self._settled)",
+    ),
+    Mutation(
+        "unsettled acknowledged",
+        "A message is deleted whose counter was given up.",
+        _BATCH,
+        "message.fail(settlement.reason, settlement.detail, event)",
+        "pass",
+    ),
+    Mutation(
+        "undecidable acknowledged",
+        "An event too old to be known is dropped without a word.",
+        _BATCH,
+        "if undecidable or Decision.FULL in settlement:",
+        "if Decision.FULL in settlement:",
+    ),
+    Mutation(
+        "full acknowledged",
+        "An event that would open one gap too many is dropped without a word.",
+        _BATCH,
+        "_REPORTED = {Decision.UNDECIDABLE: Reason.UNDECIDABLE, Decision.FULL: Reason.FULL}",
+        "_REPORTED = {Decision.UNDECIDABLE: Reason.UNDECIDABLE}",
+    ),
+    Mutation(
+        "invalid acknowledged",
+        "A message that breaks the contract is deleted, not kept as a dead letter.",
+        _MESSAGES,
+        "self.failure = Failure(Reason.INVALID, str(error), error.counter)",
+        "str(error)",
+    ),
+    Mutation(
+        "not sent taken for sent",
+        "An event is acknowledged whose write had no time left to begin.",
+        _PROGRESS,
+        "pass  # what ended the last try is still the reason",
+        "self.close(counter, self._decisions.get(counter, ()))",
+        tests="tests/consumer/test_writer.py",
+    ),
+    Mutation(
+        "throttled taken for settled",
+        "An event is acknowledged because its write was refused often enough.",
+        _PROGRESS,
+        "        if self.throttled[counter] == MAX_THROTTLED_TRIES:\n"
+        "            self.close(counter, unsettled)",
+        "        if self.throttled[counter] == MAX_THROTTLED_TRIES:\n"
+        "            self.close(counter, ())",
+    ),
+    Mutation(
+        "refused taken for settled",
+        "An event is acknowledged whose write Momento refused.",
+        _PROGRESS,
+        "self.close(counter, Unsettled(Reason.REFUSED, failure.detail))",
+        "self.close(counter, ())",
+    ),
+    Mutation(
+        "broken set-up taken for settled",
+        "With a wrong key every message is deleted.",
+        _PROGRESS,
+        "raise BrokenSetupError(failure.detail)",
+        "self.close(counter, ())",
+    ),
+    Mutation(
+        "a failed batch fails the function",
+        "When all messages fail, the function raises instead of saying which.",
+        _BATCH,
+        "raise_on_entire_batch_failure=False",
+        "raise_on_entire_batch_failure=True",
+    ),
+)
+
+ORDER = (
+    Mutation(
+        "decided in the order of arrival",
+        "Which of two increments is rejected depends on the network.",
+        _BATCH,
+        "entries.sort(key=_published_at)",
+        "pass",
+    ),
+    Mutation(
+        "FIFO decided by age",
+        "A FIFO queue's order is lost when a producer's clock steps back.",
+        _BATCH,
+        "if not in_order:",
+        "if groups:",
+    ),
+    Mutation(
+        "FIFO goes on behind a bad message",
+        "What follows an invalid message in its group overtakes it.",
+        _BATCH,
+        "        if message.failure:\n            continue\n",
+        "",
+    ),
+    Mutation(
+        "FIFO acknowledged out of order",
+        "What follows an unsettled message in its group is deleted.",
+        _BATCH,
+        "messages.fail_groups(batch)",
+        "pass",
+    ),
+)
+
+OF_CONSUMER = SWAPPING + COPIES + ACKNOWLEDGING + ORDER
