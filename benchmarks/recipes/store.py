@@ -1,0 +1,50 @@
+"""The embedded Momento's own store, and the truth of every write to a counter in it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from benchmarks.recipes.truth import Key, Truth
+from local.momento.data_calls import DATA_CALLS
+from local.momento.store import Cache
+
+NS = 1_000_000_000
+
+
+class Store:
+    """One cache; every call is atomic, at the time at which it takes effect.
+
+    Args:
+        truth: is told of every write.
+        clock: in seconds.
+    """
+
+    def __init__(self, truth: Truth, clock: Callable[[], float]) -> None:
+        self._truth = truth
+        self._cache = Cache(lambda: int(clock() * NS))
+
+    def act(self, name: str, request: Any, subject: Key | None) -> Any:  # noqa: ANN401 (generated)
+        """Do what a call asks for; its caller works on `subject`, if on one increment alone."""
+        counter = request.cache_key.decode()
+        before = self.value(counter)
+        answer = DATA_CALLS[name](self._cache, request)
+        after = self.value(counter)
+        if after is not None and self._truth.counts(counter) and _wrote(name, answer):
+            self._truth.writes(counter, before, after, _meant(name, request, subject))
+        return answer
+
+    def value(self, key: str) -> bytes | None:
+        """What a key holds."""
+        return self._cache.get(key.encode())
+
+
+def _wrote(name: str, answer: Any) -> bool:  # noqa: ANN401 (generated)
+    if name in ("SetIf", "SetIfHash"):
+        return bool(answer.HasField("stored"))
+    return name in ("Increment", "Set")
+
+
+def _meant(name: str, request: Any, subject: Key | None) -> Mapping[Key, int]:  # noqa: ANN401 (generated)
+    """By how much a write is to count the increment that its caller works on."""
+    if subject is None:
+        return {}
+    return {subject: request.amount if name == "Increment" else 1}
