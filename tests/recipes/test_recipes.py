@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from benchmarks.recipes.recipes import OURS, RECIPES
+from benchmarks.recipes.recipes import OURS, RECIPES, plain
 from benchmarks.recipes.run import run
-from benchmarks.recipes.scenario import CONSUMERS, Scenario, publish, rates
+from benchmarks.recipes.scenario import CONSUMERS, MAX_RECEIVES, Scenario, publish, rates
 from tests.simulation.faults import Fault
 
 INCREMENT, ARTICLE, SWAP, IDEMPOTENT, TALLY = range(5)
@@ -91,10 +91,28 @@ def test_another_seed_is_another_run(play):
 
 def test_a_recipe_that_breaks_breaks_its_run():
     def broken(_environment):
-        return {}["nothing"]
+        raise OSError("broken")
 
-    with ThreadPoolExecutor(CONSUMERS) as executor, pytest.raises(KeyError, match="nothing"):
+    with ThreadPoolExecutor(CONSUMERS) as executor, pytest.raises(OSError, match="broken"):
         run(broken, Scenario(1, {}, events=1), executor)
+
+
+def test_who_is_killed_begins_anew():
+    begun = []
+
+    def recipe(environment):
+        begun.append(environment)
+        return plain(environment)
+
+    with ThreadPoolExecutor(CONSUMERS) as executor:
+        outcome = run(recipe, Scenario(1, {Fault.KILLED: 0.1}), executor)
+    assert len(begun) == CONSUMERS + outcome.faults[Fault.KILLED]
+
+
+@pytest.mark.parametrize("recipe", [INCREMENT, TALLY])
+def test_who_is_killed_acknowledges_nothing_even_after_the_last_call(play, recipe):
+    outcome = play(recipe, rates={Fault.KILLED: 1.0}, events=EVENTS)
+    assert outcome.totals["deliveries"] == EVENTS * MAX_RECEIVES
 
 
 def test_calls_are_counted(play):
