@@ -116,20 +116,26 @@ class Account:
         if page.floor != floor:
             violated(f"wrote floor {page.floor}, what it forgets makes it {floor}")
         self.floor = floor
+        newest = max(known.seen for known in self.sources.values())
+        expired = newest - self._limits.horizon_s
+        if size > self._limits.free_bytes and any(
+            line.seen <= expired for line in page.lines.values()
+        ):
+            violated(f"kept what is expired in {size} bytes")
         if missing:
-            self._check_forgetting(missing, page, size)
+            self._check_forgetting(missing, page, size, expired)
         for source in missing:
             del self.sources[source]
 
-    def _check_forgetting(self, missing: list[int | None], page: Page, size: int) -> None:
+    def _check_forgetting(
+        self, missing: list[int | None], page: Page, size: int, expired: int
+    ) -> None:
         """The oldest go first, and the last to go had to."""
         last = max((self.sources[source] for source in missing), key=lambda known: known.seen)
         kept = min((line.seen for line in page.lines.values()), default=last.seen)
         if kept < last.seen:
             violated(f"forgot what was seen at {last.seen}, kept what was at {kept}")
-        newest = max(known.seen for known in self.sources.values())
-        recent = last.seen > newest - self._limits.horizon_s
-        limit = self._limits.max_bytes if recent else self._limits.free_bytes
+        limit = self._limits.free_bytes if last.seen <= expired else self._limits.max_bytes
         # Ties may go in any order: the cheapest of them is the one that had to.
         cost = min(
             _bytes(known) for source in missing if (known := self.sources[source]).seen == last.seen

@@ -9,7 +9,6 @@ import grpc
 from tests.simulation.facts import Delivery
 from tests.simulation.faults import Fault
 from tests.simulation.store import Store
-from tests.simulation.timeline import violated
 from tests.simulation.world import World
 
 LATENCY_S = 0.01
@@ -30,8 +29,6 @@ REFUSALS = (
     *(_STATUS.OUT_OF_RANGE, _STATUS.ALREADY_EXISTS),
 )
 BREAKS = (_STATUS.UNAUTHENTICATED, _STATUS.PERMISSION_DENIED, _STATUS.NOT_FOUND)
-METHODS = ("GetWithHash", "SetIf", "SetIfHash")
-"""What an exactly-once counter may be touched with."""
 
 
 class Caller(Protocol):
@@ -90,8 +87,6 @@ class Method:
         self._name = name
 
     def future(self, request: Any, timeout: float, _metadata: Any) -> "Call":
-        if self._name not in METHODS:
-            violated(f"sent {self._name}")
         self._network.caller.lives()
         return Call(self._network, self._name, request, timeout)
 
@@ -145,13 +140,7 @@ class Call:
             world.timeline.at(sent_at_s + self._there_s, self._act)
 
     def _act(self) -> None:
-        store, request = self._network.store, self._request
-        if self._name == "GetWithHash":
-            self._answer = store.read(request.cache_key.decode())
-        elif self._name == "SetIf":
-            self._answer = store.set_if(request, self._delivery)
-        else:
-            self._answer = store.set_if_hash(request, self._delivery)
+        self._answer = self._network.store.carry_out(self._name, self._request, self._delivery)
 
     def _lost(self, random: Random) -> bool:
         self._error = random.choice(UNKNOWN)

@@ -39,9 +39,11 @@ class Oracle:
         self.untouchable.add(counter)
 
     def publishes(self, fact: Fact) -> None:
-        """A producer gives an increment its identity: no other has it."""
+        """A producer gives an increment its identity: no other has it, and no seq is left out."""
         if self.published.setdefault((fact.counter, fact.source, fact.seq), fact) is not fact:
             violated(f"gave an identity twice: {fact}")
+        if fact.seq and (fact.counter, fact.source, fact.seq - 1) not in self.published:
+            violated(f"left out a seq before {fact}")
 
     def writes(self, counter: str, value: bytes, delivery: Delivery) -> int:
         """A write takes effect, sent by who was handed the delivery; how many it decided."""
@@ -84,11 +86,18 @@ class Oracle:
     def rests(self, letters: Iterable[Letter], dead: Iterable[Letter]) -> None:
         """All is done: each event sent is decided, or its message is among the dead."""
         buried = {(f.counter, f.source, f.seq) for letter in dead for f in letter.facts}
+        again = {origin for origin, times in self.decisions.items() if times > 1}
         for letter in letters:
-            for fact in letter.facts:
+            for fact, meant in zip(letter.facts, letter.meant, strict=True):
+                if fact.origin in again and meant.source is not None and not self._plan.expires:
+                    violated(f"decided under two identities: {fact}")
                 key = (fact.counter, fact.source, fact.seq)
                 if key not in self.decided and key not in buried:
                     violated(f"lost: {fact}")
+
+    def counted_again(self) -> int:
+        """Decisions too many: of anonymous events that came under several message ids."""
+        return sum(times - 1 for times in self.decisions.values())
 
     def answers(self, counter: str, value: bytes | None) -> int:
         """The ledger, asked by its own code, tells the truth or has forgotten; how often it did."""

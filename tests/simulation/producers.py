@@ -9,9 +9,14 @@ from producer.packing import Packer, to_json
 from producer.sequence import Sequence
 from tests.simulation.facts import EPOCH_MS, Fact, Letter, digest
 from tests.simulation.faults import Fault
+from tests.simulation.timeline import violated
 from tests.simulation.world import World
 
 DAY_MS = 86_400_000
+SECOND_MS = 1_000
+MAX_PARENTS = 2
+"""Forked processes that go on beside their latest child."""
+
 STYLES = ("native", "native", "native", "named", "anonymous")
 FOREIGN_EVENTS = 8
 """At most so many named or anonymous increments at a time: each is a source of its own."""
@@ -34,14 +39,14 @@ class Producer:
         self._random = world.plan.random(f"producer {number}")
         self._now_s = self._random.uniform(0.0, world.plan.span_s / 2)
         self._offset_ms = 0
-        self._pid = 1
-        self._style = self._random.choice(STYLES)
+        self._style = self._random.choice((*STYLES, "mixed"))
         self._most = world.plan.letter_events if self._style == "native" else FOREIGN_EVENTS
         self._bounded = self._random.random() < 0.4
+        self._coarse = self._random.random() < 0.3
         self._edgy = self._random.random() < 0.1
         self._names = counters(world.plan.counters)
         self._packer = Packer(fifo=world.plan.fifo)
-        self._sequence = self._new_sequence()
+        self._sequences = [self._new_sequence(1)]
         if world.dice.strikes(Fault.SKEWED):
             self._offset_ms = self._random.randint(-600_000, 290_000)
 
@@ -66,51 +71,65 @@ class Producer:
             self._restart()
 
     def _restart(self) -> None:
-        """A new program, a fork, or a restored snapshot: a new source in any case."""
+        """A new program, a forked child beside its parent, or a restored snapshot."""
         way = self._random.randrange(3)
         if way == 0:
-            self._sequence = self._new_sequence()
+            self._sequences = [self._new_sequence(1)]
         elif way == 1:
-            self._pid += 1
+            self._sequences = [*self._sequences[-MAX_PARENTS:], self._forked(self._sequences[-1])]
         else:
-            self._sequence.renew()
+            self._sequences[-1].renew()
 
-    def _new_sequence(self) -> Sequence:
-        return Sequence(
-            clock_ms=self._clock_ms, entropy=self._random.randbytes, getpid=lambda: self._pid
+    def _forked(self, parent: Sequence) -> Sequence:
+        """A child's sequence: a copy of the parent's memory, under another process id."""
+        pids = [1]
+        child = Sequence(
+            clock_ms=self._clock_ms, entropy=self._random.randbytes, getpid=lambda: pids[-1]
         )
+        copied, remembered = child._sessions.get(), parent._sessions.get()
+        copied.source, copied.seqs = remembered.source, remembered.seqs.copy()
+        pids.append(2)
+        return child
+
+    def _new_sequence(self, pid: int) -> Sequence:
+        return Sequence(clock_ms=self._clock_ms, entropy=self._random.randbytes, getpid=lambda: pid)
 
     def _clock_ms(self) -> int:
         now_ms = EPOCH_MS + int(self._now_s * 1_000) + self._offset_ms
         if self._world.dice.strikes(Fault.WILD):
-            now_ms += self._random.choice((-30 * DAY_MS, -3_600_000, 299_000, 900_000, DAY_MS))
-        return now_ms
+            now_ms += self._random.choice(
+                (-30 * DAY_MS, -3_600_000, 299_000, 300_000, 300_001, DAY_MS)
+            )
+        return now_ms - now_ms % SECOND_MS if self._coarse else now_ms
 
     def _write(self, size: int, origins: Iterator[int]) -> Iterator[Letter]:
-        facts: dict[bytes, Fact] = {}
-        parts: list[bytes] = []
-        for _ in range(size):
-            origin = next(origins)
-            part, fact = self._increment(origin)
-            facts[part] = fact
-            parts.append(part)
-            if fact.source is None:
-                body = part.decode()
-                yield Letter(body, (fact,), self._group(fact))
-            else:
+        written = [self._increment(next(origins)) for _ in range(size)]
+        for _, fact in written:
+            if fact.source is not None:
                 self._world.oracle.publishes(fact)
-                self._packer.add(fact.counter, part)
+        letters = self._packed(written) if self._style == "native" else [self._by_hand(written)]
+        for letter in letters:
+            yield self._spoilt(letter) if self._world.dice.strikes(Fault.INVALID) else letter
+
+    def _packed(self, written: list[tuple[bytes, Fact]]) -> Iterator[Letter]:
+        """As the publisher packs them."""
+        for part, fact in written:
+            self._packer.add(fact.counter, part)
         self._packer.hurry()
+        facts = dict(written)
         while taken := self._packer.take():
             for message in taken:
                 entry = message.entry(0)
-                meant = tuple(facts[part] for part in message.parts)
-                group = entry.get("MessageGroupId", "")
-                letter = Letter(entry["MessageBody"], meant, group)
-                yield self._spoilt(letter) if self._world.dice.strikes(Fault.INVALID) else letter
+                meant = tuple(facts.pop(part) for part in message.parts)
+                yield Letter(entry["MessageBody"], meant, entry.get("MessageGroupId", ""))
+        if facts:
+            violated(f"packed {len(facts)} increments into no message")
 
-    def _group(self, fact: Fact) -> str:
-        return fact.counter if self._world.plan.fifo else ""
+    def _by_hand(self, written: list[tuple[bytes, Fact]]) -> Letter:
+        """As another program sends them."""
+        body = b"[" + b",".join(part for part, _ in written) + b"]"
+        group = written[0][1].counter if self._world.plan.fifo else ""
+        return Letter(body.decode(), tuple(fact for _, fact in written), group)
 
     def _spoilt(self, letter: Letter) -> Letter:
         """A message that breaks the contract, alone or with good increments packed beside it."""
@@ -135,13 +154,14 @@ class Producer:
             high = fields["max"] = random.choice((0, 3, 10, 50))
         if self._bounded and random.random() < 0.7:
             low = fields["min"] = random.choice((0, -3, 2))
-        if self._style == "anonymous":
+        style = random.choice(STYLES) if self._style == "mixed" else self._style
+        if style == "anonymous":
             return encode(build(fields)), Fact(origin, counter, None, 0, 0, amount, low, high)
-        if self._style == "named":
+        if style == "named":
             source, seq, at = digest(f"order {origin}"), 0, max(1, self._clock_ms())
             fields |= {"id": f"order {origin}", "at": at}
         else:
-            name, seq, at = self._sequence.next(counter)
+            name, seq, at = random.choice(self._sequences).next(counter)
             source = int(name, 16)
             fields |= {"source": name, "seq": seq, "at": at}
         part = to_json(build(fields))
@@ -149,8 +169,8 @@ class Producer:
 
 
 def counters(number: int) -> list[str]:
-    """So many names, one of them not ASCII."""
-    return [("c", "d", "é", "f" * 100, "g")[place] for place in range(number)]
+    """So many names: short, not ASCII, and as long as they may be."""
+    return ["c", "d", "é", "f" * 512, "é" * 256][:number]
 
 
 def start_value(random: Random) -> bytes | None:
@@ -161,4 +181,6 @@ def start_value(random: Random) -> bytes | None:
 def foreign_value(random: Random) -> bytes:
     """What no ledger of ours is, and nobody may overwrite."""
     later = b"7\n" + bytes.fromhex("9502c40091009080")
-    return random.choice((b"", b"words", b"3\n", b"007", later, json.dumps({"n": 1}).encode()))
+    return random.choice(
+        (b"", b"words", b"3\n", b"007", later, later, json.dumps({"n": 1}).encode())
+    )

@@ -59,6 +59,17 @@ class Store:
             return None
         return item.value
 
+    def carry_out(self, method: str, request: Any, delivery: Delivery) -> Any:
+        """The effect and the answer of a call, sent by who was handed the delivery."""
+        match method:
+            case "GetWithHash":
+                return self.read(request.cache_key.decode())
+            case "SetIf":
+                return self.set_if(request, delivery)
+            case "SetIfHash":
+                return self.set_if_hash(request, delivery)
+        return violated(f"sent {method}")
+
     def read(self, counter: str) -> Any:
         """GetWithHash: perhaps an older value."""
         value, past = self.get(counter), self._past.get(counter)

@@ -53,10 +53,14 @@ class Guard:
 
 
 class Timeline:
-    """What is due when, in seconds from 0; called, it tells the time."""
+    """What is due when, in seconds from 0; called, it tells the time.
 
-    def __init__(self) -> None:
+    Whenever nothing is due, `when_idle` is called, and may put something on the timeline.
+    """
+
+    def __init__(self, when_idle: Callable[[], object] = lambda: None) -> None:
         self.now_s = 0.0
+        self.when_idle = when_idle
         self.steps = 0
         self._ties = itertools.count()
         self._due: list[tuple[float, int, Callable[[], object] | Actor]] = []
@@ -81,18 +85,14 @@ class Timeline:
 
     def play(self) -> None:
         """Let everything happen that is due, to the end of all actors or to the first error."""
-        self.go_on()
+        self.pump(None)
+        self._home.acquire()
         for actor in self._actors:
             actor.end(self._home)
 
-    def go_on(self) -> None:
-        """Let everything happen that is due; actors without a turn stay where they are."""
-        self.pump(None)
-        self._home.acquire()
-
     def pump(self, me: "Actor | None") -> None:
         """Let things happen until it is the turn of `me`; None has no turn to wait for."""
-        while self._due and not self.stopped:
+        while not self.stopped and (self._due or self._has_more()):
             self.now_s, _, what = heapq.heappop(self._due)
             if what is me:
                 return
@@ -117,6 +117,12 @@ class Timeline:
     def stopped(self) -> bool:
         """Whether something went wrong, so that nothing more is to happen."""
         return self.guard.error is not None
+
+    def _has_more(self) -> bool:
+        """Whether there is something due after all, once `when_idle` was asked for more."""
+        with self.guard:
+            self.when_idle()
+        return bool(self._due)
 
     def _count_step(self) -> None:
         self.steps += 1

@@ -3,6 +3,8 @@
 from collections import Counter
 from concurrent.futures import Executor
 
+import msgspec
+
 from tests.simulation.faults import Dice
 from tests.simulation.oracle import Oracle
 from tests.simulation.plan import Plan
@@ -24,5 +26,18 @@ class World:
     def note(self, what: str, *details: object) -> None:
         """Write a line of history; costs little where none is kept."""
         if self._history is not None:
-            text = " ".join(str(detail) for detail in details)
+            text = " ".join(map(_shown, details))
             self._history.append(f"{self.timeline.now_s:12.4f}  {what:<12} {text}")
+
+
+def _shown(detail: object) -> str:
+    """As a person reads it: of a stored value its count and which seqs are decided."""
+    if not isinstance(detail, bytes):
+        return str(detail)
+    count, newline, ledger = detail.partition(b"\n")
+    if not newline:
+        return repr(detail)
+    _, ids, times, decided, rejected = msgspec.msgpack.decode(ledger)
+    sources = [ids[at : at + 8][::-1].hex() for at in range(0, len(ids), 8)]
+    known = " ".join(f"{source}:{runs}" for source, runs in zip(sources, decided, strict=True))
+    return f"count {count.decode()} times {times} rejected {rejected} {known}"
