@@ -28,18 +28,22 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     chosen = [mutation for mutation in MUTATIONS if told.only in mutation.name]
-    sys.stdout.write(f"{len(chosen)} mutations, {told.seeds} seeds each\n")
+    _say(f"{len(chosen)} mutations, {told.seeds} seeds each\n")
     all_judged = []
     try:
         for judged in hunt(chosen, ROOT, Judge(told.seeds), told.processes):
             all_judged.append(judged)
-            sys.stdout.write(_line(judged))
-            sys.stdout.flush()
+            _say(_line(judged))
     except (JudgeFailedError, StaleMutationError) as error:
-        sys.stdout.write(f"no verdict: {error}\n")
+        _say(f"no verdict: {error}\n")
         return NO_VERDICT
-    sys.stdout.write(_verdict(all_judged))
+    _say(_verdict(all_judged))
     return 0 if all(judged.is_as_told for judged in all_judged) else 1
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def _line(judged: Judged) -> str:

@@ -22,8 +22,10 @@ class Judged(NamedTuple):
 
     @property
     def is_as_told(self) -> bool:
-        """Killed, unless it is on the list of those that nothing can kill."""
-        return bool(self.verdict.by) is not bool(self.mutation.equivalent)
+        """Killed, unless it is one of those that break no promise."""
+        if self.mutation.equivalent:
+            return not (self.verdict.by or self.verdict.what)
+        return bool(self.verdict.by)
 
 
 def hunt(
@@ -32,7 +34,7 @@ def hunt(
     """Judge mutations of the repository under `root`, so many at a time, in their order.
 
     Raises:
-        JudgeFailedError: the simulation finds something in the source as it is.
+        JudgeFailedError: a judge fails by itself, or on the source as it is.
         StaleMutationError: a mutation does not apply.
     """
     with tempfile.TemporaryDirectory(prefix="tally-mutants-") as folder:
@@ -41,7 +43,7 @@ def hunt(
         _copy(root, pristine)
         pool = ThreadPoolExecutor(processes)
         try:
-            _judge_pristine(pristine, judge, processes)
+            _check_judges(pristine, mutations, judge, processes)
             yield from pool.map(lambda mutation: _try(mutation, pristine, judge), mutations)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -49,11 +51,18 @@ def hunt(
             pool.shutdown()
 
 
-def _judge_pristine(pristine: Path, judge: Judge, processes: int) -> None:
-    verdict = judge.simulate(pristine, processes)
-    if verdict.by or verdict.what:
-        msg = f"without any mutation: {verdict.by} {verdict.what}"
-        raise JudgeFailedError(msg)
+def _check_judges(
+    pristine: Path, mutations: Sequence[Mutation], judge: Judge, processes: int
+) -> None:
+    """Who finds something in the source as it is, proves nothing by finding it again."""
+    verdicts = [judge.simulate(pristine, processes)]
+    verdicts += [
+        judge.test(pristine, tests) for tests in sorted({each.tests for each in mutations} - {""})
+    ]
+    for verdict in verdicts:
+        if verdict.by or verdict.what:
+            msg = f"without any mutation: {verdict.by} {verdict.what}".rstrip()
+            raise JudgeFailedError(msg)
 
 
 def _try(mutation: Mutation, pristine: Path, judge: Judge) -> Judged:

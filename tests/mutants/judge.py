@@ -24,7 +24,7 @@ class JudgeFailedError(Exception):
 
 
 class Verdict(NamedTuple):
-    """What a run found; `by` is empty if it found nothing."""
+    """What a run found; `by` is empty if it found nothing, `what` too if it came to its end."""
 
     by: str
     what: str

@@ -14,7 +14,7 @@ class Mutation(NamedTuple):
         old: what stands there; it must occur exactly once.
         new: what stands there instead.
         tests: the selection of pytest that judges it, where the simulation cannot see it.
-        equivalent: why nothing can notice it, if so.
+        equivalent: why it breaks no promise after all, if so.
     """
 
     name: str

@@ -105,10 +105,22 @@ def test_a_simulation_that_finds_something_in_the_source_as_it_is_judges_nothing
         hunted(root, finding("seed 7: lost"))
 
 
+def test_a_test_that_fails_on_the_source_as_it_is_judges_nothing(root):
+    (root / "tests" / "test_rule.py").write_text("def test_a_rule():\n    assert False\n")
+    with pytest.raises(JudgeFailedError, match=r"^without any mutation: a test test_a_rule$"):
+        hunted(root, finding("seed 7: lost", tests="tests/test_rule.py"))
+
+
 @pytest.mark.parametrize(
-    ("by", "equivalent", "is_as_told"),
-    [("seed 1", "", True), ("", "", False), ("seed 1", "why", False), ("", "why", True)],
+    ("verdict", "equivalent", "is_as_told"),
+    [
+        (Verdict("seed 1", "lost", 0), "", True),
+        (Verdict("seed 1", "lost", 0), "why", False),
+        (Verdict("", "", 0), "", False),
+        (Verdict("", "", 0), "why", True),
+        (Verdict("", "ended after 600 s", 0), "", False),
+        (Verdict("", "ended after 600 s", 0), "why", False),
+    ],
 )
-def test_only_what_is_listed_as_equivalent_survives_and_all_of_it(by, equivalent, is_as_told):
-    judged = Judged(CHANGE._replace(equivalent=equivalent), Verdict(by, "", 0))
-    assert judged.is_as_told is is_as_told
+def test_only_what_is_listed_as_equivalent_survives_and_all_of_it(verdict, equivalent, is_as_told):
+    assert Judged(CHANGE._replace(equivalent=equivalent), verdict).is_as_told is is_as_told
