@@ -60,7 +60,7 @@ def _stay(stack: Stack) -> None:
 
 def _print_logs(delivery: Delivery) -> None:
     """What the consumer printed for people; its metrics are for CloudWatch."""
-    for line in delivery.invocation.output.splitlines():
+    for line in filter(None, delivery.invocation.output.split("\n")):
         if not line.startswith('{"_aws"'):
             typer.echo(line, err=True)
     if delivery.invocation.error:

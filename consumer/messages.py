@@ -9,6 +9,9 @@ from consumer.reason import Reason
 from counters.errors import InvalidIncrementError
 from counters.event import Envelope, Event, increments, parse
 
+MAX_IDENTITY_CHARS = 512
+"""How much of a producer's id a log line carries: an id may be as long as a message."""
+
 
 class Failure(NamedTuple):
     """Why a message is reported; `event` is the first of its events that is not settled."""
@@ -48,12 +51,12 @@ class Message:
 
     @property
     def identity(self) -> str:
-        """How the producer knows the event that failed: its id, or its source and seq."""
+        """How the producer knows the event that failed: its id (cut), or its source and seq."""
         if self.failure is None or self.failure.event is None:
             return ""
         event = self.failure.event
         published = increments(self.record["body"])[list(self.events).index(event)]
-        return event.identity if published.id is UNSET else published.id
+        return event.identity if published.id is UNSET else published.id[:MAX_IDENTITY_CHARS]
 
     @property
     def receive_count(self) -> int:

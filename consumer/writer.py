@@ -7,7 +7,15 @@ from typing import assert_never
 
 from consumer.activity import Activity
 from consumer.copies import Copies
-from consumer.momento import Copy, Failed, LostRace, Momento, Stored, Swap
+from consumer.momento import (
+    MAX_CALLS_IN_FLIGHT,
+    Copy,
+    Failed,
+    LostRace,
+    Momento,
+    Stored,
+    Swap,
+)
 from consumer.progress import Progress, Unsettled
 from consumer.reason import Reason
 from counters.counter import fold
@@ -90,9 +98,11 @@ class Writer:
                 pause_s = min(room_s, self._pause_s(number, round_s, progress))
                 if pause_s:
                     self._sleep(pause_s)
-                started_at = self.clock()
+                started_at, waves = self.clock(), _waves(progress)
                 self._round(progress, warm=number == 0)
-                round_s = max(MIN_ROUND_S, self.clock() - started_at)
+                # The next round is as much shorter as fewer counters are open.
+                wave_s = (self.clock() - started_at) / waves
+                round_s = max(MIN_ROUND_S, wave_s * _waves(progress))
         finally:
             activity.momento_operations += self.momento.operations - operations
         return progress
@@ -153,3 +163,8 @@ class Writer:
             yield Swap(counter, copy, folded.value)
         else:
             self._copies.put(counter, copy)
+
+
+def _waves(progress: Progress) -> int:
+    """How many times as many calls as may be in flight at once a round takes."""
+    return -(-len(progress.open) // MAX_CALLS_IN_FLIGHT)

@@ -34,7 +34,7 @@ class Board:
 
     def tell(self, output: str, *, failed: bool) -> None:
         """Take in what one invocation printed."""
-        lines = [line for line in map(_parsed, output.splitlines()) if line]
+        lines = [line for line in map(_parsed, output.split("\n")) if line]
         with self._lock:
             self._batches += 1
             self._failed_batches += failed

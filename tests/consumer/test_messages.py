@@ -33,6 +33,12 @@ def test_an_events_identity_is_what_its_producer_gave_it(body, identity):
     assert message.identity == identity
 
 
+def test_an_id_as_long_as_a_message_is_cut_for_the_log():
+    [message] = read(record("m1", NAMED | {"id": "i" * 100_000}))
+    message.fail(Reason.LOST_RACE, "", message.events[0])
+    assert message.identity == "i" * messages.MAX_IDENTITY_CHARS
+
+
 def test_what_has_not_failed_or_is_invalid_has_no_identity_to_tell():
     good, bad = read(record("m1", increment()), record("m2", "{"))
     assert (good.identity, bad.identity) == ("", "")

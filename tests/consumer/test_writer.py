@@ -222,6 +222,16 @@ def test_rounds_go_on_until_the_time_is_up_and_never_past_it(channel, share, lat
     assert all(call.sent_at_s + call.timeout_s <= ends_at_s + 1e-9 for call in channel.calls)
 
 
+def test_a_repeat_for_few_counters_needs_less_time_than_the_round_for_all(channel, writer):
+    names = [f"c{number}" for number in range(4 * MAX_CALLS_IN_FLIGHT)]
+    groups = {name: events(0, counter=name) for name in names}
+    settle(make_writer(FakeChannel(channel.clock)), **groups)
+    round_s = channel.clock() - START_S
+    channel.faults = [Fault("SetIf", STATUS.UNAVAILABLE, key="c0")]
+    time_s = (1 + ROUND_MARGIN / 2) * round_s
+    assert settle(writer, time_s, **groups) == dict.fromkeys(names, [APPLIED])
+
+
 def test_rounds_end_even_if_the_clock_stands_still(channel):
     writer = make_writer(channel, sleep=lambda _seconds: None)
     channel.faults = [Fault("GetWithHash", STATUS.UNAVAILABLE, times=10**6, latency_s=0.0)]
