@@ -229,7 +229,7 @@ def test_a_repeat_for_few_counters_needs_less_time_than_the_round_for_all(channe
     round_s = channel.clock() - START_S
     channel.faults = [Fault("SetIf", STATUS.UNAVAILABLE, key="c0")]
     time_s = (1 + ROUND_MARGIN / 2) * round_s
-    assert settle(writer, time_s, **groups) == dict.fromkeys(names, [APPLIED])
+    assert settle(writer, time_s, **groups) == {name: [APPLIED] for name in names}
 
 
 def test_rounds_end_even_if_the_clock_stands_still(channel):
