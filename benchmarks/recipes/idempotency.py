@@ -34,8 +34,8 @@ class MomentoPersistence(BasePersistenceLayer):
     """Records under the utility's own keys; they live as long as a counter does.
 
     Powertools asks the system for the time, which in a simulation does not pass. So this layer
-    keeps the one time that matters here on the clock that it is given, and tells Powertools only
-    whether it is over.
+    keeps the one time that matters here on the clock that it is given, and decides by it itself:
+    to Powertools, which is told none, an execution in progress is alive.
 
     Args:
         cache: the store.
@@ -55,7 +55,7 @@ class MomentoPersistence(BasePersistenceLayer):
         value = self._store.get(idempotency_key)
         if value is None:
             raise IdempotencyItemNotFoundError
-        return self._record(idempotency_key, _DECODER.decode(value))
+        return _record(idempotency_key, _DECODER.decode(value))
 
     def _put_record(self, data_record: DataRecord) -> None:
         """Begin an execution, unless one is in progress or completed; a dead one is taken over."""
@@ -68,7 +68,7 @@ class MomentoPersistence(BasePersistenceLayer):
         stored = _DECODER.decode(there.value)
         if self._is_dead(stored) and self._store.set_if_unchanged(key, value, there):
             return
-        raise IdempotencyItemAlreadyExistsError(old_data_record=self._record(key, stored))
+        raise IdempotencyItemAlreadyExistsError(old_data_record=_record(key, stored))
 
     def _update_record(self, data_record: DataRecord) -> None:
         self._store.set(data_record.idempotency_key, self._value(data_record))
@@ -80,17 +80,12 @@ class MomentoPersistence(BasePersistenceLayer):
         stored = Stored(record.status, record.response_data, self._ends_at_s())
         return msgspec.json.encode(stored)
 
-    def _record(self, key: str, stored: Stored) -> DataRecord:
-        """As Powertools reads it: without a time an execution is alive, and 0 is long over."""
-        return DataRecord(
-            key,
-            status=stored.status,
-            response_data=stored.response,
-            in_progress_expiry_timestamp=0 if self._is_dead(stored) else None,
-        )
-
     def _is_dead(self, stored: Stored) -> bool:
         return stored.status == IN_PROGRESS and stored.expires_at_s < self._clock()
+
+
+def _record(key: str, stored: Stored) -> DataRecord:
+    return DataRecord(key, status=stored.status, response_data=stored.response)
 
 
 _DECODER = msgspec.json.Decoder(Stored)

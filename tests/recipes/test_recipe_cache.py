@@ -90,3 +90,16 @@ def test_the_account_is_told_what_each_write_counts_and_for_whom():
     here.do(lambda: here.cache.set("record", b"not a counter"))
     verdict = here.truth.verdict({"c": here.store.value("c")}, frozenset())
     assert verdict["double"] == verdict["lost"] == verdict["wrong"] == 0
+
+
+def test_a_write_of_what_is_there_already_is_told_as_well():
+    """The article's recipe writes 1 over 1, and both of its increments were accepted."""
+    sold = [
+        Increment(counter="c", max=1, source="00000000000000aa", seq=seq, at=1) for seq in (0, 1)
+    ]
+    here = Here(sold)
+    for increment in sold:
+        here.subject = key_of(increment)
+        here.do(lambda: here.cache.set("c", b"1"))
+    verdict = here.truth.verdict({"c": here.store.value("c")}, frozenset())
+    assert (verdict["lost"], verdict["oversold"]) == (1, 1)
