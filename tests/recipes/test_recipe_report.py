@@ -98,7 +98,7 @@ def test_a_task_is_the_sum_of_its_runs():
 
 def test_the_command_writes_what_it_prints_and_any_process_gets_the_same(tmp_path):
     written = tmp_path / "recipes.md"
-    command = [sys.executable, "-m", "benchmarks.recipes", "--runs=1", "--seed=7"]
+    command = [sys.executable, "-m", "benchmarks.recipes", "--runs=1", "--seed=7", "--processes=1"]
     done = subprocess.run(  # noqa: S603 (our own command)
         [*command, "--write", written], cwd=ROOT, capture_output=True, text=True, check=False
     )

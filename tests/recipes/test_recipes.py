@@ -54,7 +54,7 @@ def test_the_article_loses_counts_without_any_fault(play):
     ],
 )
 def test_a_fault_alone_makes_doubles_of_just_these(play, fault, doubling):
-    outcomes = [play(recipe, rates={fault: 0.3}) for recipe in range(5)]
+    outcomes = [play(recipe, rates={fault: 0.3}, events=2 * EVENTS) for recipe in range(5)]
     assert all(outcome.faults[fault] for outcome in outcomes)
     assert [place for place, each in enumerate(outcomes) if each.totals["double"]] == doubling
 
