@@ -46,20 +46,28 @@ def children(pid):
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            state, parent = folder.joinpath("stat").read_text().rpartition(") ")[2].split()[:2]
-            if int(parent) == pid and state != "Z":
+            _, parent = _state(folder)
+            if parent == pid and is_running(folder.name):
                 command = folder.joinpath("cmdline").read_bytes().replace(b"\0", b" ").decode()
                 found[int(folder.name)] = command
     return found
 
 
 def is_running(pid):
-    """Whether a process is there, and not only its entry, which waits for its parent."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return not stat.rpartition(") ")[2].startswith("Z")
+    """Whether any thread of a process lives.
+
+    Its first thread may be a zombie while another still ends, and until then its sockets are open.
+    """
+    for thread in Path(f"/proc/{pid}/task").glob("*"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if _state(thread)[0] != "Z":
+                return True
+    return False
+
+
+def _state(folder):
+    state, parent = folder.joinpath("stat").read_text().rpartition(") ")[2].split()[:2]
+    return state, int(parent)
 
 
 def main_thread_is_in(function):
