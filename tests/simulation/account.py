@@ -136,8 +136,8 @@ class Account:
         if kept < last.seen:
             violated(f"forgot what was seen at {last.seen}, kept what was at {kept}")
         limit = self._limits.free_bytes if last.seen <= expired else self._limits.max_bytes
-        # Ties may go in any order: the cheapest of them is the one that had to.
-        cost = min(
+        # Those of one second go in any order: the largest of them may be the one that had to.
+        cost = max(
             _bytes(known) for source in missing if (known := self.sources[source]).seen == last.seen
         )
         if size + cost + SLACK_BYTES <= limit:

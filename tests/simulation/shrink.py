@@ -28,7 +28,7 @@ def shrink(plan: Plan, play: Callable[[Plan], Outcome]) -> Shrunk:
     """Take every cut after which a plan still fails, until none is left or MAX_TRIES is reached."""
     tries = 0
     outcome = play(plan)
-    progress = True
+    progress = bool(outcome.violation)
     while progress and tries < MAX_TRIES:
         progress = False
         for cut in _cuts(plan, outcome.totals["messages"] + len(plan.dropped)):

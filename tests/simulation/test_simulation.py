@@ -1,0 +1,104 @@
+"""A fixed set of seeds keeps every promise, seeds repeat, and planted bugs are found."""
+
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.campaign import play
+from tests.simulation.faults import PRODUCERS, Fault
+from tests.simulation.plan import MAX_CONSUMERS, PROFILES, draw
+from tests.simulation.run import run
+
+ROOT = Path(__file__).parent.parent.parent
+PACKAGES = ("counters", "consumer", "producer", "local")
+SEEDS = range(1_000, 1_060)
+PROFILE_SEEDS = range(2_000, 2_004)
+BUG_TIMEOUT_S = 100.0
+
+
+@pytest.fixture
+def executor():
+    with ThreadPoolExecutor(MAX_CONSUMERS) as pool:
+        yield pool
+
+
+def test_no_seed_breaks_a_promise_and_every_kind_of_fault_strikes():
+    totals = play(SEEDS, "")
+    assert totals.failures == []
+    assert [kind for kind in Fault if not totals.faults[kind]] == []
+    assert totals.counts["seeds"] == len(SEEDS)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_no_seed_of_a_profile_breaks_a_promise(profile):
+    totals = play(PROFILE_SEEDS, profile)
+    assert totals.failures == []
+    assert totals.faults.keys() <= set(PROFILES[profile])
+
+
+@pytest.mark.parametrize("seed", [3, 17, 1_001])
+def test_a_seed_repeats_to_the_last_line_of_its_history(executor, seed):
+    histories: list[list[str]] = [[], []]
+    first, second = (run(draw(seed), executor, history) for history in histories)
+    assert first == second
+    assert histories[0] == histories[1] != []
+
+
+def test_an_anonymous_event_counts_again_only_under_a_further_message_id(executor):
+    """The exception that the README names: and it needs a repeated send or a redrive."""
+    plans = [draw(seed, "producers") for seed in range(18)]
+    again: dict[bool, int] = {False: 0, True: 0}
+    for plan in plans:
+        outcome = run(plan, executor)
+        assert outcome.violation == ""
+        sent_twice = bool(outcome.faults[Fault.SENT_TWICE])
+        again[sent_twice] += outcome.totals["anonymous events decided again"]
+    assert Fault.SENT_TWICE in PRODUCERS
+    assert again[False] == 0 < again[True]
+
+
+BUGS = {
+    "the floor is not raised": (
+        "counters/columns.py",
+        "max(self.floor, self.seen[dropped - 1])",
+        "self.floor",
+    ),
+    "a write that may have failed is taken for stored": (
+        "consumer/progress.py",
+        "self.open[counter] = Unsettled(Reason.UNKNOWN_OUTCOME, failure.detail)",
+        "self.close(counter, self._decisions.get(counter, []))",
+    ),
+    "a forked child keeps its parent's source": (
+        "producer/process.py",
+        "self._by_pid.get(pid)",
+        "next(iter(self._by_pid.values()), None)",
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_planted_bug_is_found_in_a_copy_of_the_repository(tmp_path, bug):
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package)
+    shutil.copytree(ROOT / "tests" / "simulation", tmp_path / "tests" / "simulation")
+    path, right, wrong = BUGS[bug]
+    text = (tmp_path / path).read_text("utf-8")
+    assert text.count(right) == 1
+    (tmp_path / path).write_text(text.replace(right, wrong), "utf-8")
+    command = [sys.executable, "-m", "tests.simulation", "--quiet", "--seeds", "20"]
+    done = subprocess.run(  # noqa: S603 # our own command
+        [*command, "--processes", "1"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=BUG_TIMEOUT_S,
+    )
+    violation, replay, *rest = done.stdout.splitlines()
+    assert (done.returncode, done.stderr, rest) == (1, "", [])
+    seed = violation.removeprefix("seed ").partition(":")[0]
+    assert replay == f"replay: .venv/bin/python -m tests.simulation --seed {seed}"
