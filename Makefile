@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help demo test soak fuzz check lint types format lock mutants recipes clean
+.PHONY: help demo test soak fuzz check lint types format lock prove mutants recipes clean
 
 help: ## what there is to run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ lint: $(READY) ## style: ruff's rules and its formatter
 
 types: $(READY) ## mypy, strict
 	$(BIN)/mypy
+
+prove: $(READY) ## try to break exactly-once in a simulation, on all cores: make prove MINUTES=10
+	$(BIN)/python -m tests.simulation --minutes $(or $(MINUTES),10)
 
 mutants: $(READY) ## bugs planted one by one, which the simulation must find: make mutants SEEDS=300
 	$(BIN)/python -m tests.mutants $(if $(SEEDS),--seeds $(SEEDS))
