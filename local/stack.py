@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -43,6 +43,8 @@ class StackSettings:
     max_receive_count: int = 5
     momento_port: int = 0
     sqs_port: int = 0
+    variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Added to the environment of the consumers, which otherwise have this process's."""
 
 
 class Stack:
@@ -136,8 +138,9 @@ class Stack:
             raise ChildError(message)
 
     def _function(self) -> Function:
+        variables = {**self._settings.variables, **self.variables}
         environment = LambdaEnvironment(
-            HANDLER, variables=self.variables, settings=self._settings.function
+            HANDLER, variables=variables, settings=self._settings.function
         )
         return self._wrap_function(environment)
 

@@ -46,6 +46,14 @@ SETTINGS = StackSettings(
     batching=Batching(batch_size=20, window_s=0.1),
     visibility_timeout_s=4,
     max_receive_count=5,
+    # What the user's shell says of a deployment must not bound, shorten or silence the demo.
+    variables={
+        "COUNTER_GUARANTEE": "",
+        "MAX_COUNTER_VALUE": "",
+        "MOMENTO_TTL_SECONDS": "",
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+        "POWERTOOLS_METRICS_DISABLED": "false",
+    },
 )
 
 
