@@ -1,6 +1,7 @@
 """`python -m tests.simulation`: try to break exactly-once; exit status 1 if it breaks."""
 
 import argparse
+import math
 import os
 import sys
 
@@ -32,11 +33,8 @@ def main() -> int:
 
 
 def _campaign(told: argparse.Namespace, progress: Progress) -> Totals:
-    seconds = told.minutes * MINUTE_S
-    number = told.seeds or MAX_SEEDS
-    if told.seeds and told.minutes == DEFAULT_MINUTES:
-        seconds = float("inf")
-    seeds = range(told.first, told.first + number)
+    seconds = math.inf if told.seeds else told.minutes * MINUTE_S
+    seeds = range(told.first, told.first + (told.seeds or MAX_SEEDS))
     return campaign(seeds, told.profile, processes=told.processes, seconds=seconds, tick=progress)
 
 

@@ -63,7 +63,7 @@ def campaign(
 ) -> Totals:
     """Run seeds on several processes, at most so long; `tick` is told now and then.
 
-    The chunks under way at a failure or at the end of the time are finished and counted.
+    The chunks under way at a failure, at Ctrl-C or at the end of the time are finished and counted.
     """
     totals = Totals()
     chunks = _chunks(seeds)
@@ -79,7 +79,10 @@ def campaign(
                 more = chunk is not None
                 if chunk is not None:
                     running.add(pool.submit(play, chunk, profile))
-            done, running = wait(running, TICK_S, FIRST_COMPLETED)
+            try:
+                done, running = wait(running, TICK_S, FIRST_COMPLETED)
+            except KeyboardInterrupt:
+                more, done = False, set()
             for future in done:
                 totals.add(future.result())
             tick(totals)

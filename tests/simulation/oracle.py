@@ -16,6 +16,11 @@ from tests.simulation.timeline import violated
 Key = tuple[str, int | None, int]
 """An event anywhere: counter, source, seq."""
 
+_CAUSES = {
+    Reason.REFUSED: Fault.REFUSED,
+    Reason.THROTTLED: Fault.THROTTLED,
+    Reason.UNREADABLE: Fault.FOREIGN,
+}
 _APPLIED = {Decision.APPLIED_BEFORE: True, Decision.REJECTED_BEFORE: False}
 
 
@@ -65,6 +70,9 @@ class Oracle:
 
     def reports(self, letter: Letter, reason: Reason, fact: Key | None, at: int) -> None:
         """A message is reported for a reason, which must be true."""
+        cause = _CAUSES.get(reason)
+        if cause and cause not in self._plan.rates:
+            violated(f"reported as {reason}, though nothing was {cause}")
         if (reason is Reason.INVALID) is letter.valid:
             violated(f"reported {letter.body[:200]} as {reason}, valid: {letter.valid}")
         if fact is None or fact[0] in self.untouchable or self._plan.expires:
