@@ -143,7 +143,6 @@ ACKNOWLEDGING = (
         _PROGRESS,
         "pass  # what ended the last try is still the reason",
         "self.close(counter, self._decisions.get(counter, ()))",
-        tests="tests/consumer/test_writer.py",
     ),
     Mutation(
         "throttled taken for settled",

@@ -171,7 +171,6 @@ DECIDING = (
         _LEDGER,
         "if seq < self.rejected[0]:",
         "if seq <= self.rejected[0]:",
-        tests="tests/counters/test_counter.py",
     ),
     Mutation(
         "`>=` for `>` at the bound",

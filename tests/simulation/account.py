@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from counters.decision import Decision
 from counters.ledger import Limits
 from tests.simulation.facts import Fact
 from tests.simulation.page import Line, Page, members, read
@@ -74,6 +75,13 @@ class Account:
         for source, line in page.lines.items():
             self._check_line(source, line)
         return news
+
+    def may_forget(self, source: int | None, seq: int, said: Decision | None) -> bool:
+        """Whether the ledger may say so: its source was dropped, or only how it was decided."""
+        known = self.sources.get(source)
+        if known is None or seq not in known.seqs:
+            return said is None
+        return said is Decision.DECIDED_BEFORE and seq < known.low
 
     def _decide(self, facts: Iterable[Fact]) -> list[Fact]:
         news = []

@@ -29,6 +29,7 @@ class Fault(enum.StrEnum):
     KILLED = "killed at a call"
     KILLED_BEFORE_ACK = "killed before the acknowledgement"
     SHORT_OF_TIME = "time ran out"
+    BUSY = "busy before a call"
 
     SKEWED = "skewed clock"
     STEPPED = "clock stepped"
@@ -45,7 +46,7 @@ NETWORK = (
     *(_F.BROKEN_SETUP, _F.STALE, _F.DEAD_CHANNEL, _F.FOREIGN),
 )
 QUEUE = (_F.TWIN, _F.ECHO, _F.DELETE_LOST, _F.GHOST, _F.REDRIVE)
-CONSUMERS = (_F.KILLED, _F.KILLED_BEFORE_ACK, _F.SHORT_OF_TIME)
+CONSUMERS = (_F.KILLED, _F.KILLED_BEFORE_ACK, _F.SHORT_OF_TIME, _F.BUSY)
 PRODUCERS = (_F.SKEWED, _F.STEPPED, _F.WILD, _F.RESTARTED, _F.SENT_TWICE, _F.HELD_BACK, _F.INVALID)
 
 HIGHEST = {

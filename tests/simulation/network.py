@@ -13,6 +13,9 @@ from tests.simulation.world import World
 
 LATENCY_S = 0.01
 SLOW_S = 3.0
+BUSY_S = 0.2
+"""What folding a large value takes before its call is sent, while others write and time runs."""
+
 LATE_S = 60.0
 """How long after it was sent a call may still act."""
 
@@ -87,6 +90,10 @@ class Method:
         self._name = name
 
     def future(self, request: Any, timeout: float, _metadata: Any) -> "Call":
+        world = self._network.world
+        if world.dice.strikes(Fault.BUSY):
+            busy_s = self._network.random.uniform(0.0, BUSY_S)
+            self._network.caller.sleep_until(world.timeline.now_s + busy_s)
         self._network.caller.lives()
         return Call(self._network, self._name, request, timeout)
 

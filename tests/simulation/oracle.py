@@ -118,6 +118,8 @@ class Oracle:
             said = stored.ledger.source(source or 0).recall(seq)
             if said is None or said is Decision.DECIDED_BEFORE:
                 forgotten += 1
+                if not account.may_forget(source, seq, said):
+                    violated(f"says {said} of {source}:{seq}, which the ledger knows")
             elif _APPLIED[said] is not applied:
                 violated(f"says {said} of {source}:{seq}, truly applied: {applied}")
         return forgotten
