@@ -13,8 +13,11 @@ from consumer.writer import Writer
 RESERVE_S = 1.0
 """Time kept for the response and the log: a function that times out returns its whole batch."""
 
+RESERVE_PER_MESSAGE_S = 0.000_2
+"""And for each message of the batch, since each may have to be logged and named in the answer."""
+
 MAX_RESERVED_SHARE = 0.5
-"""What RESERVE_S may take of a short function's time."""
+"""What may be kept of a short function's time."""
 
 NO_CONTEXT_MS = 30_000
 """The time that a call by hand, with no Lambda context, is taken to have."""
@@ -50,7 +53,7 @@ class Consumer:
             self._writer,
             self._observer,
             activity,
-            ends_at=self._writer.clock() + _usable_s(context),
+            ends_at=self._writer.clock() + _usable_s(context, len(event.get("Records", ()))),
             default_max=self._default_max,
         )
         try:
@@ -61,7 +64,8 @@ class Consumer:
             self._observer.publish(activity)
 
 
-def _usable_s(context: Any) -> float:  # noqa: ANN401 (Lambda's own)
+def _usable_s(context: Any, messages: int) -> float:  # noqa: ANN401 (Lambda's own)
     remaining = getattr(context, "get_remaining_time_in_millis", lambda: NO_CONTEXT_MS)
     remaining_s: float = remaining() / 1_000
-    return remaining_s - min(RESERVE_S, remaining_s * MAX_RESERVED_SHARE)
+    reserve_s = RESERVE_S + messages * RESERVE_PER_MESSAGE_S
+    return remaining_s - min(reserve_s, remaining_s * MAX_RESERVED_SHARE)

@@ -1,25 +1,32 @@
 """The messages of a batch: read into events, and marked with what keeps them from settling."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
 from consumer.reason import Reason
-from counters.errors import InvalidIncrementError
+from counters.errors import InvalidIncrementError, shown
 from counters.event import Envelope, Event, increments, parse
+
+_DECIMAL = re.compile("[0-9]{1,18}")
 
 MAX_IDENTITY_CHARS = 512
 """How much of a producer's id a log line carries: an id may be as long as a message."""
 
 
 class Failure(NamedTuple):
-    """Why a message is reported; `event` is the first of its events that is not settled."""
+    """Why a message is reported: for the first of its events that is not settled.
+
+    An invalid message has no events, but perhaps the identity that its increment claims.
+    """
 
     reason: Reason
     detail: str = ""
     counter: str = ""
     event: Event | None = None
+    identity: str = ""
 
 
 class Message:
@@ -40,9 +47,11 @@ class Message:
     def read(self, default_max: int) -> None:
         """Parse the body; a bad message fails here, and stops no other."""
         try:
-            self.events = parse(self.record["body"], _envelope(self.record), default_max)
+            self.events = parse(_body(self.record), _envelope(self.record), default_max)
         except InvalidIncrementError as error:
-            self.failure = Failure(Reason.INVALID, str(error), error.counter)
+            self.failure = Failure(
+                Reason.INVALID, str(error), error.counter, identity=error.identity
+            )
 
     def fail(self, reason: Reason, detail: str, event: Event) -> None:
         """Mark the message, unless it is marked: the first reason is the one reported."""
@@ -52,16 +61,19 @@ class Message:
     @property
     def identity(self) -> str:
         """How the producer knows the event that failed: its id (cut), or its source and seq."""
-        if self.failure is None or self.failure.event is None:
+        if self.failure is None:
             return ""
         event = self.failure.event
+        if event is None:
+            return self.failure.identity[:MAX_IDENTITY_CHARS]
         published = increments(self.record["body"])[list(self.events).index(event)]
         return event.identity if published.id is UNSET else published.id[:MAX_IDENTITY_CHARS]
 
     @property
     def receive_count(self) -> int:
         """How often SQS has delivered the message, this time included; 0 if it does not say."""
-        return int(self.record.get("attributes", {}).get("ApproximateReceiveCount", 0))
+        count = _attribute(self.record, "ApproximateReceiveCount")
+        return int(count) if _DECIMAL.fullmatch(count) else 0
 
 
 def read(records: Iterable[dict[str, Any]], default_max: int) -> list[Message]:
@@ -94,7 +106,20 @@ def _fifo_group(record: dict[str, Any]) -> str | None:
 
 
 def _envelope(record: dict[str, Any]) -> Envelope:
-    sent_at = record.get("attributes", {}).get("SentTimestamp")
-    if sent_at is None:
-        raise InvalidIncrementError("attributes.SentTimestamp", "is missing")
+    sent_at = _attribute(record, "SentTimestamp")
+    if not _DECIMAL.fullmatch(sent_at):
+        reason = "is no time in ms" if sent_at else "is missing"
+        raise InvalidIncrementError("attributes.SentTimestamp", reason, sent_at and shown(sent_at))
     return Envelope(record["messageId"], int(sent_at))
+
+
+def _body(record: dict[str, Any]) -> str:
+    body = record.get("body")
+    if not isinstance(body, str):
+        raise InvalidIncrementError("body", "is no text", shown(body))
+    return body
+
+
+def _attribute(record: dict[str, Any], name: str) -> str:
+    """A system attribute of a message; SQS writes all of them as text."""
+    return str(record.get("attributes", {}).get(name, ""))

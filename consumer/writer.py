@@ -18,7 +18,7 @@ from consumer.momento import (
 )
 from consumer.progress import Progress, Unsettled
 from consumer.reason import Reason
-from counters.counter import fold
+from counters.counter import Fold, fold
 from counters.errors import UnreadableValueError
 from counters.event import Event
 from counters.ledger import Limits
@@ -143,26 +143,35 @@ class Writer:
     def _swaps(self, progress: Progress, used: Mapping[str, Copy]) -> Iterator[Swap]:
         """The swaps of a round: those on warm copies first, while the others are read."""
         for counter, copy in used.items():
-            yield from self._swap(progress, counter, copy)
+            yield from self._swap(progress, counter, copy, warm=True)
         unread = [counter for counter in progress.open if counter not in used]
         for counter, read in self.momento.read(unread, progress.ends_at):
             if isinstance(read, Failed):
                 progress.failed(counter, read)
             else:
-                yield from self._swap(progress, counter, read)
+                yield from self._swap(progress, counter, read, warm=False)
 
-    def _swap(self, progress: Progress, counter: str, copy: Copy) -> Iterator[Swap]:
-        """The swap that a counter needs, if it needs one: none if all its events are decided."""
+    def _swap(self, progress: Progress, counter: str, copy: Copy, *, warm: bool) -> Iterator[Swap]:
+        """The swap that a counter needs, if it needs one: none if all its events are decided.
+
+        A warm copy that would have events reported may be old: the counter stays open, to be read.
+        """
         try:
             folded = fold(copy.value, progress.groups[counter], self._limits)
         except UnreadableValueError as error:
             progress.close(counter, Unsettled(Reason.UNREADABLE, str(error)))
+            return
+        if warm and folded.value is None and not _all_settled(folded):
             return
         progress.decided(counter, folded)
         if folded.value is not None:
             yield Swap(counter, copy, folded.value)
         else:
             self._copies.put(counter, copy)
+
+
+def _all_settled(folded: Fold) -> bool:
+    return all(decision.is_settled for decision in folded.decisions)
 
 
 def _waves(progress: Progress) -> int:

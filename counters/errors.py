@@ -22,6 +22,7 @@ class InvalidIncrementError(TallyError, ValueError):
         value: what stood there, as it would be shown (shortened); empty when it was missing.
         reason: what is wrong with it.
         counter: the counter that the increment names, where that can be read.
+        identity: the id, or source and seq, that it claims, where that can be read.
     """
 
     def __init__(self, field: str, reason: str, value: str = "", counter: str = "") -> None:
@@ -29,11 +30,14 @@ class InvalidIncrementError(TallyError, ValueError):
         self.reason = reason
         self.value = value
         self.counter = counter[:MAX_NAME_CHARS]
+        self.identity = ""
         super().__init__(f"{self.field}: {reason}" + (f", found {value}" if value else ""))
 
-    def within(self, place: str, counter: str) -> "InvalidIncrementError":
-        """The same error, told of the increment of this counter at this place (``[3].``)."""
-        return InvalidIncrementError(place + self.field, self.reason, self.value, counter)
+    def within(self, place: str, counter: str, identity: str) -> "InvalidIncrementError":
+        """The same error, told of this counter's increment at this place (``[3].``)."""
+        error = InvalidIncrementError(place + self.field, self.reason, self.value, counter)
+        error.identity = identity
+        return error
 
 
 class UnreadableValueError(TallyError):

@@ -118,7 +118,7 @@ def parse(body: str, envelope: Envelope, default_max: int = INT64_MAX) -> list[E
             events.append(identify(increment, envelope, position, default_max))
         except InvalidIncrementError as error:
             place = f"[{position}]." if body.lstrip().startswith("[") else ""
-            raise error.within(place, increment.counter) from None
+            raise error.within(place, increment.counter, _claimed(increment)) from None
     return events
 
 
@@ -226,6 +226,14 @@ def _source_number(source: str) -> int:
     if not _SOURCE.fullmatch(source):
         raise InvalidIncrementError("source", "must be 16 lower-case hex digits", shown(source))
     return int(source, 16)
+
+
+def _claimed(increment: Increment) -> str:
+    """Who an increment says it is, whether or not that makes an identity."""
+    if increment.id is not UNSET:
+        return increment.id
+    native = (increment.source, increment.seq)
+    return ":".join(str(part) for part in native if part is not UNSET)
 
 
 def _check_utf8(field: str, text: str, limit: int) -> None:

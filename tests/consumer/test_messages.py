@@ -39,6 +39,40 @@ def test_an_id_as_long_as_a_message_is_cut_for_the_log():
     assert message.identity == "i" * messages.MAX_IDENTITY_CHARS
 
 
+@pytest.mark.parametrize(
+    ("body", "identity"),
+    [
+        (NAMED | {"at": 9 * 10**12}, "order-1"),
+        ([increment(16), increment(17) | {"at": 9 * 10**12}], f"{SOURCE}:17"),
+        ({"counter": "c", "source": SOURCE}, SOURCE),
+        ({"counter": "c", "amount": 1.5, "id": "order-1", "at": 1}, ""),
+    ],
+    ids=["named", "packed native", "half", "not readable"],
+)
+def test_an_invalid_message_tells_the_identity_that_it_claims(body, identity):
+    [message] = read(record("m1", body))
+    assert (message.failure.reason, message.identity) == (Reason.INVALID, identity)
+
+
+@pytest.mark.parametrize(
+    ("changes", "detail"),
+    [
+        ({"body": None}, "body: is no text, found None"),
+        ({"attributes": {}}, "attributes.SentTimestamp: is missing"),
+        (
+            {"attributes": {"SentTimestamp": "soon", "ApproximateReceiveCount": "x"}},
+            "attributes.SentTimestamp: is no time in ms, found 'soon'",
+        ),
+    ],
+    ids=["no body", "no time", "no numbers"],
+)
+def test_a_record_that_sqs_never_makes_is_invalid_and_stops_no_other(changes, detail):
+    bad, good = read(record("m1", increment()) | changes, record("m2", increment()))
+    assert (bad.failure.reason, bad.failure.detail) == (Reason.INVALID, detail)
+    assert bad.receive_count == (0 if "attributes" in changes else 1)
+    assert good.failure is None
+
+
 def test_what_has_not_failed_or_is_invalid_has_no_identity_to_tell():
     good, bad = read(record("m1", increment()), record("m2", "{"))
     assert (good.identity, bad.identity) == ("", "")

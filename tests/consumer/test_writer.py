@@ -192,9 +192,18 @@ def test_events_decided_before_need_no_write(channel, writer):
 def test_a_counter_that_cannot_take_its_events_is_settled_without_a_write(channel):
     writer = make_writer(channel, limits=Limits(max_runs=1))
     assert settle(writer, c=events(5)) == {"c": [Decision.FULL]}
-    assert settle(writer, c=events(5)) == {"c": [Decision.FULL]}
-    assert channel.sent == [READ]
     assert settle(writer, c=events(0, 1)) == {"c": [Decision.FULL, Decision.FULL]}
+    assert channel.sent == [READ, READ]
+
+
+def test_what_a_warm_copy_would_report_is_read_again_before_it_is_reported(channel):
+    writer = make_writer(channel, limits=Limits(max_runs=4))
+    channel.store.put("c", fold(None, events(0, 2, 4), Limits()).value)
+    assert settle(writer, c=events(9)) == {"c": [Decision.FULL]}
+    write_elsewhere(channel, 1, 3, source=1)
+    sent = sent_by(channel, lambda: settle(writer, c=events(9)))
+    assert sent == [READ, SWAP]
+    assert settle(writer, c=events(9)) == {"c": [BEFORE]}
 
 
 def test_the_first_repeat_is_at_once_and_then_the_wait_doubles_to_sixteen_rounds(

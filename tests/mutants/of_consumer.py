@@ -134,7 +134,9 @@ ACKNOWLEDGING = (
         "invalid acknowledged",
         "A message that breaks the contract is deleted, not kept as a dead letter.",
         _MESSAGES,
-        "self.failure = Failure(Reason.INVALID, str(error), error.counter)",
+        "self.failure = Failure(\n"
+        "                Reason.INVALID, str(error), error.counter, identity=error.identity\n"
+        "            )",
         "str(error)",
     ),
     Mutation(
