@@ -16,7 +16,6 @@ demo: $(READY) ## the main job on this machine: 100,000 increments, faults, exac
 
 test: $(READY) ## all tests, with branch coverage
 	$(BIN)/coverage run -m pytest
-
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include='counters/*,consumer/*,producer/*'
 

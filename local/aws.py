@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
 REGION = "us-east-1"
+LOOPBACK = "127.0.0.1"
 TEST_KEY = "testing"
 """Both halves of the credentials: moto accepts any, and these open nothing anywhere."""
 
@@ -96,6 +98,16 @@ def sqs_client(endpoint_url: str) -> "SQSClient":
         proxies={},
     )
     return session.client("sqs", endpoint_url=endpoint_url, config=config)
+
+
+def proxy_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """What keeps a proxy that this environment names out of the way to loopback.
+
+    In both spellings: gRPC reads one, the AWS SDKs either.
+    """
+    names = ("no_proxy", "NO_PROXY")
+    known = next((environment[name] for name in names if environment.get(name)), "").split(",")
+    return dict.fromkeys(names, ",".join(filter(None, dict.fromkeys([*known, LOOPBACK]))))
 
 
 def sqs_variables(endpoint_url: str) -> dict[str, str]:

@@ -109,7 +109,8 @@ class Poller:
             try:
                 delivery = self.poll_once()
             except (BotoCoreError, ClientError) as error:
-                logger.warning("SQS did not answer, will ask again: %s", error)
+                if not self._stopping.is_set():
+                    logger.warning("SQS did not answer, will ask again: %s", error)
                 self._stopping.wait(ERROR_WAIT_S)
                 continue
             if delivery:

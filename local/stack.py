@@ -2,10 +2,12 @@
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from local.aws import proxy_variables
 from local.child import ChildError
 from local.environment import Function, LambdaEnvironment
 from local.event_source import EventSourceMapping
@@ -115,6 +117,7 @@ class Stack:
     def variables(self) -> dict[str, str]:
         """The environment of a producer or a consumer of this stack."""
         return {
+            **proxy_variables(os.environ),
             **self.queue.variables,
             "SQS_QUEUE_URL": self.queue.queue_url,
             "MOMENTO_LOCAL": self.momento.endpoint,

@@ -1,11 +1,12 @@
 """`tally demo`: 100,000 increments through SQS, three consumers and faults, to exact counts."""
 
+import os
 import sys
 from typing import Annotated
 
 import msgspec
 import typer
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.demo.board import Board
 from cli.demo.run import Demo, Options
@@ -14,6 +15,7 @@ from cli.demo.view import show, watch
 from cli.output import FAILED, INTERRUPTED, OK, Output, fail, say_json
 from cli.signals import interruptible
 from counters.errors import TallyError
+from local.aws import proxy_variables
 from local.child import ChildError
 from producer.sequence import now_ms
 
@@ -33,11 +35,12 @@ def demo(
         message = f"{counters} counters need at least as many --events"
         raise typer.BadParameter(message)
     options = Options(events, counters, consumers, seed)
+    os.environ.update(proxy_variables(os.environ))  # for Momento's SDK, which asks only these
     try:
         with interruptible(), Demo(options, Board(), now_ms=now_ms()) as running:
             watch(running, plain=output is Output.JSON or not sys.stderr.isatty())
             verdict = judge(running)
-    except (ChildError, TallyError, BotoCoreError) as error:
+    except (ChildError, TallyError, BotoCoreError, ClientError) as error:
         fail(str(error))
     except KeyboardInterrupt:
         typer.echo("tally: interrupted; nothing is left running", err=True)

@@ -58,8 +58,14 @@ class Verdict:
 
 
 def judge(demo: Demo) -> Verdict:
-    """Read every counter and every dead letter."""
+    """Read every counter and every dead letter.
+
+    Raises:
+        ChildError: a part of the stack died meanwhile.
+        ReadError: a counter cannot be read.
+    """
     names = [counter.name for counter in demo.plan]
+    demo.stack.check()
     operations = sum(read_stats(demo.stack.momento.endpoint).operations.values())
     counts = dict(read_counts(names, demo.stack.variables))
     return Verdict(

@@ -25,8 +25,10 @@ from tests.support.processes import (
 from tests.support.terminal import QUIET, Said, Terminal
 
 UP = ("local", "up", "--momento-port", "0", "--sqs-port", "0")
-EXPORT = re.compile(r"export ([A-Z_]+)=(.+)\n")
+EXPORT = re.compile(r"export ([A-Za-z_]+)=(.+)\n")
 NAMES = [
+    "no_proxy",
+    "NO_PROXY",
     "AWS_ENDPOINT_URL_SQS",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",

@@ -4,7 +4,7 @@ import grpc
 import pytest
 
 from consumer.errors import BrokenSetupError
-from consumer.invocation import NO_CONTEXT_MS, RESERVE_S
+from consumer.invocation import NO_CONTEXT_MS, RESERVE_PER_MESSAGE_S, RESERVE_S
 from consumer.writer import ROUND_MARGIN
 from counters.event import INT64_MAX, MAX_FUTURE_MS
 from counters.ledger import Limits
@@ -235,8 +235,17 @@ def test_a_call_by_hand_has_no_context_and_some_time(deployed):
     deployed.channel.faults = [Fault("GetWithHash", times=10**6, latency_s=99)]
     assert handle(deployed, record("m1", increment())) == failures("m1")
     used_s = deployed.clock() - START_S
-    allowed_s = NO_CONTEXT_MS / 1_000 - RESERVE_S
+    allowed_s = NO_CONTEXT_MS / 1_000 - RESERVE_S - RESERVE_PER_MESSAGE_S
     assert allowed_s - LAST_ROUND_S <= used_s <= allowed_s
+
+
+def test_the_time_kept_for_the_answer_grows_with_the_batch(deployed):
+    deployed.channel.faults = [Fault("GetWithHash", times=10**6, latency_s=99)]
+    records = [record(f"m{number}", increment(number)) for number in range(10_000)]
+    context = Context(deployed.clock, 10.0)
+    ids = [one["messageId"] for one in records]
+    assert handle(deployed, *records, context=context) == failures(*ids)
+    assert deployed.clock() - START_S <= 10.0 - RESERVE_S - 10_000 * RESERVE_PER_MESSAGE_S
 
 
 @pytest.mark.parametrize(

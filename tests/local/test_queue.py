@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from local.aws import create_queues, sqs_client
+from local.aws import create_queues, proxy_variables, sqs_client
 from local.child import ChildError
 from local.queue import Depth, LocalQueue
 from local.sqs_server import make_sqs_server
@@ -182,3 +182,15 @@ def depth_of(sqs, url):
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)
     return [int(answer["Attributes"][name]) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({}, "127.0.0.1"),
+        ({"NO_PROXY": "intranet"}, "intranet,127.0.0.1"),
+        ({"no_proxy": "127.0.0.1,intranet", "NO_PROXY": "other"}, "127.0.0.1,intranet"),
+    ],
+)
+def test_no_proxy_stands_between_a_program_and_the_local_stack(environment, told):
+    assert proxy_variables(environment) == {"no_proxy": told, "NO_PROXY": told}
