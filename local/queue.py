@@ -3,9 +3,6 @@
 import argparse
 import contextlib
 import json
-import os
-import signal
-import sys
 import threading
 from dataclasses import asdict, dataclass
 from types import TracebackType
@@ -20,6 +17,7 @@ from local.aws import (
     sqs_variables,
 )
 from local.child import EXIT_WITH_PARENT, Child, ChildError
+from local.serving import hold_signals, wait_for_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,12 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
-STDIN_CHUNK_BYTES = 4_096
-"""How much of standard input is read, and thrown away, at a time."""
-
 NOT_RUNNING = "the local SQS is not running"
-
-END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -155,8 +148,7 @@ def main(arguments: list[str] | None = None) -> None:
     from local.sqs_server import make_sqs_server  # noqa: PLC0415 - others don't pay for moto
 
     options = _options(arguments)
-    # Blocked before any thread starts, so that every thread leaves them to sigwait below.
-    signal.pthread_sigmask(signal.SIG_BLOCK, END_SIGNALS)
+    hold_signals()
     server = make_sqs_server(options.port)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with contextlib.closing(sqs_client(f"http://{server.host}:{server.port}")) as client:
@@ -167,9 +159,7 @@ def main(arguments: list[str] | None = None) -> None:
             max_receive_count=options.max_receive_count,
         )
     print(json.dumps(asdict(queues)), flush=True)  # noqa: T201 - the program's output
-    if options.exit_with_parent:
-        threading.Thread(target=_end_with_stdin, daemon=True).start()
-    signal.sigwait(END_SIGNALS)
+    wait_for_end(with_parent=options.exit_with_parent)
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -180,13 +170,6 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--fifo", action="store_true", help="first-in-first-out queues")
     parser.add_argument(EXIT_WITH_PARENT, action="store_true", help="end when stdin does")
     return parser.parse_args(arguments)
-
-
-def _end_with_stdin() -> None:
-    # os.read, for a daemon thread that waits in sys.stdin holds a lock that the exit needs.
-    while os.read(sys.stdin.fileno(), STDIN_CHUNK_BYTES):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":
