@@ -17,7 +17,7 @@ demo: $(READY) ## the main job on this machine: 100,000 increments, faults, exac
 test: $(READY) ## all tests, with branch coverage
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage report --fail-under=95
-	$(BIN)/coverage report --fail-under=100 --include='counters/*,consumer/*,producer/*'
+	$(BIN)/coverage report --fail-under=100 --include='counters/*,store/*,consumer/*,producer/*'
 
 soak: $(READY) ## real processes in one storm of faults after another: make soak MINUTES=10
 	TALLY_SOAK_MINUTES=$(or $(MINUTES),10) $(BIN)/python -m pytest -v tests/integration

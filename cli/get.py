@@ -7,7 +7,7 @@ import typer
 
 from cli.momento import ReadError, read_counts
 from cli.output import FAILED, Output, fail, say_json
-from consumer.errors import SettingsError
+from store.errors import SettingsError
 
 
 def get(

@@ -12,12 +12,12 @@ from cli.signals import interruptible
 from local.child import ChildError
 from local.poller import Delivery
 from local.stack import Stack, StackSettings
+from store.settings import MAX_PORT
 
 MOMENTO_PORT = 8080
 SQS_PORT = 9324
 """Where people expect them: Momento Local's own port, and that of the usual local SQS."""
 
-MAX_PORT = 65_535
 Port = typer.Option(min=0, max=MAX_PORT, help="0 for any free one.")
 
 CHECK_EVERY_S = 0.5

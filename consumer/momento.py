@@ -1,24 +1,21 @@
-"""Conditional writes over Momento's wire protocol, and what each of its statuses means.
+"""Conditional writes over Momento's wire protocol.
 
 The SDK has neither GetWithHash nor SetIfHash, so this calls the generated stub; credentials,
 endpoints, deadlines and channel options are the SDK's own.
 """
 
-import enum
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 import grpc
-import momento
 from momento.auth import CredentialProvider
-from momento.config import Configurations
-from momento.internal._utilities._grpc_channel_options import (
-    grpc_data_channel_options_from_grpc_config,
-)
 from momento_wire_types import cacheclient_pb2 as messages
 from momento_wire_types import cacheclient_pb2_grpc as service
 from momento_wire_types import common_pb2 as conditions
+
+from store.connection import metadata
+from store.troubles import NOT_SENT, Failed, failed
 
 MAX_CALLS_IN_FLIGHT = 256
 """Reads sent and not answered, and swaps likewise: a round has both on their way. More only wait in
@@ -30,43 +27,7 @@ BILLED_BYTES = 1_024
 CONDITIONAL_FACTOR = 2
 """… and a conditional write twice."""
 
-TLS_PORT = 443
-"""The SDK's own rule: any other port is a local server without TLS."""
-
-
 Item = TypeVar("Item")
-
-
-class Trouble(enum.Enum):
-    """What is to be done about a call that failed."""
-
-    NOT_SENT = "no time was left to send it: what is known of the counter stays known"
-    UNKNOWN_OUTCOME = "it may have happened: read again, the ledger tells"
-    THROTTLED = "over a quota: wait longer, then give the messages back"
-    REFUSED = "this counter cannot be written so: report its messages, its neighbours go on"
-    BROKEN_SETUP = "no call can succeed: stop, and delete nothing"
-
-
-_STATUS = grpc.StatusCode
-TROUBLES = {
-    _STATUS.UNAVAILABLE: Trouble.UNKNOWN_OUTCOME,
-    _STATUS.DEADLINE_EXCEEDED: Trouble.UNKNOWN_OUTCOME,
-    _STATUS.INTERNAL: Trouble.UNKNOWN_OUTCOME,
-    _STATUS.ABORTED: Trouble.UNKNOWN_OUTCOME,
-    _STATUS.CANCELLED: Trouble.UNKNOWN_OUTCOME,
-    _STATUS.UNKNOWN: Trouble.UNKNOWN_OUTCOME,
-    _STATUS.DATA_LOSS: Trouble.UNKNOWN_OUTCOME,
-    _STATUS.RESOURCE_EXHAUSTED: Trouble.THROTTLED,
-    _STATUS.INVALID_ARGUMENT: Trouble.REFUSED,
-    _STATUS.FAILED_PRECONDITION: Trouble.REFUSED,
-    _STATUS.OUT_OF_RANGE: Trouble.REFUSED,
-    _STATUS.ALREADY_EXISTS: Trouble.REFUSED,
-    _STATUS.UNAUTHENTICATED: Trouble.BROKEN_SETUP,
-    _STATUS.PERMISSION_DENIED: Trouble.BROKEN_SETUP,
-    _STATUS.NOT_FOUND: Trouble.BROKEN_SETUP,
-    _STATUS.UNIMPLEMENTED: Trouble.BROKEN_SETUP,
-}
-"""Every status but OK is in one class, and none in NOT_SENT; a test walks the enum."""
 
 
 class Copy(NamedTuple):
@@ -94,15 +55,7 @@ class LostRace(NamedTuple):
     """The swap did not happen: another writer was first, or `seen` was stale."""
 
 
-class Failed(NamedTuple):
-    """The call failed; `detail` is Momento's status and text, for people."""
-
-    trouble: Trouble
-    detail: str
-
-
 ABSENT = Copy(None, None)
-NOT_SENT = Failed(Trouble.NOT_SENT, "no time was left")
 
 
 class Momento:
@@ -130,11 +83,7 @@ class Momento:
         self.operations = 0
         self._stub = service.ScsStub(channel)  # type: ignore[no-untyped-call] # generated code
         self._key = credentials.auth_token
-        self._metadata = (
-            ("authorization", self._key),
-            ("cache", cache_name),
-            ("agent", f"python:cache:{momento.__version__}"),
-        )
+        self._metadata = metadata(credentials, cache_name)
         self._ttl_ms = ttl_s * 1_000
         self._deadline_s = deadline_s
         self._clock = clock
@@ -203,14 +152,7 @@ class Momento:
         try:
             return item, call.result()
         except grpc.RpcError as error:
-            return item, self._failed(error)
-
-    def _failed(self, error: Any) -> Failed:  # noqa: ANN401 (RpcError's type hides code and details)
-        status = error.code()
-        detail = f"{status.name}: {error.details()}" if error.details() else status.name
-        if self._key:
-            detail = detail.replace(self._key, "…")
-        return Failed(TROUBLES[status], detail)
+            return item, failed(error, self._key)
 
 
 def billed(value: bytes) -> int:
@@ -219,19 +161,3 @@ def billed(value: bytes) -> int:
     Source: DESIGN's measure of Momento's pricing, on the value; docs/architecture.md, "Cost".
     """
     return max(1, -(-len(value) // BILLED_BYTES))
-
-
-def connect(credentials: CredentialProvider) -> grpc.Channel:
-    """Open the channel that the SDK would open in a Lambda; TLS except to a local server."""
-    transport = Configurations.Lambda.latest().get_transport_strategy().get_grpc_configuration()
-    options = grpc_data_channel_options_from_grpc_config(transport)
-    if credentials.port == TLS_PORT:
-        tls = grpc.ssl_channel_credentials()
-        return grpc.secure_channel(credentials.cache_endpoint, tls, options)
-    return grpc.insecure_channel(f"{credentials.cache_endpoint}:{credentials.port}", options)
-
-
-def deadline_s() -> float:
-    """How long the SDK lets a call take in a Lambda, in seconds."""
-    transport = Configurations.Lambda.latest().get_transport_strategy().get_grpc_configuration()
-    return transport.get_deadline().total_seconds()

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, assert_never
 
 from consumer.activity import Activity
-from consumer.errors import BrokenSetupError
-from consumer.momento import Failed, Trouble
 from consumer.reason import Reason
 from counters.counter import Fold
 from counters.decision import Decision
 from counters.event import Event
+from store.errors import BrokenSetupError
+from store.troubles import Failed, Trouble
 
 MAX_THROTTLED_TRIES = 5
 """Throttled calls for a counter before its messages go back: SQS is the backpressure."""

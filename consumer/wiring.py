@@ -9,17 +9,15 @@ from collections.abc import Callable, Mapping
 import grpc
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
-from momento.auth import CredentialProvider
-from momento.errors import InvalidArgumentException
 
 from consumer import momento, settings
 from consumer.copies import Copies
-from consumer.errors import SettingsError
 from consumer.invocation import Consumer
 from consumer.observability import NAMESPACE, SERVICE, Observer
-from consumer.settings import Local, Settings
+from consumer.settings import Settings
 from consumer.writer import Writer
 from counters.ledger import Limits
+from store.connection import connect, credentials_for, deadline_s
 
 
 @functools.cache
@@ -56,13 +54,13 @@ def build(  # noqa: PLR0913 (all that a test may want to be otherwise, by keywor
     Raises:
         SettingsError: the key is none.
     """
-    credentials = credentials_for(told)
+    credentials = credentials_for(told.momento)
     store = momento.Momento(
-        channel or momento.connect(credentials),
+        channel or connect(credentials),
         cache_name=told.cache_name,
         credentials=credentials,
         ttl_s=told.ttl_s,
-        deadline_s=momento.deadline_s(),
+        deadline_s=deadline_s(),
         clock=clock,
     )
     writer = Writer(store, Copies(), limits=limits, clock=clock, sleep=sleep, uniform=uniform)
@@ -76,28 +74,3 @@ def observer(environment: Mapping[str, str]) -> Observer:
     return Observer(
         Logger(service=service, utc=True), EphemeralMetrics(service=service, namespace=namespace)
     )
-
-
-def credentials_for(told: Settings) -> CredentialProvider:
-    """The SDK's credentials as the settings mean them; a secret is fetched here.
-
-    Raises:
-        SettingsError: the key is none.
-    """
-    if isinstance(told.momento, Local):
-        return CredentialProvider.for_momento_local(told.momento.host, told.momento.port)
-    key = told.momento.api_key or _secret(told.momento.api_key_secret)
-    try:
-        return CredentialProvider.from_api_key_v2(key, told.momento.endpoint)
-    except InvalidArgumentException:
-        # Without its cause: what a parser says of a key may quote it.
-        raise SettingsError(["the Momento API key is not one of version 2"]) from None
-
-
-def _secret(name: str) -> str:
-    """The key from Secrets Manager, fetched once for each environment, with its first use."""
-    from aws_lambda_powertools.utilities import parameters  # noqa: PLC0415 (it imports boto3)
-
-    # Asked for anew: it is kept with the consumer, and no longer than that.
-    secret: str = parameters.get_secret(name, force_fetch=True)
-    return secret

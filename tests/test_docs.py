@@ -11,8 +11,6 @@ import msgspec
 import pytest
 
 from consumer import copies, momento, settings, writer
-from consumer.errors import SettingsError
-from consumer.momento import TROUBLES
 from counters import columns
 from counters.columns import Columns
 from counters.counter import fold, read_count
@@ -26,11 +24,24 @@ from counters.event import (
 )
 from counters.ledger import Limits
 from producer import packing, sending, sequence
+from store.connection import deadline_s
+from store.errors import SettingsError
+from store.troubles import TROUBLES
 
 ROOT = Path(__file__).parent.parent
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
-CODE = ("counters", "consumer", "producer", "local", "cli", "tests", "benchmarks", "requirements")
+CODE = (
+    "counters",
+    "store",
+    "consumer",
+    "producer",
+    "local",
+    "cli",
+    "tests",
+    "benchmarks",
+    "requirements",
+)
 MADE = (".venv", "build", "dist")  # what a path may begin with and not be in the repository
 SUFFIXES = (".md", ".py", ".toml", ".txt", ".json", ".yaml")
 ECOSYSTEM = re.compile("(AWS|POWERTOOLS)_[A-Z_]+|SQS_QUEUE_URL")
@@ -252,7 +263,7 @@ def test_the_settings_are_all_that_the_consumer_reads_and_no_more(architecture):
         f"more than {MAX_FUTURE_MS // 60_000} minutes after",
         f"up to {momento.MAX_CALLS_IN_FLIGHT} of each",
         f"each {momento.BILLED_BYTES:,} bytes begun",
-        f"the deadline of a call ({momento.deadline_s():g} s)",
+        f"the deadline of a call ({deadline_s():g} s)",
         f"U(0, min({writer.MAX_BACKOFF_ROUNDS}, 2^(k-1))) rounds",
         f"at least {writer.MIN_ROUND_S * 1_000:g} ms",
         f"at least {writer.THROTTLED_ROUND_S * 1_000:g} ms while Momento throttles",

@@ -8,8 +8,7 @@ from local.child import EXIT_WITH_PARENT
 from local.momento.errors import RefusedError
 from local.momento.server import HOST, MomentoServer, PortTakenError
 from local.serving import hold_signals, wait_for_end
-
-MAX_PORT = 65_535
+from store.settings import MAX_PORT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,11 +3,11 @@
 import grpc
 import pytest
 
-from consumer.errors import BrokenSetupError
 from consumer.invocation import NO_CONTEXT_MS, RESERVE_PER_MESSAGE_S, RESERVE_S
 from consumer.writer import ROUND_MARGIN
 from counters.event import INT64_MAX, MAX_FUTURE_MS
 from counters.ledger import Limits
+from store.errors import BrokenSetupError
 from tests.support.consumers import DEADLINE_S, Deployed
 from tests.support.lambda_event import (
     SENT_AT_MS,

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from consumer import wiring
-from consumer.errors import BrokenSetupError, SettingsError
 from consumer.handler import lambda_handler
 from local.momento.server import MomentoServer
+from store.errors import BrokenSetupError, SettingsError
 from tests.support.lambda_event import event, failures, increment, record
 
 WAIT_S = 60

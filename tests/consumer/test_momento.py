@@ -8,17 +8,14 @@ from momento.auth import CredentialProvider
 from consumer.momento import (
     ABSENT,
     MAX_CALLS_IN_FLIGHT,
-    NOT_SENT,
-    TROUBLES,
     Copy,
-    Failed,
     LostRace,
     Stored,
     Swap,
-    Trouble,
     billed,
-    deadline_s,
 )
+from store.connection import deadline_s
+from store.troubles import NOT_SENT, TROUBLES, Failed, Trouble
 from tests.support.consumers import DEADLINE_S, make_momento
 from tests.support.keys import ENDPOINT, KEY
 from tests.support.momento_channel import (

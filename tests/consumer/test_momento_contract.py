@@ -5,8 +5,10 @@ import contextlib
 import pytest
 from momento.auth import CredentialProvider
 
-from consumer.momento import ABSENT, Copy, Failed, LostRace, Stored, Swap, Trouble, connect
+from consumer.momento import ABSENT, Copy, LostRace, Stored, Swap
 from local.momento.server import HOST, MomentoServer
+from store.connection import connect
+from store.troubles import Failed, Trouble
 from tests.support.consumers import make_momento
 from tests.support.momento_channel import CACHE, Clock, FakeChannel
 

@@ -5,9 +5,9 @@ import json
 import grpc
 import pytest
 
-from consumer.errors import BrokenSetupError
 from consumer.observability import metric_name
 from consumer.reason import Reason
+from store.errors import BrokenSetupError
 from tests.support.consumers import Deployed
 from tests.support.lambda_event import SENT_AT_MS, SOURCE, Context, event, increment, record
 from tests.support.momento_channel import Fault

@@ -2,9 +2,10 @@
 
 import pytest
 
-from consumer.errors import SettingsError
-from consumer.settings import Local, Service, Settings, read
+from consumer.settings import Settings, read
 from counters.event import INT64_MAX, INT64_MIN
+from store.errors import SettingsError
+from store.settings import Local, Service
 
 LOCAL = {"MOMENTO_CACHE_NAME": "tally", "MOMENTO_LOCAL": "127.0.0.1:8080"}
 KEY = "a-key-that-nobody-may-see"

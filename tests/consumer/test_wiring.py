@@ -18,11 +18,13 @@ from aws_lambda_powertools.utilities import parameters
 from momento.auth import CredentialProvider
 from moto import mock_aws
 
-from consumer import momento, wiring
+from consumer import wiring
 from consumer.activity import Activity
-from consumer.errors import BrokenSetupError, SettingsError
 from consumer.observability import Observer
-from consumer.settings import Local, Service, Settings
+from consumer.settings import Settings
+from store.connection import TLS_PORT, connect, credentials_for
+from store.errors import BrokenSetupError, SettingsError
+from store.settings import Local, Service
 from tests.support.consumers import Draws, make_momento
 from tests.support.keys import ENDPOINT, KEY, api_key
 from tests.support.lambda_event import event, failures, increment, record
@@ -88,8 +90,8 @@ def count_line(channel):
 def first_bytes(listener, port):
     """What a channel to the listener says first; the port is what the credentials say."""
     address, heard = listener
-    host = address if port == momento.TLS_PORT else "127.0.0.1"
-    with momento.connect(CredentialProvider(KEY, host, host, host, port)) as channel:
+    host = address if port == TLS_PORT else "127.0.0.1"
+    with connect(CredentialProvider(KEY, host, host, host, port)) as channel:
         call = make_momento(channel, time.monotonic)._start_read("c", WAIT_S)
         said = heard.result(WAIT_S)
         call.cancel()
@@ -97,7 +99,7 @@ def first_bytes(listener, port):
 
 
 def test_the_service_is_spoken_to_in_tls(listener):
-    assert first_bytes(listener, momento.TLS_PORT).startswith(TLS_HANDSHAKE)
+    assert first_bytes(listener, TLS_PORT).startswith(TLS_HANDSHAKE)
 
 
 def test_a_local_momento_is_spoken_to_without_tls(listener):
@@ -106,11 +108,9 @@ def test_a_local_momento_is_spoken_to_without_tls(listener):
 
 
 def test_credentials_are_the_sdks_own():
-    service = Settings(CACHE, Service(ENDPOINT, KEY))
-    local = Settings(CACHE, Local("127.0.0.1", 8080))
-    expected = CredentialProvider.from_api_key_v2(KEY, ENDPOINT)
-    assert wiring.credentials_for(service) == expected
-    assert wiring.credentials_for(local) == CredentialProvider.for_momento_local("127.0.0.1", 8080)
+    service, local = Service(ENDPOINT, KEY), Local("127.0.0.1", 8080)
+    assert credentials_for(service) == CredentialProvider.from_api_key_v2(KEY, ENDPOINT)
+    assert credentials_for(local) == CredentialProvider.for_momento_local("127.0.0.1", 8080)
 
 
 def test_a_consumer_carries_the_key_of_secrets_manager_and_asks_for_it_once(secrets, observer):

@@ -4,7 +4,6 @@ import grpc
 import pytest
 
 from consumer.activity import Activity
-from consumer.errors import BrokenSetupError
 from consumer.momento import MAX_CALLS_IN_FLIGHT
 from consumer.progress import MAX_THROTTLED_TRIES, Unsettled
 from consumer.reason import Reason
@@ -13,6 +12,7 @@ from counters.counter import fold
 from counters.decision import Decision
 from counters.event import INT64_MAX
 from counters.ledger import Limits
+from store.errors import BrokenSetupError
 from tests.support.consumers import AT_MS, Draws, events, make_writer
 from tests.support.momento_channel import LATENCY_S, START_S, Clock, Effect, FakeChannel, Fault
 

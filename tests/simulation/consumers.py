@@ -7,13 +7,13 @@ from momento.auth import CredentialProvider
 
 from consumer.activity import Activity
 from consumer.copies import Copies
-from consumer.errors import BrokenSetupError
 from consumer.invocation import Consumer
 from consumer.messages import Failure, Message
 from consumer.momento import Momento
 from consumer.observability import Observer
 from consumer.writer import Writer
 from local.sqs_event import failed_messages
+from store.errors import BrokenSetupError
 from tests.simulation.facts import Delivery
 from tests.simulation.faults import Fault
 from tests.simulation.network import Network

@@ -14,7 +14,7 @@ from tests.simulation.plan import MAX_CONSUMERS, PROFILES, draw
 from tests.simulation.run import run
 
 ROOT = Path(__file__).parent.parent.parent
-PACKAGES = ("counters", "consumer", "producer", "local")
+PACKAGES = ("counters", "store", "consumer", "producer", "local")
 SEEDS = range(1_000, 1_060)
 PROFILE_SEEDS = range(2_000, 2_004)
 BUG_TIMEOUT_S = 100.0

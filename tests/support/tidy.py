@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePath
 
-PACKAGES = ("counters", "consumer", "producer", "local", "cli")
+PACKAGES = ("counters", "store", "consumer", "producer", "local", "cli")
 
 
 @dataclass(frozen=True)

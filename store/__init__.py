@@ -1,0 +1,1 @@
+"""How a process reaches the Momento cache that holds the counters."""
