@@ -10,7 +10,6 @@ from consumer.copies import Copies
 from consumer.momento import (
     MAX_CALLS_IN_FLIGHT,
     Copy,
-    Failed,
     LostRace,
     Momento,
     Stored,
@@ -22,6 +21,7 @@ from counters.counter import Fold, fold
 from counters.errors import UnreadableValueError
 from counters.event import Event
 from counters.ledger import Limits
+from store.troubles import Failed
 
 MAX_ROUNDS = 1_000
 """Rounds of a batch. The time ends them first; this ends them if a clock stands still."""
