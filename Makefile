@@ -4,9 +4,10 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+BENCH := .venv/.bench
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help demo test soak fuzz check lint types format lock prove mutants recipes clean
+.PHONY: help demo test soak fuzz check lint types format lock prove mutants recipes bench clean
 
 help: ## what there is to run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +39,9 @@ prove: $(READY) ## try to break exactly-once in a simulation, on all cores: make
 mutants: $(READY) ## bugs planted one by one, which the simulation must find: make mutants SEEDS=300
 	$(BIN)/python -m tests.mutants $(if $(SEEDS),--seeds $(SEEDS))
 
+bench: $(BENCH) ## ours and what people would use instead, side by side: docs/benchmarks.md
+	$(BIN)/python -m benchmarks.speed --write docs
+
 recipes: $(READY) ## the same events and faults through the usual recipes: docs/recipes.md
 	$(BIN)/python -m benchmarks.recipes --write docs/recipes.md
 
@@ -61,3 +65,7 @@ $(READY): requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
+
+$(BENCH): requirements/bench.txt $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $(BENCH)

@@ -19,16 +19,15 @@ RESOLVE = (
 # With an emptied environment: what one machine's pip is told must not reach a file for all.
 CLEAN = ("--no-config", "--no-emit-index-url", "--no-emit-find-links", "--no-header")
 FILES = {
-    "lambda.txt": ("--python-version", "3.11"),
-    "dev.txt": (
-        *("--python-version", "3.11", "--extra", "local", "--group", "dev"),
-        *("--constraint", "requirements/lambda.txt"),
-    ),
+    "lambda.txt": (),
+    "api.txt": ("--extra", "api", "--constraint", "requirements/lambda.txt"),
+    "dev.txt": ("--extra", "local", "--group", "dev", "--constraint", "requirements/api.txt"),
+    "bench.txt": ("--group", "bench", "--constraint", "requirements/dev.txt"),
 }
 
 
 def main() -> None:
-    """Write each file in order: the Lambda's own pins bind all that is developed against them."""
+    """Write each file in order: the pins of a Lambda bind all that is developed against it."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "UV_"))}
     for name, options in FILES.items():
         target = f"requirements/{name}"
