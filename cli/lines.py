@@ -13,7 +13,7 @@ from counters.event import Increment
 MAX_LINE_BYTES = 1_048_576
 """No increment is longer than SQS's longest message."""
 
-_NUMBERS = frozenset({"amount", "max", "min", "seq", "at"})
+_NUMBERS = frozenset({"amount", "max", "min", "reset", "seq", "at"})
 _INTEGER = re.compile("-?[0-9]{1,19}")  # int() itself reads "1_0" and " 1"
 
 

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 from msgspec import UNSET
 
 from consumer.reason import Reason
+from counters.body import increments, parse
 from counters.errors import InvalidIncrementError, shown
-from counters.event import Envelope, Event, increments, parse
+from counters.event import Envelope, Event
 
 _DECIMAL = re.compile("[0-9]{1,18}")
 

@@ -66,6 +66,9 @@ class Counter:
         if source.is_full(seq, max_runs):
             return Decision.FULL
         self.ledger.record(event.source, source, seq, event.at)
+        if event.reset is not None:
+            self.count = event.reset
+            return Decision.APPLIED
         count = self.count + amount
         # A + checks only max and a - only min, so that a count outside its bounds can come back.
         if count > event.high if amount > 0 else amount < 0 and count < event.low:

@@ -1,16 +1,16 @@
 """The message contract: what a producer publishes, and the event that a counter decides."""
 
 import functools
-import hashlib
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import replace
 
 from counters.errors import InvalidIncrementError, shown
-from counters.explain import explained, readable
+from counters.explain import explained
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 """The bounds of every count and amount; Momento's own counters have the same."""
@@ -25,7 +25,12 @@ MAX_KNOWN_SOURCES = 4_096
 """How many sources are remembered in parsed form: the events of a batch have few."""
 
 Int64 = Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)]
-# The pattern and the limit in bytes are published here and checked by identify(), which remembers
+# Not the field's default, which must be told from an amount of 1 beside a reset.
+Amount = Annotated[
+    Int64, Meta(description="what to add to the count", extra_json_schema={"default": 1})
+]
+Reset = Annotated[Int64, Meta(description="what the count becomes, whatever it was")]
+# The pattern and the limit in bytes are published here and checked by code of ours, which remembers
 # the sources that it has seen: msgspec would run the pattern for each event.
 CounterName = Annotated[
     str,
@@ -60,13 +65,14 @@ class Increment(
     """An increment as it is published; native, named or anonymous, by the fields that it has.
 
     With amount > 0 it is rejected if the count would exceed `max`, with amount < 0 if the count
-    would fall below `min`.
+    would fall below `min`. A reset has neither of the three, and is never rejected.
     """
 
     counter: CounterName
-    amount: Int64 = 1
+    amount: Amount | UnsetType = UNSET
     max: Int64 | UnsetType = UNSET
     min: Int64 | UnsetType = UNSET
+    reset: Reset | UnsetType = UNSET
     source: Source | UnsetType = UNSET
     seq: Seq | UnsetType = UNSET
     id: Id | UnsetType = UNSET
@@ -81,6 +87,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     """An increment with its identity resolved and its bounds filled in: what a counter decides.
 
     `source` is the 64-bit number that the hexadecimal digits write; `at` is in ms since the epoch.
+    With a `reset` the count becomes that, and `amount` and the bounds mean nothing.
     """
 
     counter: str
@@ -90,11 +97,12 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     amount: int = 1
     low: int = INT64_MIN
     high: int = INT64_MAX
+    reset: int | None = None
 
     @property
     def identity(self) -> str:
-        """How logs and people name the event: its source in hexadecimal, a colon, its seq."""
-        return f"{self.source:016x}:{self.seq}"
+        """The one name of the event everywhere: `source:seq:at`, the source in hexadecimal."""
+        return f"{self.source:016x}:{self.seq}:{self.at}"
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):
@@ -104,72 +112,12 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
     sent_at: int
 
 
-def parse(body: str, envelope: Envelope, default_max: int = INT64_MAX) -> list[Event]:
-    """Read the body of a message into its events; `default_max` binds those that bring no `max`.
-
-    Raises:
-        InvalidIncrementError: the body breaks the contract. One bad increment fails its message:
-            the ledger makes the repeat of the others harmless.
-    """
-    published = increments(body)
-    events = []
-    for position, increment in enumerate(published):
-        try:
-            events.append(identify(increment, envelope, position, default_max))
-        except InvalidIncrementError as error:
-            place = f"[{position}]." if body.lstrip().startswith("[") else ""
-            raise error.within(place, increment.counter, _claimed(increment)) from None
-    return events
-
-
-def increments(body: str) -> list[Increment]:
-    """Read the increments of a body, whoever they are.
-
-    Raises:
-        InvalidIncrementError: the body is not JSON, or not of the contract's types.
-    """
-    try:
-        decoded = _DECODER.decode(body)
-    except msgspec.ValidationError as error:
-        raise explained(error, readable(body)) from None
-    except (msgspec.DecodeError, UnicodeEncodeError) as error:
-        raise InvalidIncrementError("body", f"is not JSON ({error})", shown(body)) from None
-    return decoded if isinstance(decoded, list) else [decoded]
-
-
-def identify(increment: Increment, envelope: Envelope, position: int, default_max: int) -> Event:
-    """Resolve who an increment is, by the one of the three identities that its fields make.
-
-    Raises:
-        InvalidIncrementError: the fields make none of the three, or `at` lies in the future.
-    """
-    check(increment)
-    at = increment.at
-    if at is UNSET:
-        source, seq, at = derived_source(envelope.message_id), position, envelope.sent_at
-    elif increment.source is not UNSET and increment.seq is not UNSET:
-        source, seq = _source_number(increment.source), increment.seq
-    else:
-        source, seq = derived_source(str(increment.id)), 0
-    if at > envelope.sent_at + MAX_FUTURE_MS:
-        reason = f"is over {MAX_FUTURE_MS} ms later than the SentTimestamp {envelope.sent_at}"
-        raise InvalidIncrementError("at", reason, shown(at))
-    return Event(
-        increment.counter,
-        source,
-        seq,
-        at,
-        increment.amount,
-        INT64_MIN if increment.min is UNSET else increment.min,
-        default_max if increment.max is UNSET else increment.max,
-    )
-
-
 def check(increment: Increment) -> None:
-    """See to the rules that the types cannot state.
+    """See to the rules that the types cannot state, but for the digits of a source.
 
     Raises:
-        InvalidIncrementError: a name too long in bytes, or a mixture of identities.
+        InvalidIncrementError: a name too long in bytes, a mixture of identities, or a reset with
+            an amount or a bound.
     """
     if not increment.counter.isascii():
         _check_utf8("counter", increment.counter, MAX_COUNTER_BYTES)
@@ -184,8 +132,8 @@ def check(increment: Increment) -> None:
         if increment.at is UNSET:
             raise InvalidIncrementError("at", "is missing, but the increment has an identity")
         raise InvalidIncrementError("at", "needs source and seq, or id", shown(increment.at))
-    if increment.source is not UNSET:
-        _source_number(increment.source)
+    if increment.reset is not UNSET:
+        _check_reset(increment)
 
 
 def build(fields: Mapping[str, Any]) -> Increment:
@@ -204,36 +152,37 @@ def build(fields: Mapping[str, Any]) -> Increment:
     if increment.id is not UNSET:
         _check_utf8("id", increment.id, INT64_MAX)
     check(increment)
-    return increment
+    if increment.source is not UNSET:
+        source_number(increment.source)
+    # Left out, an amount of 1 takes no bytes.
+    return replace(increment, amount=UNSET) if increment.amount == 1 else increment
 
 
 def encode(increment: Increment) -> bytes:
-    """The JSON of an increment, without the fields that have their default."""
+    """The JSON of an increment, without the fields that it has not."""
     return msgspec.json.encode(increment)
 
 
-def derived_source(identity: str) -> int:
-    """The source of an increment that is known by an id: BLAKE2b, 64 bits, big-endian."""
-    return int.from_bytes(hashlib.blake2b(identity.encode(), digest_size=8).digest(), "big")
-
-
-_DECODER: msgspec.json.Decoder[Increment | list[Increment]] = msgspec.json.Decoder(Body)
 _SOURCE = re.compile("[0-9a-f]{16}")
 
 
 @functools.lru_cache(maxsize=MAX_KNOWN_SOURCES)
-def _source_number(source: str) -> int:
+def source_number(source: str) -> int:
+    """The 64 bits that a source's digits write.
+
+    Raises:
+        InvalidIncrementError: they are not 16 digits as the contract has them.
+    """
     if not _SOURCE.fullmatch(source):
         raise InvalidIncrementError("source", "must be 16 lower-case hex digits", shown(source))
     return int(source, 16)
 
 
-def _claimed(increment: Increment) -> str:
-    """Who an increment says it is, whether or not that makes an identity."""
-    if increment.id is not UNSET:
-        return increment.id
-    native = (increment.source, increment.seq)
-    return ":".join(str(part) for part in native if part is not UNSET)
+def _check_reset(increment: Increment) -> None:
+    for field in ("amount", "max", "min"):
+        value = getattr(increment, field)
+        if value is not UNSET:
+            raise InvalidIncrementError(field, "excludes reset", shown(value))
 
 
 def _check_utf8(field: str, text: str, limit: int) -> None:

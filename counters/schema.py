@@ -21,6 +21,8 @@ _IDENTITIES = [
         "properties": {"source": False, "seq": False, "id": False, "at": False},
     },
 ]
+# A reset says what the count becomes: there is nothing to add, and nothing to bind.
+_RESET = {"reset": {"properties": {"amount": False, "max": False, "min": False}}}
 
 
 def body_schema() -> dict[str, Any]:
@@ -31,6 +33,7 @@ def body_schema() -> dict[str, Any]:
     """
     schema = msgspec.json.schema(Body)
     schema["$defs"]["Increment"]["oneOf"] = _IDENTITIES
+    schema["$defs"]["Increment"]["dependentSchemas"] = _RESET
     return {"$schema": DIALECT, "title": "Tally message body", **schema}
 
 

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from msgspec import UNSET, to_builtins
+from msgspec.structs import replace
 
 from counters.errors import InvalidIncrementError, shown
 from counters.event import Increment, build
@@ -100,15 +101,7 @@ class Publisher:
         increment = build(fields)
         if increment.at is UNSET:
             source, seq, at = self._sequence.next(increment.counter)
-            increment = Increment(
-                increment.counter,
-                increment.amount,
-                increment.max,
-                increment.min,
-                source=source,
-                seq=seq,
-                at=at,
-            )
+            increment = replace(increment, source=source, seq=seq, at=at)
         part = to_json(increment)
         if len(part) + BRACKETS_BYTES > MAX_MESSAGE_BYTES:
             reason = f"makes a message of over {MAX_MESSAGE_BYTES} bytes"

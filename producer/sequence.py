@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from counters.event import Increment, derived_source
 from producer.process import PerProcess
 
 SOURCE_BYTES = 8
@@ -103,10 +102,3 @@ def renew_after_restore(
     except ImportError:
         return
     hooks.register_after_restore(sequence.renew)  # type: ignore[attr-defined] # only in Lambda
-
-
-def event_name(increment: Increment) -> str:
-    """How logs and people name a published increment; the same as `Event.identity`."""
-    if isinstance(increment.id, str):
-        return f"{derived_source(increment.id):016x}:0"
-    return f"{increment.source}:{increment.seq}"

@@ -12,6 +12,7 @@ import pytest
 
 from consumer import copies, momento, settings, writer
 from counters import columns
+from counters.body import parse
 from counters.columns import Columns
 from counters.counter import fold, read_count
 from counters.event import (
@@ -20,7 +21,6 @@ from counters.event import (
     MAX_FUTURE_MS,
     Envelope,
     Event,
-    parse,
 )
 from counters.ledger import Limits
 from producer import packing, sending, sequence

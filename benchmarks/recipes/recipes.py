@@ -24,7 +24,8 @@ from consumer.messages import Failure, Message
 from consumer.momento import Momento
 from consumer.observability import Observer
 from consumer.writer import Writer
-from counters.event import INT64_MAX, Increment, increments
+from counters.body import increments
+from counters.event import INT64_MAX, Increment
 
 MAX_TRIES = 10
 """Of a compare-and-swap that lost its race, before the message goes back to the queue."""

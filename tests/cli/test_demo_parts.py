@@ -9,8 +9,9 @@ import pytest
 from cli.demo import plan
 from cli.demo.board import Board
 from cli.demo.faults import KILLED, LOST_SHARE, ForgetfulSqs, MortalFunction
+from counters.body import parse
 from counters.errors import InvalidIncrementError
-from counters.event import Envelope, parse
+from counters.event import Envelope
 from local.environment import Invocation
 from local.runtime import FunctionError
 from tests.support.demo import counted

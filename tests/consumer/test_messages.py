@@ -7,7 +7,7 @@ import pytest
 from consumer import messages
 from consumer.reason import Reason
 from counters.event import INT64_MAX
-from tests.support.lambda_event import SENT_AT_MS, SOURCE, increment, record
+from tests.support.lambda_event import SENT_AT_MS, SOURCE, increment, name, record
 
 NAMED = {"counter": "c", "id": "order-1", "at": SENT_AT_MS}
 
@@ -19,11 +19,11 @@ def read(*records):
 @pytest.mark.parametrize(
     ("body", "identity"),
     [
-        (increment(17), f"{SOURCE}:17"),
+        (increment(17), name(17)),
         (NAMED, "order-1"),
-        ([increment(16), NAMED, increment(17)], f"{SOURCE}:17"),
+        ([increment(16), NAMED, increment(17)], name(17)),
         ([increment(16), increment(17), NAMED], "order-1"),
-        ({"counter": "c"}, f"{blake2b(b'm1', digest_size=8).hexdigest()}:0"),
+        ({"counter": "c"}, f"{blake2b(b'm1', digest_size=8).hexdigest()}:0:{SENT_AT_MS}"),
     ],
     ids=["native", "named", "packed native", "packed named", "anonymous"],
 )
@@ -43,7 +43,7 @@ def test_an_id_as_long_as_a_message_is_cut_for_the_log():
     ("body", "identity"),
     [
         (NAMED | {"at": 9 * 10**12}, "order-1"),
-        ([increment(16), increment(17) | {"at": 9 * 10**12}], f"{SOURCE}:17"),
+        ([increment(16), increment(17) | {"at": 9 * 10**12}], name(17, at=9 * 10**12)),
         ({"counter": "c", "source": SOURCE}, SOURCE),
         ({"counter": "c", "amount": 1.5, "id": "order-1", "at": 1}, ""),
     ],

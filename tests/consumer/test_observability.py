@@ -9,7 +9,7 @@ from consumer.observability import metric_name
 from consumer.reason import Reason
 from store.errors import BrokenSetupError
 from tests.support.consumers import Deployed
-from tests.support.lambda_event import SENT_AT_MS, SOURCE, Context, event, increment, record
+from tests.support.lambda_event import SENT_AT_MS, Context, event, increment, name, record
 from tests.support.momento_channel import Fault
 
 STATUS = grpc.StatusCode
@@ -162,7 +162,7 @@ def test_a_line_about_a_message_has_stable_keys(deployed):
         "reason": "refused",
         "detail": "INVALID_ARGUMENT: no",
         "counter": "page:home",
-        "identity": f"{SOURCE}:17",
+        "identity": name(17),
         "message_id": "m1",
         "receive_count": 4,
     }
@@ -185,7 +185,7 @@ def test_each_returned_message_is_told_once_with_whose_event_it_is(deployed):
     )
     assert [about(line) for line in deployed.log] == [
         ["m2", "ERROR", "unreadable", "bad", "order-1"],
-        ["m3", "ERROR", "unreadable", "bad", f"{SOURCE}:3"],
+        ["m3", "ERROR", "unreadable", "bad", name(3)],
         ["m4", "ERROR", "invalid", "worse", ""],
         ["m5", "ERROR", "invalid", "", ""],
     ]
@@ -195,7 +195,7 @@ def test_a_message_held_back_by_its_group_is_told_with_its_own_event(deployed):
     handle(deployed, record("m1", "{", group="g"), record("m2", increment(7), group="g"))
     assert [about(line) for line in deployed.log] == [
         ["m1", "ERROR", "invalid", "", ""],
-        ["m2", "INFO", "group", "page:home", f"{SOURCE}:7"],
+        ["m2", "INFO", "group", "page:home", name(7)],
     ]
     assert deployed.log[1]["detail"] == "group g"
 
@@ -216,7 +216,7 @@ def test_a_reason_is_as_loud_as_what_has_to_be_done_about_it(deployed, fault, le
     deployed.channel.faults = [fault]
     handle(deployed, record("m1", increment()), context=Context(deployed.clock, 5))
     [line] = [line for line in deployed.log if line["action"] == "message_returned"]
-    assert about(line) == ["m1", level, reason, "page:home", f"{SOURCE}:0"]
+    assert about(line) == ["m1", level, reason, "page:home", name()]
 
 
 def test_every_reason_has_a_level_a_key_and_a_text():

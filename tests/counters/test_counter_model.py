@@ -69,11 +69,17 @@ def test_an_event_is_decided_once_and_is_never_told_otherwise(start, batches, li
 
 
 @given(STARTS, deliveries(), ANY_LIMITS)
-def test_the_count_is_the_sum_of_what_was_applied(start, batches, limits):
+def test_the_count_is_the_last_reset_and_the_sum_of_what_was_applied_after_it(
+    start, batches, limits
+):
     decided = new_decisions(start, batches, limits)
-    applied = sum(event.amount for event, decision in decided if decision is Decision.APPLIED)
+    applied = [event for event, decision in decided if decision is Decision.APPLIED]
+    resets = [place for place, event in enumerate(applied) if event.reset is not None]
+    begun_with, after = read_count(start or b"0"), applied
+    if resets:
+        begun_with, after = applied[resets[-1]].reset, applied[resets[-1] + 1 :]
     [*_, (_, _, value)] = history(start, batches, limits)
-    assert read_count(value or b"0") == read_count(start or b"0") + applied
+    assert read_count(value or b"0") == begun_with + sum(event.amount for event in after)
 
 
 @given(STARTS, deliveries(), ANY_LIMITS)
@@ -82,6 +88,8 @@ def test_no_apply_crosses_a_bound_and_no_rejection_would_have_kept_it(start, bat
     for event, decision in new_decisions(start, batches, limits):
         after = count + event.amount
         crosses = after > event.high if event.amount > 0 else event.amount and after < event.low
+        if event.reset is not None:
+            after, crosses = event.reset, False
         assert decision is (Decision.REJECTED if crosses else Decision.APPLIED)
         count = count if crosses else after
 

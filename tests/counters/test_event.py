@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from counters.body import parse
 from counters.errors import MAX_SHOWN_CHARS, InvalidIncrementError
 from counters.event import (
     INT64_MAX,
@@ -13,9 +14,7 @@ from counters.event import (
     Event,
     Increment,
     build,
-    derived_source,
     encode,
-    parse,
 )
 
 SENT_AT = 1_790_000_000_000
@@ -67,16 +66,6 @@ def test_a_packed_message_may_mix_the_three_identities():
         Event("c", ORDER_SOURCE, 0, SENT_AT),
         Event("c", MESSAGE_SOURCE, 2, SENT_AT),
     ]
-
-
-def test_the_hash_of_an_identity_never_changes():
-    assert derived_source("m-1") == MESSAGE_SOURCE
-    assert derived_source("order-1") == ORDER_SOURCE
-    assert derived_source("Zähler") != derived_source("Zahler")
-
-
-def test_an_event_is_named_by_its_source_in_hexadecimal_and_its_seq():
-    assert Event("c", 255, 17, SENT_AT).identity == "00000000000000ff:17"
 
 
 def test_the_default_max_binds_only_increments_that_bring_none():
@@ -141,7 +130,7 @@ def test_any_other_mixture_of_identities_is_invalid(fields, field, reason, value
     assert complaint(packed) == (f"[1].{field}", reason, value)
 
 
-@pytest.mark.parametrize("field", ["amount", "max", "min", "seq", "at"])
+@pytest.mark.parametrize("field", ["amount", "max", "min", "reset", "seq", "at"])
 @pytest.mark.parametrize(
     ("text", "reason", "value"),
     [
@@ -167,6 +156,7 @@ def test_a_number_must_be_a_64_bit_integer(field, text, reason, value):
         ("amount", UNDER_INT64, INT64_MIN),
         ("max", UNDER_INT64, INT64_MIN),
         ("min", UNDER_INT64, INT64_MIN),
+        ("reset", UNDER_INT64, INT64_MIN),
         ("seq", -1, 0),
         ("at", 0, 1),
         ("at", -1, 1),
@@ -380,6 +370,7 @@ def test_an_increment_is_built_from_fields_and_written_without_defaults():
         (NAMED | {"id": "\ud800"}, "id", "is not UTF-8", r"'\ud800'"),
         ({"counter": "c", "at": 5}, "at", "needs source and seq, or id", "5"),
         (NATIVE | {"source": "FF"}, "source", "must be 16 lower-case hex digits", "'FF'"),
+        ({"counter": "c", "reset": 0, "amount": 1}, "amount", "excludes reset", "1"),
     ],
 )
 def test_fields_that_break_the_contract_build_no_increment(fields, field, reason, value):

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from counters import schema
+from counters.body import parse
 from counters.errors import InvalidIncrementError
-from counters.event import INT64_MAX, INT64_MIN, Envelope, Event, build, encode, parse
+from counters.event import INT64_MAX, INT64_MIN, Envelope, Event, build, encode
 
 PUBLISHED = Path(schema.__file__).with_name("increment.schema.json")
 VALIDATOR = Draft202012Validator(schema.body_schema())
@@ -28,6 +29,7 @@ FIELDS = {
     "amount": NUMBERS,
     "max": NUMBERS,
     "min": NUMBERS,
+    "reset": NUMBERS,
     "source": st.sampled_from(["00000000000000ff", "00000000000000FF", "ff", "0" * 17]) | JUNK,
     "seq": NUMBERS,
     "id": st.text(alphabet="ab", max_size=2) | JUNK,
@@ -42,6 +44,7 @@ VALID_FIELDS = {
     "amount": INT64S,
     "max": INT64S,
     "min": INT64S,
+    "reset": INT64S,
     "source": st.integers(0, 2**64 - 1).map("{:016x}".format),
     "seq": NATURALS,
     "id": st.text(st.characters(codec="utf-8"), min_size=1, max_size=20),
@@ -61,10 +64,9 @@ def some(fields, always):
     return chosen.flatmap(lambda names: of(fields, (*always, *names)))
 
 
+CHANGES = st.lists(st.sampled_from(["amount", "max", "min"]), unique=True) | st.just(["reset"])
 VALID = IDENTITIES.flatmap(
-    lambda identity: st.lists(st.sampled_from(["amount", "max", "min"]), unique=True).flatmap(
-        lambda names: of(VALID_FIELDS, ("counter", *identity, *names))
-    )
+    lambda identity: CHANGES.flatmap(lambda names: of(VALID_FIELDS, ("counter", *identity, *names)))
 )
 ALMOST = IDENTITIES.flatmap(lambda identity: some(FIELDS, ("counter", *identity)))
 ANYTHING = some(FIELDS, ())
@@ -125,13 +127,14 @@ def test_what_is_built_and_encoded_is_parsed_to_the_same_event(fields):
     [expected] = parse(json.dumps(fields), ENVELOPE)
     assert event == expected
     assert event.counter == fields["counter"]
-    assert (event.amount, event.low, event.high) == (
+    assert (event.amount, event.low, event.high, event.reset) == (
         fields.get("amount", 1),
         fields.get("min", INT64_MIN),
         fields.get("max", INT64_MAX),
+        fields.get("reset"),
     )
     if "source" in fields:
-        assert event.identity == f"{fields['source']}:{fields['seq']}"
+        assert event.identity == f"{fields['source']}:{fields['seq']}:{fields['at']}"
 
 
 @given(st.lists(VALID, min_size=1, max_size=4))

@@ -4,7 +4,7 @@ from tests.mutants.mutation import Mutation
 
 _COLUMNS = "counters/columns.py"
 _COUNTER = "counters/counter.py"
-_EVENT = "counters/event.py"
+_IDENTITY = "counters/identity.py"
 _LEDGER = "counters/ledger.py"
 _RUNS = "counters/runs.py"
 
@@ -258,42 +258,42 @@ IDENTITY = (
     Mutation(
         "messageId as the identity of native events",
         "A producer's repeated send and a redrive count again.",
-        _EVENT,
-        "source, seq = _source_number(increment.source), increment.seq",
+        _IDENTITY,
+        "source, seq = source_number(increment.source), increment.seq",
         "source, seq = derived_source(envelope.message_id), position",
     ),
     Mutation(
         "messageId as the identity of named events",
         "A producer's repeated send and a redrive count again.",
-        _EVENT,
+        _IDENTITY,
         "source, seq = derived_source(str(increment.id)), 0",
         "source, seq = derived_source(envelope.message_id), 0",
     ),
     Mutation(
         "anonymous events without a position",
         "Of several anonymous increments in a message only the first counts.",
-        _EVENT,
+        _IDENTITY,
         "derived_source(envelope.message_id), position, envelope.sent_at",
         "derived_source(envelope.message_id), 0, envelope.sent_at",
     ),
     Mutation(
         "SentTimestamp as `at`",
         "A copy sent later has another `at`, above the floor that its first one is below.",
-        _EVENT,
+        _IDENTITY,
         "        seq,\n        at,\n",
         "        seq,\n        envelope.sent_at,\n",
     ),
     Mutation(
         "wild clocks let in",
         "One producer's clock raises the floor over everybody else's events.",
-        _EVENT,
+        _IDENTITY,
         "if at > envelope.sent_at + MAX_FUTURE_MS:",
         "if at < 0:",
     ),
     Mutation(
         "default bound not filled in",
         "An increment that brings no `max` has none, whatever the deployment says.",
-        _EVENT,
+        _IDENTITY,
         "default_max if increment.max is UNSET else increment.max",
         "INT64_MAX if increment.max is UNSET else increment.max",
     ),

@@ -9,12 +9,12 @@ from msgspec import to_builtins
 
 from counters.errors import InvalidIncrementError
 from counters.event import Event, Increment
+from counters.identity import identity_of
 from producer.errors import PublisherClosedError, UnsentError
 from producer.outbox import MAX_BUFFERED_BYTES, MAX_UNSENT_BYTES, Stats
 from producer.packing import MAX_MESSAGE_BYTES
 from producer.publisher import MAX_LINGER_S, Publisher
 from producer.sending import MAX_ATTEMPTS, Pacer
-from producer.sequence import event_name
 from tests.support.sqs import (
     FIFO_URL,
     NOW_MS,
@@ -57,7 +57,7 @@ def test_an_increment_is_returned_with_its_identity_and_arrives_as_it_was_given(
         Increment("orders", id="order-17", at=NOW_MS - 1),
         Increment("orders", id="order-18", at=NOW_MS),
     ]
-    assert [event.identity for event in sqs.events] == [event_name(one) for one in published]
+    assert [event.identity for event in sqs.events] == [identity_of(one) for one in published]
     assert sqs.events[1] == Event("page:home", 1, 1, NOW_MS, -2, -5, 10)
     assert one.stats == Stats(published=4, confirmed=4, messages=1, requests=1)
 
@@ -79,7 +79,7 @@ def test_a_bad_increment_is_named_and_nothing_of_it_is_published(fields, complai
             one.publish_fields(fields)
         assert str(raised.value) == complaint
         assert one.publish("a") == increment(0)
-    assert [event.identity for event in sqs.events] == [f"{SOURCE}:0"]
+    assert [event.identity for event in sqs.events] == [f"{SOURCE}:0:{NOW_MS}"]
 
 
 def test_an_increment_that_fits_in_no_message_is_invalid_and_one_byte_less_is_sent():
@@ -143,7 +143,10 @@ def test_flush_confirms_all_that_was_published_and_goes_on():
         assert one.stats == Stats(published=1, confirmed=1, messages=1, requests=2, retries=1)
         assert sqs.bodies[0] == sqs.bodies[1]
         one.publish("a")
-    assert {event.identity for event in sqs.events} == {f"{SOURCE}:0", f"{SOURCE}:1"}
+    assert {event.identity for event in sqs.events} == {
+        f"{SOURCE}:0:{NOW_MS}",
+        f"{SOURCE}:1:{NOW_MS}",
+    }
 
 
 def test_what_was_not_confirmed_is_raised_once_and_can_be_published_again_as_it_was():
@@ -161,7 +164,10 @@ def test_what_was_not_confirmed_is_raised_once_and_can_be_published_again_as_it_
             increment(0),
             increment(1),
         ]
-    assert [event.identity for event in sqs.events] == [f"{SOURCE}:0", f"{SOURCE}:1"]
+    assert [event.identity for event in sqs.events] == [
+        f"{SOURCE}:0:{NOW_MS}",
+        f"{SOURCE}:1:{NOW_MS}",
+    ]
 
 
 def test_close_raises_only_what_was_not_confirmed_and_shows_no_text_of_aws():
@@ -297,7 +303,7 @@ def test_a_sender_that_ends_on_a_bug_leaves_nobody_waiting_and_the_next_one_star
         assert raised.value.increments == lost
         assert raised.value.reasons == ("the sender ended with ZeroDivisionError",)
         one.publish("b")
-    assert [event.identity for event in sqs.events] == [f"{SOURCE}:0"]
+    assert [event.identity for event in sqs.events] == [f"{SOURCE}:0:{NOW_MS}"]
 
 
 def test_threads_publish_every_increment_once():

@@ -7,11 +7,12 @@ import botocore.exceptions as boto
 import pytest
 from moto import mock_aws
 
-from counters.event import Envelope, parse
+from counters.body import parse
+from counters.event import Envelope
+from counters.identity import identity_of
 from producer.errors import UnsentError
 from producer.outbox import Stats
 from producer.publisher import Publisher
-from producer.sequence import event_name
 from tests.support.sqs import NEVER_S, FakeTime
 
 FIFO = {"FifoQueue": "true"}
@@ -54,8 +55,8 @@ def test_what_is_published_is_what_the_consumer_parses(sqs):
     with Publisher(queue_url) as publisher:
         published = [publisher.publish(COUNTERS[number % 3], number) for number in range(1_000)]
     events = received(sqs, queue_url)
-    assert [(event.identity, event.counter, event.amount, event.at) for event in events] == [
-        (event_name(one), one.counter, one.amount, one.at) for one in published
+    assert [(event.identity, event.counter, event.amount) for event in events] == [
+        (identity_of(one), one.counter, number) for number, one in enumerate(published)
     ]
     assert publisher.stats == Stats(published=1_000, confirmed=1_000, messages=2, requests=1)
 
@@ -66,7 +67,7 @@ def test_a_fifo_queue_gets_a_message_for_each_counter(sqs):
         published = [publisher.publish(COUNTERS[number % 3], number) for number in range(9)]
     events = received(sqs, queue_url)
     assert [event.identity for event in events] == [
-        event_name(published[number]) for number in (0, 3, 6, 1, 4, 7, 2, 5, 8)
+        identity_of(published[number]) for number in (0, 3, 6, 1, 4, 7, 2, 5, 8)
     ]
     assert publisher.stats == Stats(published=9, confirmed=9, messages=3, requests=1)
 

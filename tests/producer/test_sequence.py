@@ -8,7 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from counters.event import Envelope, Increment, build, identify
 from producer.process import PerProcess
 from producer.sequence import (
     MAX_COUNTERS_PER_SOURCE,
@@ -16,7 +15,6 @@ from producer.sequence import (
     SOURCE_BYTES,
     Identity,
     Sequence,
-    event_name,
     now_ms,
     process_sequence,
     renew_after_restore,
@@ -138,14 +136,3 @@ def test_a_restored_snapshot_draws_a_new_source_by_the_hook_of_the_runtime():
 
 def test_all_publishers_of_a_process_share_one_sequence():
     assert process_sequence() is process_sequence()
-
-
-def test_an_increment_is_named_as_its_event_is():
-    native = build({"counter": "a", "source": "9f86d081884c7d65", "seq": 17, "at": NOW_MS})
-    named = build({"counter": "a", "id": "order-17", "at": NOW_MS})
-    assert event_name(native) == "9f86d081884c7d65:17" == _identity(native)
-    assert event_name(named) == _identity(named)
-
-
-def _identity(increment: Increment):
-    return identify(increment, Envelope("message", NOW_MS), 0, 0).identity

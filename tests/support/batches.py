@@ -26,6 +26,7 @@ EVENTS = st.builds(
     amount=AMOUNTS,
     low=BOUNDS | st.just(INT64_MIN),
     high=BOUNDS | st.just(INT64_MAX),
+    reset=st.none() | st.none() | BOUNDS | st.sampled_from([INT64_MIN, INT64_MAX]),
 )
 BATCHES = st.lists(st.lists(EVENTS, max_size=12), min_size=1, max_size=8)
 STARTS = st.sampled_from([None, b"0", b"42", b"-7", b"9223372036854775807"])

@@ -2,7 +2,8 @@
 
 from cli.demo.verdict import Verdict
 from counters.counter import fold, read_count
-from counters.event import INT64_MAX, Envelope, Event, build, identify
+from counters.event import INT64_MAX, Envelope, Event, build
+from counters.identity import identify
 from counters.ledger import Limits
 
 SENT = Envelope("message", 1_790_000_000_000)

@@ -14,6 +14,11 @@ def increment(seq=0, counter="page:home", **fields):
     return native | fields
 
 
+def name(seq=0, at=SENT_AT_MS - 1_000):
+    """How the event of such an increment is named."""
+    return f"{SOURCE}:{seq}:{at}"
+
+
 def record(message_id, body, *, group=None, receipt=1, receive_count=1, sent_at=SENT_AT_MS):
     """An SQS record; a group makes its queue a FIFO queue; `sent_at` None leaves it out."""
     attributes = {"ApproximateReceiveCount": str(receive_count)}

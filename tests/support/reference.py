@@ -61,13 +61,23 @@ def decide(state: State, event: Event, limits: Limits) -> Decision:
     state.sources[event.source] = source
     source.seen = max(source.seen, (event.at + 999) // 1_000)
     source.decided.add(event.seq)
-    after = state.count + event.amount
-    if (event.amount > 0 and after > event.high) or (event.amount < 0 and after < event.low):
+    after = moved(state.count, event)
+    if after is None:
         if event.seq >= source.forgotten:
             source.rejected.add(event.seq)
         return Decision.REJECTED
     state.count = after
     return Decision.APPLIED
+
+
+def moved(count: int, event: Event) -> int | None:
+    """The count with the event applied; None if that would cross a bound."""
+    if event.reset is not None:
+        return event.reset
+    after = count + event.amount
+    if (event.amount > 0 and after > event.high) or (event.amount < 0 and after < event.low):
+        return None
+    return after
 
 
 def forget_rejections(source: Source, limits: Limits) -> None:

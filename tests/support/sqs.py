@@ -5,7 +5,8 @@ from typing import Any
 
 import botocore.exceptions as boto
 
-from counters.event import Envelope, parse
+from counters.body import parse
+from counters.event import Envelope
 from producer.publisher import Publisher
 from producer.sending import Pacer
 from producer.sequence import Sequence

@@ -9,7 +9,8 @@ from typing import Any
 
 from counters.counter import fold, read_count
 from counters.decision import Decision
-from counters.event import Envelope, identify
+from counters.event import Envelope
+from counters.identity import identify
 from counters.ledger import Limits
 from local.environment import LambdaEnvironment
 from local.event_source import EventSourceMapping

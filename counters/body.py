@@ -1,0 +1,44 @@
+"""The body of a message, read: which events it holds, or which field breaks the contract."""
+
+import msgspec
+
+from counters.errors import InvalidIncrementError, shown
+from counters.event import INT64_MAX, Body, Envelope, Event, Increment
+from counters.explain import explained, readable
+from counters.identity import claimed, identify
+
+
+def parse(body: str, envelope: Envelope, default_max: int = INT64_MAX) -> list[Event]:
+    """Read the body of a message into its events; `default_max` binds those that bring no `max`.
+
+    Raises:
+        InvalidIncrementError: the body breaks the contract. One bad increment fails its message:
+            the ledger makes the repeat of the others harmless.
+    """
+    published = increments(body)
+    events = []
+    for position, increment in enumerate(published):
+        try:
+            events.append(identify(increment, envelope, position, default_max))
+        except InvalidIncrementError as error:
+            place = f"[{position}]." if body.lstrip().startswith("[") else ""
+            raise error.within(place, increment.counter, claimed(increment)) from None
+    return events
+
+
+def increments(body: str) -> list[Increment]:
+    """Read the increments of a body, whoever they are.
+
+    Raises:
+        InvalidIncrementError: the body is not JSON, or not of the contract's types.
+    """
+    try:
+        decoded = _DECODER.decode(body)
+    except msgspec.ValidationError as error:
+        raise explained(error, readable(body)) from None
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        raise InvalidIncrementError("body", f"is not JSON ({error})", shown(body)) from None
+    return decoded if isinstance(decoded, list) else [decoded]
+
+
+_DECODER: msgspec.json.Decoder[Increment | list[Increment]] = msgspec.json.Decoder(Body)
