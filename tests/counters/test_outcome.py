@@ -69,7 +69,7 @@ def test_at_the_floor_an_event_is_forgotten_and_a_millisecond_later_it_is_pendin
 def test_below_the_floor_a_decision_that_is_known_is_told():
     value = fold(None, [event(0, at=9_000), event(1, at=5_000)], LIMITS).value
     others = [Event("c", 7, 0, 8_000)]
-    forgetful = Limits(horizon_s=0, free_bytes=30, max_bytes=60)
+    forgetful = Limits(horizon_s=0, free_bytes=29, max_bytes=60)
     value = fold(value, others, forgetful).value
     assert told(value, 1, at=5_000) is Outcome.APPLIED
     assert outcome(value, 7, 0, 8_000) is Outcome.FORGOTTEN
