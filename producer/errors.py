@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from counters.errors import TallyError
 from counters.event import Increment
+from store.troubles import Trouble
 
 
 class UnsentError(TallyError):
@@ -29,3 +30,15 @@ class PublisherClosedError(TallyError):
 
     def __init__(self) -> None:
         super().__init__("the publisher is closed")
+
+
+class ReadError(TallyError):
+    """Momento did not answer, or not with a counter.
+
+    Attributes:
+        trouble: what Momento's status means; None where it answered with what is no counter.
+    """
+
+    def __init__(self, text: str, trouble: Trouble | None = None) -> None:
+        self.trouble = trouble
+        super().__init__(text)

@@ -1,0 +1,122 @@
+"""Stored values, many in one call to Momento, read anew while that may help.
+
+The SDK's CacheClient has no call for several keys, so this calls the generated stub; credentials,
+endpoints, deadlines and channel options are the SDK's own.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import grpc
+from momento.auth import CredentialProvider
+from momento_wire_types import cacheclient_pb2 as messages
+from momento_wire_types import cacheclient_pb2_grpc as service
+
+from producer.errors import ReadError
+from store.connection import connect, metadata
+from store.errors import BrokenSetupError
+from store.troubles import Failed, Trouble, failed
+
+MAX_COUNTERS_PER_CALL = 100
+"""Counters that one call reads. It costs an operation for each, at least; and 100 operations a
+second are Momento's default quota."""
+
+MAX_TRIES = 4
+"""How often a call is made, the first time included, as often as the SDK makes a read."""
+
+BACKOFF_S = 0.05
+"""The k-th repeat waits for U(0, BACKOFF_S · 2^k): a lost connection is there again at once."""
+
+THROTTLED_BACKOFF_S = 0.25
+"""The same while Momento throttles, which it does by the second."""
+
+PASSING = frozenset({Trouble.UNKNOWN_OUTCOME, Trouble.THROTTLED})
+"""What another try may cure: a read has no effect, so any number of them is safe."""
+
+
+class Values:
+    """The values of keys, from any number of threads; nothing connects before the first call.
+
+    Args:
+        cache_name: the cache that holds the counters.
+        credentials: the SDK's; the key is in no error and no repr.
+        channel: to Momento, which stays the caller's to close; by default one of its own.
+        sleep: waits the seconds given.
+        uniform: draws between two numbers.
+    """
+
+    def __init__(
+        self,
+        cache_name: str,
+        credentials: CredentialProvider,
+        *,
+        channel: grpc.Channel | None,
+        sleep: Callable[[float], object],
+        uniform: Callable[[float, float], float],
+    ) -> None:
+        self._credentials = credentials
+        self._metadata = metadata(credentials, cache_name)
+        self._channel = channel
+        self._owns_channel = channel is None
+        self._sleep = sleep
+        self._uniform = uniform
+        self._lock = threading.Lock()
+        self._stub: Any = None
+
+    def read(
+        self, keys: Sequence[str], deadline_s: float, tries: int = MAX_TRIES
+    ) -> list[bytes | None]:
+        """The values of at most MAX_COUNTERS_PER_CALL keys, None where there is none.
+
+        Each try may take `deadline_s`.
+
+        Raises:
+            BrokenSetupError: Momento refuses the key or the cache.
+            ReadError: it did not answer, however often it was asked.
+        """
+        answer = self._call(keys, deadline_s)
+        for repeat in range(1, tries):
+            if not (isinstance(answer, Failed) and answer.trouble in PASSING):
+                break
+            self._back_off(answer.trouble, repeat)
+            answer = self._call(keys, deadline_s)
+        if not isinstance(answer, Failed):
+            return answer
+        if answer.trouble is Trouble.BROKEN_SETUP:
+            raise BrokenSetupError(answer.detail)
+        raise ReadError(answer.detail, answer.trouble)
+
+    def close(self) -> None:
+        """Close the channel, if it is its own."""
+        with self._lock:
+            if self._owns_channel and self._channel is not None:
+                self._channel.close()
+
+    def _back_off(self, trouble: Trouble, repeat: int) -> None:
+        base_s = THROTTLED_BACKOFF_S if trouble is Trouble.THROTTLED else BACKOFF_S
+        self._sleep(self._uniform(0, base_s * 2**repeat))
+
+    def _call(self, keys: Sequence[str], deadline_s: float) -> list[bytes | None] | Failed:
+        items = [messages._GetRequest(cache_key=key.encode()) for key in keys]  # noqa: SLF001 (so named)
+        request = messages._GetBatchRequest(items=items)  # noqa: SLF001 (so named)
+        try:
+            answers = list(self._connected().GetBatch(request, deadline_s, self._metadata))
+        except grpc.RpcError as error:
+            return failed(error, self._credentials.auth_token)
+        if len(answers) != len(keys):
+            detail = f"{len(answers)} answers to {len(keys)} keys"
+            return Failed(Trouble.UNKNOWN_OUTCOME, detail)
+        for key, answer in zip(keys, answers, strict=True):
+            if answer.result not in {messages.Hit, messages.Miss}:
+                # Of one key Momento tells no status; its text is left out, as it might quote a key.
+                return Failed(Trouble.UNKNOWN_OUTCOME, f"{key}: no hit and no miss")
+        return [answer.cache_body if answer.result == messages.Hit else None for answer in answers]
+
+    def _connected(self) -> Any:  # noqa: ANN401 (generated code, which has no types)
+        """The stub. Its channel is opened here and not before, since no channel survives a fork."""
+        with self._lock:
+            if self._stub is None:
+                self._channel = self._channel or connect(self._credentials)
+                self._stub = service.ScsStub(self._channel)  # type: ignore[no-untyped-call] # generated code
+            return self._stub
