@@ -1,6 +1,7 @@
 """The reader: counts, totals and outcomes, over real gRPC and over a channel that fails at will."""
 
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
@@ -14,19 +15,18 @@ from counters.ledger import Limits
 from counters.outcome import Outcome
 from local.momento.server import HOST, MomentoServer
 from producer.errors import ReadError
+from producer.reader import Reader
 from producer.shards import MAX_SHARDS
-from producer.values import BACKOFF_S, MAX_COUNTERS_PER_CALL, MAX_TRIES, THROTTLED_BACKOFF_S
+from producer.values import MAX_COUNTERS_PER_CALL
+from producer.waiting import MIN_CALL_S, POLL_S
 from store.connection import connect
-from store.errors import BrokenSetupError
-from store.troubles import TROUBLES, Trouble
-from tests.support.consumers import Draws
+from store.errors import BrokenSetupError, SettingsError
+from tests.support.consumers import DEADLINE_S, NO_KEY
 from tests.support.momento import Raw
-from tests.support.momento_channel import CACHE, Clock
-from tests.support.read_channel import THROTTLED, UNKNOWN, ReadChannel, make_reader
+from tests.support.momento_channel import CACHE, LATENCY_S, START_S, Clock
+from tests.support.read_channel import ReadChannel, failing, make_reader
 
 STATUS = grpc.StatusCode
-FAILURES = [status for status in STATUS if status is not STATUS.OK]
-PASSING = {Trouble.UNKNOWN_OUTCOME, Trouble.THROTTLED}
 AT_MS = 1_790_000_000_000
 SOURCE = "0000000000000001"
 APPLIED, REJECTED, LATER = (f"{SOURCE}:{seq}:{AT_MS}" for seq in range(3))
@@ -175,7 +175,7 @@ def test_a_number_of_shards_that_cannot_be_is_refused(shards):
 
 
 def test_one_call_reads_as_many_as_it_may_and_several_the_rest():
-    channel = ReadChannel(c150=b"150")
+    channel = ReadChannel(values={"c150": b"150"})
     names = [f"c{number}" for number in range(2 * MAX_COUNTERS_PER_CALL + 1)]
     counts = make_reader(channel).counts(names)
     assert channel.keys == [names[:100], names[100:200], names[200:]]
@@ -184,33 +184,65 @@ def test_one_call_reads_as_many_as_it_may_and_several_the_rest():
     assert channel.keys[3:] == [[f"hot#{shard}" for shard in range(MAX_SHARDS)]]
 
 
-@pytest.mark.parametrize("status", FAILURES)
-def test_a_read_that_fails_is_made_again_where_that_may_help(status):
-    channel = ReadChannel(*[status] * (MAX_TRIES - 1), a=b"1", b=b"2")
-    trouble = TROUBLES[status]
-    expected = BrokenSetupError if trouble is Trouble.BROKEN_SETUP else ReadError
-    if trouble in PASSING:
-        assert make_reader(channel).counts(["a", "b"]) == {"a": 1, "b": 2}
-        assert channel.keys == [["a", "b"]] * MAX_TRIES
-    else:
-        with pytest.raises(expected) as raised:
-            make_reader(channel).counts(["a", "b"])
-        assert str(raised.value) == f"{status.name}: told by a test"
-        assert getattr(raised.value, "trouble", trouble) is trouble
-        assert channel.keys == [["a", "b"]]
+def test_a_reader_is_made_from_the_environment_and_connects_with_its_first_call():
+    with MomentoServer([CACHE]) as server:
+        variables = {"MOMENTO_LOCAL": server.endpoint, "MOMENTO_CACHE_NAME": CACHE}
+        with Reader.from_environment(variables) as reader:
+            assert server.stats().calls == {}
+            assert reader.count("c") is None
+        assert server.stats().calls == {"GetBatch": 1}
+        with pytest.raises(ValueError, match="Channel closed"):
+            reader.count("c")
 
 
-@pytest.mark.parametrize(
-    ("status", "base_s"), [(UNKNOWN, BACKOFF_S), (THROTTLED, THROTTLED_BACKOFF_S)]
-)
-def test_tries_are_bounded_and_wait_longer_each_time(status, base_s):
-    channel, draws = ReadChannel(*[status] * (MAX_TRIES + 1)), Draws(0.5)
-    with pytest.raises(ReadError) as raised:
-        make_reader(channel, uniform=draws).count("c")
-    assert (str(raised.value), raised.value.trouble) == (
-        f"{status.name}: told by a test",
-        TROUBLES[status],
-    )
-    assert channel.keys == [["c"]] * MAX_TRIES
-    assert draws.spans == [(0, base_s * 2**repeat) for repeat in range(1, MAX_TRIES)]
-    assert channel.clock.slept_s == [base_s * 2**repeat / 2 for repeat in range(1, MAX_TRIES)]
+def test_a_reader_that_was_never_used_is_closed_without_a_channel():
+    with Reader(CACHE, NO_KEY) as reader:
+        pass
+    assert reader._values._channel is None
+
+
+def test_the_channel_of_a_caller_stays_open():
+    channel = ReadChannel()
+    with make_reader(channel) as reader:
+        reader.count("c")
+    assert not channel.is_closed
+
+
+def test_a_wrong_environment_is_told_whole():
+    with pytest.raises(SettingsError) as raised:
+        Reader.from_environment({"MOMENTO_LOCAL": "here"})
+    assert raised.value.problems == [
+        "MOMENTO_LOCAL must be host:port, found 'here'",
+        "MOMENTO_CACHE_NAME must be set",
+    ]
+
+
+def test_threads_share_a_reader():
+    with MomentoServer([CACHE]) as server:
+        EmbeddedChannel(server).values["c"] = VALUE
+        credentials = CredentialProvider.for_momento_local(HOST, server.port)
+        with Reader(CACHE, credentials) as reader, ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(reader.count, ["c"] * 200)) == [5] * 200
+
+
+def test_a_wait_looks_until_the_outcome_is_there():
+    values: dict[str, bytes | None] = {}
+
+    def arrive(answers):
+        values["c"] = VALUE
+        return answers
+
+    channel = ReadChannel(None, failing(STATUS.UNAVAILABLE), arrive, values=values)
+    rejected = Increment("c", source=SOURCE, seq=1, at=AT_MS)
+    assert make_reader(channel).wait_for_outcome(rejected, timeout_s=5) is Outcome.REJECTED
+    assert channel.keys == [["c"]] * 4
+    assert channel.clock.slept_s == [POLL_S, 2 * POLL_S, 4 * POLL_S]
+
+
+def test_the_calls_of_a_wait_take_no_more_than_is_left_of_it():
+    channel = ReadChannel()
+    assert make_reader(channel).wait_for_outcome("c", APPLIED, 1.5, 1.0) is Outcome.PENDING
+    first, second, last = [deadline_s for _, deadline_s, _ in channel.calls]
+    assert (first, last) == (DEADLINE_S, MIN_CALL_S)
+    assert second == pytest.approx(1.5 - LATENCY_S - 1.0)
+    assert channel.clock() == pytest.approx(START_S + 1.5 + LATENCY_S)

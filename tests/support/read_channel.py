@@ -11,20 +11,23 @@ from tests.support.consumers import DEADLINE_S, NO_KEY, Draws
 from tests.support.momento_channel import CACHE, LATENCY_S, Clock, FakeRpcError
 
 GET_BATCH = "/cache_client.Scs/GetBatch"
-UNKNOWN = grpc.StatusCode.UNAVAILABLE
-THROTTLED = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def failing(status, details="told by a test"):
+    """The step of a call that fails with this status."""
+    return FakeRpcError(status, details)
 
 
 class ReadChannel:
     """A channel with values by key; `calls` has of each call its keys, deadline and metadata.
 
-    The script has a step for each of the first calls: a status, with which it fails after some of
-    its answers; a function, which changes the list of answers or the values; or None.
+    The script has a step for each of the first calls: an error, which comes after some of the
+    answers; a function from the right answers to those that are given; or None.
     """
 
-    def __init__(self, *script, clock=None, **values):
-        self.clock = clock or Clock()
-        self.values = values
+    def __init__(self, *script, values=None):
+        self.clock = Clock()
+        self.values = {} if values is None else values
         self.script = deque(script)
         self.calls: list[tuple[list[str], float, Any]] = []
         self.is_closed = False
@@ -57,10 +60,10 @@ class ReadChannel:
             raise FakeRpcError(grpc.StatusCode.NOT_FOUND, f"cache not found: {cache}")
         step = self.script.popleft() if self.script else None
         answers = [self._answer(key) for key in keys]
-        if isinstance(step, grpc.StatusCode):
+        if isinstance(step, FakeRpcError):
             yield from answers[:-1]
-            raise FakeRpcError(step, "told by a test")
-        yield from step(self, answers) if step else answers
+            raise step
+        yield from step(answers) if step else answers
 
     def _answer(self, key):
         if key in self.values:
