@@ -1,6 +1,8 @@
 """An SQS batch becomes increments by counter, and these tell which messages failed."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
@@ -8,7 +10,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from consumer import messages
 from consumer.activity import Activity
-from consumer.messages import Message
+from consumer.messages import Failure, Message
 from consumer.observability import Observer
 from consumer.progress import Settlement, Unsettled
 from consumer.reason import Reason
@@ -16,10 +18,10 @@ from consumer.writer import Writer
 from counters.decision import Decision
 from counters.event import Event
 
-Entry = tuple[Event, Message]
-"""An event, and the message that brought it."""
-
-_REPORTED = {Decision.UNDECIDABLE: Reason.UNDECIDABLE, Decision.FULL: Reason.FULL}
+_REPORTED = {
+    Decision.UNDECIDABLE: Unsettled(Reason.UNDECIDABLE),
+    Decision.FULL: Unsettled(Reason.FULL),
+}
 _BEFORE = (Decision.APPLIED_BEFORE, Decision.REJECTED_BEFORE, Decision.DECIDED_BEFORE)
 
 
@@ -59,35 +61,33 @@ class CounterBatch(BatchProcessor):
         """
         batch = messages.read(self.records, self._default_max)
         groups = _by_counter(batch)
-        events = {counter: [event for event, _ in entries] for counter, entries in groups.items()}
-        progress = self._writer.settle(events, self._ends_at, self._activity)
+        progress = self._writer.settle(groups, self._ends_at, self._activity)
+        unsettled: dict[int, Unsettled] = {}
         for counter, settlement in progress.settlements().items():
-            self._mark(groups[counter], settlement)
+            self._count(settlement)
+            unsettled |= _unsettled(groups[counter], settlement)
+        if unsettled:
+            _mark(batch, unsettled)
         self._observer.swaps_lost(progress.losses)
         messages.fail_groups(batch)
-        return [self._entry(message) for message in batch]
+        return [
+            self._failed(message, message.failure)
+            if message.failure
+            else self.success_handler(message.record, None)
+            for message in batch
+        ]
 
-    def _mark(self, entries: Sequence[Entry], settlement: Settlement) -> None:
-        """Count a counter's decisions, and mark the messages of what is not settled."""
+    def _count(self, settlement: Settlement) -> None:
+        """Count a counter's decisions, if its events are decided."""
         if isinstance(settlement, Unsettled):
-            for event, message in entries:
-                message.fail(settlement.reason, settlement.detail, event)
             return
         activity, count = self._activity, list(settlement).count
-        undecidable = count(Decision.UNDECIDABLE)
         activity.events_applied += count(Decision.APPLIED)
         activity.events_rejected += count(Decision.REJECTED)
         activity.events_duplicate += sum(map(count, _BEFORE))
-        activity.events_undecidable += undecidable
-        if undecidable or Decision.FULL in settlement:
-            for (event, message), decision in zip(entries, settlement, strict=True):
-                if decision in _REPORTED:
-                    message.fail(_REPORTED[decision], "", event)
+        activity.events_undecidable += count(Decision.UNDECIDABLE)
 
-    def _entry(self, message: Message) -> tuple[Any, ...]:
-        failure = message.failure
-        if failure is None:
-            return self.success_handler(message.record, None)
+    def _failed(self, message: Message, failure: Failure) -> tuple[Any, ...]:
         self._activity.messages_returned += 1
         self._activity.messages_invalid += failure.reason is Reason.INVALID
         self._observer.message_returned(message, failure)
@@ -99,25 +99,44 @@ class MessageReturnedError(Exception):
     """A message is reported to SQS; for Powertools, which keeps an exception for each failure."""
 
 
-def _by_counter(batch: Iterable[Message]) -> dict[str, list[Entry]]:
+def _by_counter(batch: Sequence[Message]) -> dict[str, list[Event]]:
     """The events of the messages that have not failed, by counter, the oldest first.
 
     Their age is fairer than their arrival, and merges their runs sooner. On a FIFO queue they stay
     as they were delivered: that order is what FIFO is for.
     """
-    groups: dict[str, list[Entry]] = {}
-    in_order = False
+    groups: dict[str, list[Event]] = defaultdict(list)
     for message in batch:
-        in_order = in_order or message.group is not None
         if message.failure:
             continue
         for event in message.events:
-            groups.setdefault(event.counter, []).append((event, message))
+            groups[event.counter].append(event)
+    in_order = any(message.group is not None for message in batch)
     if not in_order:
-        for entries in groups.values():
-            entries.sort(key=_published_at)
+        for events in groups.values():
+            events.sort(key=attrgetter("at"))
     return groups
 
 
-def _published_at(entry: Entry) -> int:
-    return entry[0].at
+def _unsettled(events: Sequence[Event], settlement: Settlement) -> dict[int, Unsettled]:
+    """Why which events of a counter are not settled, by their `id`.
+
+    Not by what they say: of two copies of one event in a batch only one may be settled.
+    """
+    if isinstance(settlement, Unsettled):
+        return dict.fromkeys(map(id, events), settlement)
+    if not any(decision in settlement for decision in _REPORTED):
+        return {}
+    return {
+        id(event): _REPORTED[decision]
+        for event, decision in zip(events, settlement, strict=True)
+        if decision in _REPORTED
+    }
+
+
+def _mark(batch: Iterable[Message], unsettled: Mapping[int, Unsettled]) -> None:
+    """Fail the messages that brought an unsettled event."""
+    for message in batch:
+        for event in message.events:
+            if id(event) in unsettled:
+                message.fail(*unsettled[id(event)], event)

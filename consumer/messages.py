@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 from msgspec import UNSET
 
 from consumer.reason import Reason
+from consumer.records import Record, check, checked
 from counters.body import increments, parse
-from counters.errors import InvalidIncrementError, shown
+from counters.errors import InvalidIncrementError
 from counters.event import Envelope, Event
 
 _DECIMAL = re.compile("[0-9]{1,18}")
@@ -30,29 +32,17 @@ class Failure(NamedTuple):
     identity: str = ""
 
 
-class Message:
+class Message(msgspec.Struct, gc=False):
     """An SQS record, its events, and its failure once it has one.
 
     `group` is its message group on a FIFO queue; None on a standard one, where groups keep no
     order.
     """
 
-    __slots__ = ("events", "failure", "group", "record")
-
-    def __init__(self, record: dict[str, Any]) -> None:
-        self.record = record
-        self.group = _fifo_group(record)
-        self.events: Sequence[Event] = ()
-        self.failure: Failure | None = None
-
-    def read(self, default_max: int) -> None:
-        """Parse the body; a bad message fails here, and stops no other."""
-        try:
-            self.events = parse(_body(self.record), _envelope(self.record), default_max)
-        except InvalidIncrementError as error:
-            self.failure = Failure(
-                Reason.INVALID, str(error), error.counter, identity=error.identity
-            )
+    record: dict[str, Any]
+    events: Sequence[Event] = ()
+    group: str | None = None
+    failure: Failure | None = None
 
     def fail(self, reason: Reason, detail: str, event: Event) -> None:
         """Mark the message, unless it is marked: the first reason is the one reported."""
@@ -77,13 +67,30 @@ class Message:
         return int(count) if _DECIMAL.fullmatch(count) else 0
 
 
-def read(records: Iterable[dict[str, Any]], default_max: int) -> list[Message]:
+def read(records: Sequence[dict[str, Any]], default_max: int) -> list[Message]:
     """The messages of a batch; what follows a bad one in its FIFO group has failed with it."""
-    messages = [Message(record) for record in records]
-    for message in messages:
-        message.read(default_max)
-    fail_groups(messages)
+    messages = [
+        _read(raw, record, default_max)
+        for raw, record in zip(records, checked(records), strict=True)
+    ]
+    if _are_of_a_fifo_queue(records):
+        for message in messages:
+            message.group = _attribute(message.record, "MessageGroupId")
+        fail_groups(messages)
     return messages
+
+
+def _read(raw: dict[str, Any], record: Record | None, default_max: int) -> Message:
+    """Parse the body; a bad message fails here, and stops no other."""
+    try:
+        record = record or check(raw)
+        envelope = Envelope(record.message_id, record.attributes.sent_at)
+        return Message(raw, parse(record.body, envelope, default_max))
+    except InvalidIncrementError as error:
+        why = Failure(Reason.INVALID, str(error), error.counter, identity=error.identity)
+    except msgspec.ValidationError as error:
+        why = Failure(Reason.INVALID, str(error))
+    return Message(raw, failure=why)
 
 
 def fail_groups(messages: Iterable[Message]) -> None:
@@ -99,26 +106,9 @@ def fail_groups(messages: Iterable[Message]) -> None:
             message.fail(Reason.GROUP, f"group {group}", message.events[0])
 
 
-def _fifo_group(record: dict[str, Any]) -> str | None:
-    if not record.get("eventSourceARN", "").endswith(".fifo"):
-        return None
-    group: str | None = record.get("attributes", {}).get("MessageGroupId")
-    return group
-
-
-def _envelope(record: dict[str, Any]) -> Envelope:
-    sent_at = _attribute(record, "SentTimestamp")
-    if not _DECIMAL.fullmatch(sent_at):
-        reason = "is no time in ms" if sent_at else "is missing"
-        raise InvalidIncrementError("attributes.SentTimestamp", reason, sent_at and shown(sent_at))
-    return Envelope(record["messageId"], int(sent_at))
-
-
-def _body(record: dict[str, Any]) -> str:
-    body = record.get("body")
-    if not isinstance(body, str):
-        raise InvalidIncrementError("body", "is no text", shown(body))
-    return body
+def _are_of_a_fifo_queue(records: Sequence[dict[str, Any]]) -> bool:
+    """What the first one says: an event source, and so a batch, is of one queue."""
+    return any(record.get("eventSourceARN", "").endswith(".fifo") for record in records[:1])
 
 
 def _attribute(record: dict[str, Any], name: str) -> str:

@@ -57,11 +57,14 @@ def test_an_invalid_message_tells_the_identity_that_it_claims(body, identity):
 @pytest.mark.parametrize(
     ("changes", "detail"),
     [
-        ({"body": None}, "body: is no text, found None"),
-        ({"attributes": {}}, "attributes.SentTimestamp: is missing"),
+        ({"body": None}, "Expected `str`, got `null` - at `$.body`"),
+        (
+            {"attributes": {}},
+            "Object missing required field `SentTimestamp` - at `$.attributes`",
+        ),
         (
             {"attributes": {"SentTimestamp": "soon", "ApproximateReceiveCount": "x"}},
-            "attributes.SentTimestamp: is no time in ms, found 'soon'",
+            "Expected `int`, got `str` - at `$.attributes.SentTimestamp`",
         ),
     ],
     ids=["no body", "no time", "no numbers"],
@@ -71,6 +74,12 @@ def test_a_record_that_sqs_never_makes_is_invalid_and_stops_no_other(changes, de
     assert (bad.failure.reason, bad.failure.detail) == (Reason.INVALID, detail)
     assert bad.receive_count == (0 if "attributes" in changes else 1)
     assert good.failure is None
+
+
+def test_a_record_that_sqs_never_makes_holds_up_its_fifo_group_too():
+    untimed = record("m1", increment(), group="g", sent_at=None)
+    bad, behind = read(untimed, record("m2", increment(1), group="g"))
+    assert (bad.failure.reason, behind.failure.reason) == (Reason.INVALID, Reason.GROUP)
 
 
 def test_what_has_not_failed_or_is_invalid_has_no_identity_to_tell():
@@ -103,4 +112,4 @@ def test_a_record_with_no_queue_to_its_name_has_no_group():
     bare = {"messageId": "m1", "body": "{}"}
     [message] = read(bare)
     assert message.group is None
-    assert message.failure.detail == "attributes.SentTimestamp: is missing"
+    assert message.failure.detail == "Object missing required field `attributes`"

@@ -113,31 +113,29 @@ ACKNOWLEDGING = (
         "unsettled acknowledged",
         "A message is deleted whose counter was given up.",
         _BATCH,
-        "message.fail(settlement.reason, settlement.detail, event)",
-        "pass",
+        "return dict.fromkeys(map(id, events), settlement)",
+        "return {}",
     ),
     Mutation(
         "undecidable acknowledged",
         "An event too old to be known is dropped without a word.",
         _BATCH,
-        "if undecidable or Decision.FULL in settlement:",
-        "if Decision.FULL in settlement:",
+        "    Decision.UNDECIDABLE: Unsettled(Reason.UNDECIDABLE),\n",
+        "",
     ),
     Mutation(
         "full acknowledged",
         "An event that would open one gap too many is dropped without a word.",
         _BATCH,
-        "_REPORTED = {Decision.UNDECIDABLE: Reason.UNDECIDABLE, Decision.FULL: Reason.FULL}",
-        "_REPORTED = {Decision.UNDECIDABLE: Reason.UNDECIDABLE}",
+        "    Decision.FULL: Unsettled(Reason.FULL),\n",
+        "",
     ),
     Mutation(
         "invalid acknowledged",
         "A message that breaks the contract is deleted, not kept as a dead letter.",
         _MESSAGES,
-        "self.failure = Failure(\n"
-        "                Reason.INVALID, str(error), error.counter, identity=error.identity\n"
-        "            )",
-        "str(error)",
+        "return Message(raw, failure=why)",
+        "return Message(raw)",
     ),
     Mutation(
         "not sent taken for sent",
@@ -183,7 +181,7 @@ ORDER = (
         "decided in the order of arrival",
         "Which of two increments is rejected depends on the network.",
         _BATCH,
-        "entries.sort(key=_published_at)",
+        'events.sort(key=attrgetter("at"))',
         "pass",
     ),
     Mutation(
