@@ -14,6 +14,7 @@ from producer.packing import BRACKETS_BYTES, MAX_MESSAGE_BYTES, to_json
 from producer.process import PerProcess
 from producer.sending import Pacer, Sender, SqsClient, connect
 from producer.sequence import Sequence, process_sequence
+from producer.shards import check_shardable, check_shards, sharded
 
 LINGER_S = 0.1
 """How long an increment waits for company, unless told otherwise."""
@@ -42,6 +43,7 @@ class Publisher:
         *,
         client: SqsClient | None = None,
         linger_s: float = LINGER_S,
+        shards: int | None = None,
         sequence: Sequence | None = None,
         pacer: Pacer | None = None,
     ) -> None:
@@ -52,15 +54,20 @@ class Publisher:
             client: an SQS client of boto3, which stays the caller's to close. A forked child would
                 share its connections; without it each process makes its own.
             linger_s: how long an increment may wait for company, 0 to MAX_LINGER_S seconds.
+            shards: spreads each counter over so many, `hot#0` and on, 1 to MAX_SHARDS; all that a
+                source publishes goes to one of them. `Reader.total` adds them up.
             sequence: where identities come from; by default the one of the process.
             pacer: time and chance.
 
         Raises:
-            ValueError: `linger_s` is out of its range.
+            ValueError: `linger_s` or `shards` is out of its range.
         """
         if not 0 <= linger_s <= MAX_LINGER_S:
             message = f"linger_s must be 0 to {MAX_LINGER_S}, found {linger_s}"
             raise ValueError(message)
+        if shards is not None:
+            check_shards(shards)
+        self._shards = shards
         self._queue_url = queue_url
         self._client = client
         self._linger_s = linger_s
@@ -80,8 +87,20 @@ class Publisher:
     ) -> Increment:
         """Publish an increment, and return it with its identity; see `publish_fields`."""
         optional = {"max": max, "min": min, "id": id, "at": at}
-        given = {name: value for name, value in optional.items() if value is not None}
-        return self.publish_fields({"counter": counter, "amount": amount, **given})
+        return self.publish_fields({"counter": counter, "amount": amount, **_given(optional)})
+
+    def reset(
+        self,
+        counter: str,
+        to: int = 0,
+        *,
+        id: str | None = None,  # noqa: A002 # the contract's name
+        at: int | None = None,
+    ) -> Increment:
+        """Have a counter become `to`, whatever it is, once; see `publish_fields`."""
+        return self.publish_fields(
+            {"counter": counter, "reset": to, **_given({"id": id, "at": at})}
+        )
 
     def publish_fields(self, fields: Mapping[str, Any]) -> Increment:
         """Publish an increment from its fields, as in the contract, and return it.
@@ -91,27 +110,24 @@ class Publisher:
         It is buffered, not sent: flush() or close() says what arrived. Blocks while the
         buffer is full.
 
+        Returns:
+            The increment with its identity, of the shard to which it went. `Reader.outcome` takes
+            it as it is; its name is `counters.identity.identity_of` it.
+
         Raises:
-            InvalidIncrementError: a field is not what the contract says; nothing is published.
+            InvalidIncrementError: a field is not what the contract says, or is a bound or a reset
+                and there are shards; nothing is published.
             PublisherClosedError: the publisher is closed.
             UnsentError: more was given up than is kept; neither is this increment published.
         """
-        if "id" in fields and "at" not in fields:
-            fields = {**fields, "at": self._sequence.clock_ms()}
-        increment = build(fields)
-        if increment.at is UNSET:
-            source, seq, at = self._sequence.next(increment.counter)
-            increment = replace(increment, source=source, seq=seq, at=at)
-        part = to_json(increment)
-        if len(part) + BRACKETS_BYTES > MAX_MESSAGE_BYTES:
-            reason = f"makes a message of over {MAX_MESSAGE_BYTES} bytes"
-            raise InvalidIncrementError("id", reason, shown(increment.id))
-        self._outboxes.get().put(increment.counter, part)
-        return increment
+        return self._publish(fields, self._shards)
 
     def publish_again(self, increment: Increment) -> Increment:
-        """Publish an increment of an UnsentError once more, as it is; see `publish_fields`."""
-        return self.publish_fields(to_builtins(increment))
+        """Publish an increment of an UnsentError once more, as it is; see `publish_fields`.
+
+        It has its shard already, and must go to the same ledger.
+        """
+        return self._publish(to_builtins(increment), None)
 
     def flush(self) -> None:
         """Send everything published so far now, and wait until it is confirmed.
@@ -156,6 +172,24 @@ class Publisher:
         if outbox.has_unsent:
             error.add_note("not all increments were confirmed: the publisher's close() raises them")
 
+    def _publish(self, fields: Mapping[str, Any], shards: int | None) -> Increment:
+        if "id" in fields and "at" not in fields:
+            fields = {**fields, "at": self._sequence.clock_ms()}
+        increment = build(fields)
+        if shards:
+            check_shardable(increment, shards)
+        if increment.at is UNSET:
+            source, seq, at = self._sequence.next(increment.counter, shards)
+            increment = replace(increment, source=source, seq=seq, at=at)
+        if shards:
+            increment = sharded(increment, shards)
+        part = to_json(increment)
+        if len(part) + BRACKETS_BYTES > MAX_MESSAGE_BYTES:
+            reason = f"makes a message of over {MAX_MESSAGE_BYTES} bytes"
+            raise InvalidIncrementError("id", reason, shown(increment.id))
+        self._outboxes.get().put(increment.counter, part)
+        return increment
+
     def _make_outbox(self) -> Outbox:
         return Outbox(
             fifo=self._queue_url.endswith(FIFO_SUFFIX),
@@ -167,3 +201,8 @@ class Publisher:
     def _open_sender(self) -> Sender:
         client = self._client or connect()
         return Sender(client, self._queue_url, self._pacer, owns_client=self._client is None)
+
+
+def _given(optional: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that are not None: the contract knows no null."""
+    return {name: value for name, value in optional.items() if value is not None}

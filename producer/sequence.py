@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from producer.process import PerProcess
+from producer.shards import shard_name
 
 SOURCE_BYTES = 8
 """A source is 64 random bits: among a million sources two are the same with 3 chances in 10^8."""
@@ -51,14 +52,20 @@ class Sequence:
         self.clock_ms = clock_ms
         self._sessions = PerProcess(lambda: _Session(entropy), getpid)
 
-    def next(self, counter: str) -> Identity:
-        """The identity of the next increment of this counter; any number of threads may ask."""
+    def next(self, counter: str, shards: int | None = None) -> Identity:
+        """The identity of the next increment of this counter; any number of threads may ask.
+
+        With shards it is that of the source's own shard, which is a counter like any other: who
+        publishes to `hot#3` by its name must not be given the same seq.
+        """
         session = self._sessions.get()
         with session.lock:
-            if counter not in session.seqs and len(session.seqs) >= MAX_COUNTERS_PER_SOURCE:
+            name = session.place(counter, shards)
+            if name not in session.seqs and len(session.seqs) >= MAX_COUNTERS_PER_SOURCE:
                 session.draw()
-            seq = session.seqs.get(counter, 0)
-            session.seqs[counter] = seq + 1
+                name = session.place(counter, shards)
+            seq = session.seqs.get(name, 0)
+            session.seqs[name] = seq + 1
             return Identity(session.source, seq, self.clock_ms())
 
     def renew(self) -> None:
@@ -79,6 +86,9 @@ class _Session:
     def draw(self) -> None:
         self.source = self._entropy(SOURCE_BYTES).hex()
         self.seqs: dict[str, int] = {}
+
+    def place(self, counter: str, shards: int | None) -> str:
+        return shard_name(counter, shards, int(self.source, 16)) if shards else counter
 
 
 @functools.cache

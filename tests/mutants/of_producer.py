@@ -1,9 +1,11 @@
-"""Bugs in who an increment is: a source or a seq given twice loses increments silently."""
+"""Bugs in who an increment is and where it goes, and in what a reader makes of an answer."""
 
 from tests.mutants.mutation import Mutation
 
 _SEQUENCE = "producer/sequence.py"
 _PROCESS = "producer/process.py"
+_SHARDS = "producer/shards.py"
+_PUBLISHER = "producer/publisher.py"
 
 OF_PRODUCER = (
     Mutation(
@@ -31,8 +33,8 @@ OF_PRODUCER = (
         "seq given twice",
         "Two increments have one identity, and one of them is lost.",
         _SEQUENCE,
-        "session.seqs[counter] = seq + 1",
-        "session.seqs[counter] = max(seq, 1)",
+        "session.seqs[name] = seq + 1",
+        "session.seqs[name] = max(seq, 1)",
     ),
     Mutation(
         "counters forgotten, source kept",
@@ -41,5 +43,45 @@ OF_PRODUCER = (
         "len(session.seqs) >= MAX_COUNTERS_PER_SOURCE:\n                session.draw()",
         "len(session.seqs) >= MAX_COUNTERS_PER_SOURCE:\n                session.seqs.clear()",
         tests="tests/producer/test_sequence.py",
+    ),
+    Mutation(
+        "shard drawn for each increment",
+        "A repeat of an increment goes to another shard, whose ledger has never heard of it.",
+        _SHARDS,
+        "return replace(increment, counter=shard_name(increment.counter, shards, source))",
+        "return replace(increment, counter=shard_name(increment.counter, shards, id(increment)))",
+        tests="tests/producer/test_shards.py",
+    ),
+    Mutation(
+        "shard counted as its counter",
+        "A shard and a counter of the shard's name are given the same seqs.",
+        _SEQUENCE,
+        "return shard_name(counter, shards, int(self.source, 16)) if shards else counter",
+        "return counter",
+        tests="tests/producer/test_shards.py",
+    ),
+    Mutation(
+        "repeat sharded again",
+        "What SQS did not confirm goes to a shard of its shard, and counts twice.",
+        _PUBLISHER,
+        "return self._publish(to_builtins(increment), None)",
+        "return self._publish(to_builtins(increment), self._shards)",
+        tests="tests/producer/test_shards.py",
+    ),
+    Mutation(
+        "one failed look unsays another",
+        "A wait that saw the increment pending raises an error instead.",
+        "producer/waiting.py",
+        "if isinstance(seen, Outcome) or isinstance(answer, ReadError):",
+        "if seen:",
+        tests="tests/producer/test_waiting.py",
+    ),
+    Mutation(
+        "answers shifted by one",
+        "A call that answers one key too few gives counters the counts of their neighbours.",
+        "producer/values.py",
+        "if len(answers) != len(keys):",
+        "if len(answers) > len(keys):",
+        tests="tests/producer/test_values.py",
     ),
 )

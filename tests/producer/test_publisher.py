@@ -62,9 +62,31 @@ def test_an_increment_is_returned_with_its_identity_and_arrives_as_it_was_given(
     assert one.stats == Stats(published=4, confirmed=4, messages=1, requests=1)
 
 
+def test_a_reset_has_an_identity_like_any_event():
+    sqs = FakeSqs()
+    with publisher(sqs) as one:
+        published = [
+            one.publish("a"),
+            one.reset("a"),
+            one.reset("a", -5),
+            one.reset("a", to=7, id="midnight", at=NOW_MS - 1),
+            one.reset("a", id="noon"),
+        ]
+    assert published == [
+        increment(0),
+        Increment("a", reset=0, source=SOURCE, seq=1, at=NOW_MS),
+        Increment("a", reset=-5, source=SOURCE, seq=2, at=NOW_MS),
+        Increment("a", reset=7, id="midnight", at=NOW_MS - 1),
+        Increment("a", reset=0, id="noon", at=NOW_MS),
+    ]
+    assert [event.reset for event in sqs.events] == [None, 0, -5, 7, 0]
+    assert [event.identity for event in sqs.events] == [identity_of(one) for one in published]
+
+
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
+        ({"counter": "a", "amount": 1, "reset": 0}, "amount: excludes reset, found 1"),
         ({"counter": ""}, "counter: Expected `str` of length >= 1, found ''"),
         ({"counter": "a", "amount": 1.5}, "amount: Expected `int`, got `float`, found 1.5"),
         ({"counter": "a", "amuont": 1}, "amuont: is no field of an increment, found 1"),
