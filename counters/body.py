@@ -2,6 +2,8 @@
 
 import msgspec
 
+from counters import cloudevent
+from counters.cloudevent import is_cloudevent
 from counters.errors import InvalidIncrementError, shown
 from counters.event import INT64_MAX, Body, Envelope, Event, Increment
 from counters.explain import explained, readable
@@ -21,13 +23,14 @@ def parse(body: str, envelope: Envelope, default_max: int = INT64_MAX) -> list[E
         try:
             events.append(identify(increment, envelope, position, default_max))
         except InvalidIncrementError as error:
+            told = cloudevent.in_its_words(error) if is_cloudevent(readable(body)) else error
             place = f"[{position}]." if body.lstrip().startswith("[") else ""
-            raise error.within(place, increment.counter, claimed(increment)) from None
+            raise told.within(place, increment.counter, claimed(increment)) from None
     return events
 
 
 def increments(body: str) -> list[Increment]:
-    """Read the increments of a body, whoever they are.
+    """Read the increments of a body, whoever they are; those of CloudEvents as named ones.
 
     Raises:
         InvalidIncrementError: the body is not JSON, or not of the contract's types.
@@ -35,7 +38,10 @@ def increments(body: str) -> list[Increment]:
     try:
         decoded = _DECODER.decode(body)
     except msgspec.ValidationError as error:
-        raise explained(error, readable(body)) from None
+        said = readable(body)  # what has a specversion is no increment of ours, so ours come first
+        if is_cloudevent(said):
+            return cloudevent.increments(said)
+        raise explained(error, said) from None
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise InvalidIncrementError("body", f"is not JSON ({error})", shown(body)) from None
     return decoded if isinstance(decoded, list) else [decoded]
