@@ -15,7 +15,7 @@ MAX_ATTEMPTS = 10
 """How often the same messages are sent, the first time included."""
 
 MAX_SENDING_S = 30.0
-"""No attempt begins later than this after the first."""
+"""No attempt begins later than this after the first, unless a Pacer is less patient."""
 
 BACKOFF_BASE_S = 0.1
 """The k-th repeat waits for U(0, min(BACKOFF_MAX_S, BACKOFF_BASE_S · 2^k)): full jitter."""
@@ -75,11 +75,15 @@ class SqsClient(Protocol):
 
 @dataclass(frozen=True)
 class Pacer:
-    """Time and chance, as the sending needs them; tests bring their own."""
+    """Time and chance, as the sending needs them; tests bring their own.
+
+    `patience_s` is for those whose own caller waits: no attempt begins later after the first.
+    """
 
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     random: Callable[[], float] = random.random
+    patience_s: float = MAX_SENDING_S
 
 
 class Failure(NamedTuple):
@@ -147,7 +151,7 @@ class Sender:
     def _wait(self, repeat: int, started_at: float) -> bool:
         """Wait for this repeat; returns whether there is time for it."""
         pause_s = self._pacer.random() * min(BACKOFF_MAX_S, BACKOFF_BASE_S * 2**repeat)
-        if self._pacer.clock() + pause_s > started_at + MAX_SENDING_S:
+        if self._pacer.clock() + pause_s > started_at + self._pacer.patience_s:
             return False
         self._pacer.sleep(pause_s)
         self.retries += 1
