@@ -12,6 +12,7 @@ import jsonschema
 
 from counters import schema
 from counters.event import INT64_MAX, INT64_MIN, MAX_COUNTER_BYTES, MAX_FUTURE_MS
+from tests.support.plain_cloudevents import are_cloudevents, as_increments
 
 PUBLISHED = Path(schema.__file__).with_name("increment.schema.json")
 
@@ -68,6 +69,8 @@ def valid_increments(body: str, sent_at: int) -> list[dict[str, Any]] | None:
         raise
     except (ValueError, RecursionError):
         return None
+    if are_cloudevents(said):
+        said = as_increments(said)
     if not _VALIDATOR.is_valid(said):
         return None
     increments = said if isinstance(said, list) else [said]
@@ -99,6 +102,9 @@ class Ledgerless:
             return
         self._decided.add(event)
         counter, amount = increment["counter"], increment.get("amount", 1)
+        if "reset" in increment:
+            self.counts[counter] = increment["reset"]
+            return
         after = self.counts.setdefault(counter, 0) + amount
         if amount > 0 and after > increment.get("max", INT64_MAX):
             return
