@@ -118,7 +118,7 @@ class Writer:
         return self._uniform(0.0, min(MAX_BACKOFF_ROUNDS, 2 ** (number - 1)) * unit_s)
 
     def _round(self, progress: Progress, *, warm: bool) -> None:
-        """Read, fold and swap each open counter; a swap is sent as soon as its fold is done."""
+        """Read, fold and swap each open counter."""
         copies = {counter: self._copies.take(counter) for counter in progress.open} if warm else {}
         used = {counter: copy for counter, copy in copies.items() if copy is not None}
         swaps = self._swaps(progress, used)
@@ -141,17 +141,19 @@ class Writer:
                     assert_never(answer)
 
     def _swaps(self, progress: Progress, used: Mapping[str, Copy]) -> Iterator[Swap]:
-        """The swaps of a round: those on warm copies first, while the others are read."""
-        for counter, copy in used.items():
-            yield from self._swap(progress, counter, copy, warm=True)
+        """The swaps of a round: those on warm copies first, the others as they are read."""
+        # All are folded before one is sent: calls that leave together share their system calls,
+        # and a copy of the batch before is hardly older for it. What was just read is not kept.
+        warm = [self._swap(progress, counter, copy, warm=True) for counter, copy in used.items()]
+        yield from filter(None, warm)
         unread = [counter for counter in progress.open if counter not in used]
         for counter, read in self.momento.read(unread, progress.ends_at):
             if isinstance(read, Failed):
                 progress.failed(counter, read)
-            else:
-                yield from self._swap(progress, counter, read, warm=False)
+            elif swap := self._swap(progress, counter, read, warm=False):
+                yield swap
 
-    def _swap(self, progress: Progress, counter: str, copy: Copy, *, warm: bool) -> Iterator[Swap]:
+    def _swap(self, progress: Progress, counter: str, copy: Copy, *, warm: bool) -> Swap | None:
         """The swap that a counter needs, if it needs one: none if all its events are decided.
 
         A warm copy that would have events reported may be old: the counter stays open, to be read.
@@ -160,14 +162,14 @@ class Writer:
             folded = fold(copy.value, progress.groups[counter], self._limits)
         except UnreadableValueError as error:
             progress.close(counter, Unsettled(Reason.UNREADABLE, str(error)))
-            return
+            return None
         if warm and folded.value is None and not _all_settled(folded):
-            return
+            return None
         progress.decided(counter, folded)
-        if folded.value is not None:
-            yield Swap(counter, copy, folded.value)
-        else:
+        if folded.value is None:
             self._copies.put(counter, copy)
+            return None
+        return Swap(counter, copy, folded.value)
 
 
 def _all_settled(folded: Fold) -> bool:

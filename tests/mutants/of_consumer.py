@@ -52,7 +52,7 @@ SWAPPING = (
         "What a later version, or another program, stored is destroyed.",
         _WRITER,
         "            progress.close(counter, Unsettled(Reason.UNREADABLE, str(error)))\n"
-        "            return\n",
+        "            return None\n",
         "            str(error)\n"
         "            folded = fold(None, progress.groups[counter], self._limits)\n",
     ),
@@ -71,8 +71,8 @@ COPIES = (
         "copy set before the swap is confirmed",
         "A copy says that events are decided whose write may not have happened.",
         _WRITER,
-        "yield Swap(counter, copy, folded.value)",
-        "yield self._copies.put(counter, Copy(folded.value, copy.hash)) or "
+        "return Swap(counter, copy, folded.value)",
+        "return self._copies.put(counter, Copy(folded.value, copy.hash)) or "
         "Swap(counter, copy, folded.value)",
     ),
     Mutation(
