@@ -21,20 +21,29 @@ FIRST = Event("c", 1, 0, 1_000, 2)
 SECOND = Event("c", 1, 2, 2_000, 3, high=4)
 OTHER = Event("c", 2, 0, 3_000, 4, high=6)
 MINUS = Event("c", 2, 1, 3_001, -3, low=0)
+RESET = Event("c", 1, 1, 1_500, reset=3)
 FOUR = (FIRST, SECOND, OTHER, MINUS)
+WITH_RESET = (FIRST, RESET, OTHER, MINUS)
 FEW = [batch for length in range(4) for batch in product(FOUR, repeat=length)]
 TIGHT = Limits(horizon_s=1, free_bytes=20, max_bytes=30, max_runs=2, max_rejected=2)
 PAIRS = [batch for length in (1, 2) for batch in product(FOUR[:3], repeat=length)]
+RESET_PAIRS = [batch for length in (1, 2) for batch in product(WITH_RESET[:3], repeat=length)]
+FEW_WITH_RESET = [batch for length in range(4) for batch in product(WITH_RESET, repeat=length)]
 TRIOS = list(combinations_with_replacement([(FIRST,), (FIRST, OTHER), (MINUS, SECOND)], 3))
+RESET_TRIOS = list(combinations_with_replacement([(RESET,), (FIRST, RESET), (MINUS, OTHER)], 3))
 
 
 class Writer(NamedTuple):
-    """Where a writer is: what it read (a tuple, empty before the read), and its outcomes."""
+    """Where a writer is: what it read (a tuple, empty before the read), and its outcomes.
+
+    `stored` is the place of its value among all, 0 if it has written none.
+    """
 
     batch: tuple[Event, ...]
     copy: tuple[bytes | None, ...] = ()
     decisions: tuple[Decision, ...] | None = None
     lost: bool = False
+    stored: int = 0
 
 
 def steps(values, writer, limits):
@@ -48,7 +57,7 @@ def steps(values, writer, limits):
         return [(values, settled)]
     if writer.copy[0] != values[-1]:
         return [(values, writer._replace(copy=(), lost=True))]
-    return [((*values, folded.value), settled)]
+    return [((*values, folded.value), settled._replace(stored=len(values)))]
 
 
 def endings(batches, limits):
@@ -69,11 +78,15 @@ def endings(batches, limits):
 
 def assert_exact(values, writers):
     """Each event was decided once, the count is what was applied, and no value came back."""
-    told = [pair for each in writers for pair in zip(each.batch, each.decisions, strict=True)]
+    in_order = sorted(writers, key=lambda each: each.stored)
+    told = [pair for each in in_order for pair in zip(each.batch, each.decisions, strict=True)]
     new = [(event, decision) for event, decision in told if decision.is_new]
     assert len({event for event, _ in new}) == len(new)
-    applied = sum(event.amount for event, decision in new if decision is Decision.APPLIED)
-    assert read_count(values[-1] or b"0") == applied
+    count = 0
+    for event, decision in new:
+        if decision is Decision.APPLIED:
+            count = count + event.amount if event.reset is None else event.reset
+    assert read_count(values[-1] or b"0") == count
     assert len(set(values)) == len(values)
     outcome = dict(new)
     for event, decision in told:
@@ -86,23 +99,26 @@ def assert_exact(values, writers):
 
 
 @pytest.mark.parametrize("limits", [Limits(), HOSTILE, GAPPY, TIGHT])
-def test_every_batch_of_up_to_three_of_four_events_is_as_the_design_has_it(limits):
-    for first, second in product(FEW, FEW[:21]):
+@pytest.mark.parametrize("few", [FEW, FEW_WITH_RESET], ids=["plain", "with a reset"])
+def test_every_batch_of_up_to_three_of_four_events_is_as_the_design_has_it(few, limits):
+    for first, second in product(few, few[:21]):
         folded = fold(None, first, limits)
         assert folded == reference_fold(None, first, limits)
         assert fold(folded.value, second, limits) == reference_fold(folded.value, second, limits)
 
 
 @pytest.mark.parametrize("limits", [Limits(), HOSTILE, TIGHT])
-def test_two_writers_are_exact_in_every_interleaving(limits):
-    for batches in product(PAIRS, PAIRS):
+@pytest.mark.parametrize("pairs", [PAIRS, RESET_PAIRS], ids=["plain", "with a reset"])
+def test_two_writers_are_exact_in_every_interleaving(pairs, limits):
+    for batches in product(pairs, pairs):
         for values, writers in endings(batches, limits):
             assert_exact(values, writers)
 
 
 @pytest.mark.parametrize("limits", [Limits(), TIGHT])
-def test_three_writers_are_exact_in_every_interleaving(limits):
-    for batches in TRIOS:
+@pytest.mark.parametrize("trios", [TRIOS, RESET_TRIOS], ids=["plain", "with a reset"])
+def test_three_writers_are_exact_in_every_interleaving(trios, limits):
+    for batches in trios:
         for values, writers in endings(batches, limits):
             assert_exact(values, writers)
 

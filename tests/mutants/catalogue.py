@@ -2,6 +2,7 @@
 
 from tests.mutants.of_consumer import OF_CONSUMER
 from tests.mutants.of_counters import OF_COUNTERS
+from tests.mutants.of_forms import OF_FORMS
 from tests.mutants.of_producer import OF_PRODUCER
 
-MUTATIONS = OF_COUNTERS + OF_CONSUMER + OF_PRODUCER
+MUTATIONS = OF_COUNTERS + OF_FORMS + OF_CONSUMER + OF_PRODUCER

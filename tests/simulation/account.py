@@ -106,6 +106,8 @@ class Account:
             self.gappy.add(fact.source)
         count = self.count + fact.amount
         applied = count <= fact.high if fact.amount > 0 else fact.amount == 0 or count >= fact.low
+        if fact.reset is not None:
+            count, applied = fact.reset, True
         self.decided[fact.source, fact.seq] = applied
         if applied:
             self.count = count

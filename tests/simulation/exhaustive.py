@@ -204,7 +204,7 @@ class Guest:
             uniform=lambda low, _high: low,
         )
         events = [
-            Event(f.counter, f.source or 0, f.seq, f.at, f.amount, f.low, f.high)
+            Event(f.counter, f.source or 0, f.seq, f.at, f.amount, f.low, f.high, f.reset)
             for f in self.delivery.facts(COUNTER)
         ]
         left = writer.settle({COUNTER: events}, FOREVER_S, Activity()).open

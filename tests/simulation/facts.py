@@ -13,7 +13,8 @@ MAX_FUTURE_MS = 300_000
 class Fact(NamedTuple):
     """One increment; `origin` numbers it, and its copies have the same.
 
-    An anonymous one has no `source` (None) until its message has an id.
+    An anonymous one has no `source` (None) until its message has an id. With a `reset` the count
+    becomes that.
     """
 
     origin: int
@@ -24,6 +25,7 @@ class Fact(NamedTuple):
     amount: int
     low: int
     high: int
+    reset: int | None = None
 
 
 class Letter:
@@ -87,7 +89,7 @@ class Letter:
 
 
 def digest(text: str) -> int:
-    """The source of a named or anonymous increment, from DESIGN.md, section 4."""
+    """The source of an increment that is not native, from DESIGN.md, section 4."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 
 from counters.event import INT64_MAX, INT64_MIN, build, encode
@@ -18,15 +19,21 @@ MAX_PARENTS = 2
 """Forked processes that go on beside their latest child."""
 
 STYLES = ("native", "native", "native", "named", "anonymous")
+"""What a program that mixes them publishes; an array of CloudEvents has nothing else in it."""
+
 FOREIGN_EVENTS = 8
 """At most so many named or anonymous increments at a time: each is a source of its own."""
 
+RESETS = (0, 0, 0, 5, -5, 100)
+SHARE_OF_RESETS = 0.1
 AMOUNTS = (1, 1, 1, 1, 2, 5, -1, -3, 0)
 EDGES = (INT64_MAX, INT64_MIN, INT64_MAX - 1, -INT64_MAX)
 BROKEN = (
     *("{", "[]", "null", '{"counter": 7}', '{"counter": "c", "amount": 1.5}', '{"counter": ""}'),
     *('{"counter": "c", "amount": true}', '{"counter": "c", "colour": "red"}'),
     *('{"counter": "c", "id": "x"}', '{"counter": "c", "source": "00", "seq": 0, "at": 1}'),
+    *('{"counter": "c", "reset": 0, "max": 1}', '{"counter": "c", "reset": null}'),
+    *('{"specversion": "1.0", "id": "x", "source": "/", "type": "t", "subject": "c"}',),
     *('{"counter": "c", "amount": 9223372036854775808}', '{"counter": "c", "id": "x", "at": 0}'),
 )
 
@@ -39,9 +46,10 @@ class Producer:
         self._random = world.plan.random(f"producer {number}")
         self._now_s = self._random.uniform(0.0, world.plan.span_s / 2)
         self._offset_ms = 0
-        self._style = self._random.choice((*STYLES, "mixed"))
+        self._style = self._random.choice((*STYLES, "mixed", "cloudevent"))
         self._most = world.plan.letter_events if self._style == "native" else FOREIGN_EVENTS
         self._bounded = self._random.random() < 0.4
+        self._resets = self._random.random() < 0.3
         self._coarse = self._random.random() < 0.3
         self._edgy = self._random.random() < 0.1
         self._names = counters(world.plan.counters)
@@ -145,27 +153,53 @@ class Producer:
 
     def _increment(self, origin: int) -> tuple[bytes, Fact]:
         """The JSON of an increment, and what is meant by it."""
+        counter = self._random.choice(self._names)
+        fields, meant = self._change()
+        style = self._random.choice(STYLES) if self._style == "mixed" else self._style
+        if style == "anonymous":
+            return encode(build({"counter": counter, **fields})), Fact(
+                origin, counter, None, 0, 0, *meant
+            )
+        if style == "native":
+            name, seq, at = self._random.choice(self._sequences).next(counter)
+            native = {"source": name, "seq": seq, "at": at}
+            part = to_json(build({"counter": counter, **fields, **native}))
+            return part, Fact(origin, counter, int(name, 16), seq, at, *meant)
+        at = max(1, self._clock_ms())
+        if style == "named":
+            named = {"counter": counter, **fields, "id": f"order {origin}", "at": at}
+            return to_json(build(named)), Fact(
+                origin, counter, digest(f"order {origin}"), 0, at, *meant
+            )
+        part = json.dumps(self._cloudevent(counter, fields, origin, at)).encode()
+        return part, Fact(origin, counter, digest(f"/shop order {origin}"), 0, at, *meant)
+
+    def _change(self) -> tuple[dict[str, int], tuple[int, int, int, int | None]]:
+        """What an increment does to its counter: its fields, and amount, low, high and reset."""
         random = self._random
-        counter = random.choice(self._names)
-        amount = random.choice(EDGES if self._edgy and random.random() < 0.3 else AMOUNTS)
         low, high = INT64_MIN, self._world.plan.default_max
-        fields: dict[str, object] = {"counter": counter, "amount": amount}
+        if self._resets and random.random() < SHARE_OF_RESETS:
+            reset = random.choice(EDGES if self._edgy else RESETS)
+            return {"reset": reset}, (1, low, high, reset)
+        amount = random.choice(EDGES if self._edgy and random.random() < 0.3 else AMOUNTS)
+        fields = {"amount": amount}
         if self._bounded and random.random() < 0.7:
             high = fields["max"] = random.choice((0, 3, 10, 50))
         if self._bounded and random.random() < 0.7:
             low = fields["min"] = random.choice((0, -3, 2))
-        style = random.choice(STYLES) if self._style == "mixed" else self._style
-        if style == "anonymous":
-            return encode(build(fields)), Fact(origin, counter, None, 0, 0, amount, low, high)
-        if style == "named":
-            source, seq, at = digest(f"order {origin}"), 0, max(1, self._clock_ms())
-            fields |= {"id": f"order {origin}", "at": at}
-        else:
-            name, seq, at = random.choice(self._sequences).next(counter)
-            source = int(name, 16)
-            fields |= {"source": name, "seq": seq, "at": at}
-        part = to_json(build(fields))
-        return part, Fact(origin, counter, source, seq, at, amount, low, high)
+        return fields, (amount, low, high, None)
+
+    def _cloudevent(
+        self, counter: str, fields: dict[str, int], origin: int, at: int
+    ) -> dict[str, object]:
+        zone = self._random.choice((UTC, timezone(timedelta(hours=-9, minutes=-30))))
+        time = datetime.fromtimestamp(at // SECOND_MS, zone) + timedelta(
+            milliseconds=at % SECOND_MS
+        )
+        event = {"specversion": "1.0", "id": f"order {origin}", "source": "/shop", "type": "sold"}
+        if self._coarse:
+            return event | {"time": time.isoformat(), "data": {"counter": counter, **fields}}
+        return event | {"time": time.isoformat(), "subject": counter, "data": fields}
 
 
 def counters(number: int) -> list[str]:

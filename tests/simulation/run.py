@@ -87,6 +87,7 @@ def _publish(world: World, queue: Queue) -> None:
         if number not in plan.dropped:
             world.totals["messages"] += 1
             world.totals["events"] += len(letter.meant)
+            world.totals["resets"] += sum(fact.reset is not None for fact in letter.meant)
             queue.post(letter, at_s)
 
 

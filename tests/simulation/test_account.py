@@ -20,7 +20,9 @@ def fact(seq, source=1, late_s=0, **fields):
 
 
 def folded(value, facts, limits=TIGHT):
-    events = [Event(f.counter, f.source, f.seq, f.at, f.amount, f.low, f.high) for f in facts]
+    events = [
+        Event(f.counter, f.source, f.seq, f.at, f.amount, f.low, f.high, f.reset) for f in facts
+    ]
     return fold(value, events, limits).value
 
 
@@ -91,6 +93,18 @@ def test_an_event_applied_past_its_bound_and_a_needless_rejection_are_named():
         account = Account(0, TIGHT)
         with pytest.raises(ViolationError, match=f"^wrote count {count}; .* gives {1 - count}$"):
             account.write(page(count, 0, [(1, AT_S, 1, rejected)]), [fact(0, high=bound)])
+
+
+def test_a_right_reset_passes_whatever_its_bounds_and_decides_what_follows(account):
+    facts = [fact(0), fact(1, reset=9, high=3), fact(2), fact(3, high=10)]
+    assert account.write(folded(None, facts), facts) == facts
+    assert (account.count, account.decided[1, 3]) == (10, False)
+
+
+@pytest.mark.parametrize("count", [1, 6, 7])
+def test_a_reset_that_is_not_the_count_is_named(account, count):
+    with pytest.raises(ViolationError, match=rf"^wrote count {count}; what was applied gives 5$"):
+        account.write(page(count, 0, [(1, AT_S, 2, 0)]), [fact(0), fact(1, reset=5)])
 
 
 def test_an_unrecorded_rejection_is_named(account):

@@ -13,14 +13,17 @@ from tests.simulation.facts import EPOCH_MS, Fact
 HOSTILE = Limits(horizon_s=0, free_bytes=60, max_bytes=120, max_runs=4, max_rejected=2)
 
 
-def fact(source, seq, amount=1, high=INT64_MAX, late_ms=0):
-    return Fact(0, "c", source, seq, EPOCH_MS + late_ms, amount, INT64_MIN, high)
+def fact(source, seq, amount=1, high=INT64_MAX, late_ms=0, reset=None):
+    return Fact(0, "c", source, seq, EPOCH_MS + late_ms, amount, INT64_MIN, high, reset)
 
 
 SHARED = fact(9, 7, late_ms=5)
 TWO = [[fact(1, 0), SHARED], [SHARED, fact(2, 0), fact(2, 1)]]
 SAME = [[fact(1, 0), fact(1, 1)]] * 2
 THREE = [[fact(1, 0), SHARED], [SHARED, fact(2, 0)], [fact(3, 0), SHARED]]
+RESET = fact(9, 0, late_ms=5, reset=10)
+CLEARED = [[fact(1, 0), RESET], [fact(2, 0, 2), RESET, fact(2, 1, 4, late_ms=9)]]
+RESETS = [[fact(1, 0), RESET], [RESET, fact(2, 0, 2)], [fact(3, 0, 4), RESET]]
 BOUNDED = [[fact(1, 0, high=2), fact(1, 1, high=2)], [fact(2, 0, 2, high=2)]]
 
 
@@ -43,7 +46,11 @@ def ends(meeting, executor):
     return counts, paths
 
 
-@pytest.mark.parametrize(("batches", "counts"), [(TWO, {4}), (SAME, {2}), (BOUNDED, {2})])
+@pytest.mark.parametrize(
+    ("batches", "counts"),
+    # After the reset come the 4, and the increment of whoever is stored second.
+    [(TWO, {4}), (SAME, {2}), (BOUNDED, {2}), (CLEARED, {15, 16})],
+)
 def test_two_writers_are_exact_whatever_becomes_of_one_call(executor, batches, counts):
     found, paths = ends(Meeting(batches, faults=1), executor)
     assert found == counts
@@ -60,6 +67,12 @@ def test_two_writers_are_exact_if_any_two_calls_fail_before_or_after_the_effect(
 def test_three_writers_are_exact_in_every_interleaving(executor):
     found, paths = ends(Meeting(THREE), executor)
     assert found == {4}
+    assert paths > 400
+
+
+def test_a_reset_among_three_writers_counts_what_is_stored_after_it(executor):
+    found, paths = ends(Meeting(RESETS), executor)
+    assert found == {16, 15, 13}  # all but what the first to write had before its reset
     assert paths > 400
 
 
