@@ -121,6 +121,13 @@ def test_the_schema_cannot_see_integral_floats_bytes_and_the_clock(fields, sent_
         parse(json.dumps(fields), Envelope("m-1", sent_at))
 
 
+def test_the_schema_describes_our_own_form_and_no_cloudevent():
+    event = {"specversion": "1.0", "id": "1", "source": "/", "type": "t", "subject": "c"}
+    event["time"] = "2026-09-21T14:13:20Z"
+    assert parses(json.dumps(event))
+    assert not VALIDATOR.is_valid(event)
+
+
 @given(VALID)
 def test_what_is_built_and_encoded_is_parsed_to_the_same_event(fields):
     [event] = parse(encode(build(fields)).decode(), ENVELOPE)
