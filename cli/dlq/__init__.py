@@ -1,0 +1,1 @@
+"""`tally dlq`: what is in the dead letters and why, and how it gets out again."""

@@ -1,0 +1,69 @@
+"""Where the dead letters are, and which queue they are the dead letters of."""
+
+import json
+from typing import Any, NamedTuple
+
+
+class PlaceError(Exception):
+    """A queue cannot be found, or is not what it must be."""
+
+
+class Place(NamedTuple):
+    """A dead-letter queue, and the source that was given for it, if one was."""
+
+    url: str
+    source_url: str
+
+
+def locate(client: Any, queue_url: str, source_url: str) -> Place:  # noqa: ANN401 (boto3's)
+    """The dead-letter queue: the one given, or that of the source's redrive policy.
+
+    Raises:
+        PlaceError: none is given, or the source has none.
+    """
+    if queue_url:
+        return Place(queue_url, source_url)
+    if not source_url:
+        message = "give --queue-url or set SQS_DLQ_URL; or --source-url or SQS_QUEUE_URL"
+        raise PlaceError(message)
+    arn = dead_letter_arn(client, source_url)
+    if not arn:
+        message = f"{source_url} has no dead-letter queue"
+        raise PlaceError(message)
+    return Place(url_of(client, arn), source_url)
+
+
+def source_of(client: Any, place: Place) -> str:  # noqa: ANN401 (boto3's)
+    """The queue that the letters go back to: the one given, or the only one there is.
+
+    Raises:
+        PlaceError: there are none or several, or the one given has other dead letters.
+    """
+    if not place.source_url:
+        answer = client.list_dead_letter_source_queues(QueueUrl=place.url)
+        urls: list[str] = answer["queueUrls"]
+        if len(urls) != 1:
+            message = f"{place.url} is the dead-letter queue of {len(urls)}; give --source-url"
+            raise PlaceError(message)
+        return urls[0]
+    answer = client.get_queue_attributes(QueueUrl=place.url, AttributeNames=["QueueArn"])
+    if dead_letter_arn(client, place.source_url) != answer["Attributes"]["QueueArn"]:
+        message = f"{place.url} is not the dead-letter queue of {place.source_url}"
+        raise PlaceError(message)
+    return place.source_url
+
+
+def dead_letter_arn(client: Any, source_url: str) -> str:  # noqa: ANN401 (boto3's)
+    """The ARN in a queue's redrive policy; empty if it has none."""
+    answer = client.get_queue_attributes(QueueUrl=source_url, AttributeNames=["RedrivePolicy"])
+    policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy", "{}"))
+    arn: str = policy.get("deadLetterTargetArn", "")
+    return arn
+
+
+def url_of(client: Any, arn: str) -> str:  # noqa: ANN401 (boto3's)
+    """The URL of the queue with an ARN; it is in the client's region, as a dead-letter queue is."""
+    *_, account, name = arn.split(":")
+    answer = client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
+    url: str = answer["QueueUrl"]
+    return url

@@ -1,0 +1,179 @@
+"""A redrive never loses, whatever call fails: before its effect, after it, or nobody knows."""
+
+import functools
+
+import pytest
+
+from cli.dlq import work
+from cli.dlq.choice import Choice
+from cli.dlq.letter import read
+from cli.dlq.queue import DeadLetterQueue, send
+from tests.support.dead_letters import (
+    ANONYMOUS,
+    NAMED,
+    NATIVE,
+    URL,
+    FakeQueues,
+    all_but,
+    message,
+    message_id,
+    nothing,
+)
+from tests.support.sqs import FIFO_URL, QUEUE_URL, QUOTED, client_error
+
+LOST = client_error("ServiceUnavailable", 503)
+REASON = "ServiceUnavailable (HTTP 503)"
+
+
+def redriven(client, *, url=QUEUE_URL, limit=100, include_anonymous=False):
+    queue = DeadLetterQueue(client, URL)
+    result = work.Result()
+    pages = work.choose(queue, 100, Choice(limit), list, result)
+    call = functools.partial(send, client, url)
+    for _ in work.redrive(queue, pages, call, result, include_anonymous=include_anonymous):
+        pass
+    assert queue.give_back()
+    return result
+
+
+def handles(entries):
+    return [entry["ReceiptHandle"] for entry in entries]
+
+
+def given_back(client):
+    return [handle for entries in client.told("give_back") for handle in handles(entries)]
+
+
+def test_each_letter_is_sent_with_all_that_it_has_and_then_deleted():
+    attribute = {"DataType": "String", "StringValue": "v"}
+    received = {**attribute, "StringListValues": []}
+    client = FakeQueues([message(1, NATIVE, k=received), message(2, NAMED)])
+    result = redriven(client)
+    bodies = [message(0, body)["Body"] for body in (NATIVE, NAMED)]
+    assert client.calls == [
+        (
+            "send",
+            [
+                {"Id": "0", "MessageBody": bodies[0], "MessageAttributes": {"k": attribute}},
+                {"Id": "1", "MessageBody": bodies[1]},
+            ],
+        ),
+        (
+            "delete",
+            [
+                {"Id": "0", "ReceiptHandle": "handle 1"},
+                {"Id": "1", "ReceiptHandle": "handle 2"},
+            ],
+        ),
+    ]
+    assert (result.sent, result.deleted, result.unsent, result.undeleted) == (2, 2, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [
+        (LOST, REASON),
+        (client_error("AccessDenied", 403), "AccessDenied (HTTP 403)"),
+        (nothing, "SQS's answer does not mention it"),
+    ],
+)
+def test_what_sqs_does_not_confirm_is_not_deleted_and_is_given_back(step, reason):
+    client = FakeQueues([message(1, NATIVE), message(2, NAMED)], send=[step])
+    result = redriven(client)
+    assert result.unsent == {message_id(1): reason, message_id(2): reason}
+    assert (result.sent, client.told("delete")) == (0, [])
+    assert given_back(client) == ["handle 1", "handle 2"]
+    assert QUOTED not in str(result)
+
+
+def test_of_a_request_that_fails_in_part_only_what_is_confirmed_is_deleted():
+    client = FakeQueues([message(n, NATIVE) for n in (1, 2, 3)], send=[all_but(1, "InternalError")])
+    result = redriven(client)
+    assert result.unsent == {message_id(2): "InternalError"}
+    assert [handles(entries) for entries in client.told("delete")] == [["handle 1", "handle 3"]]
+    assert given_back(client) == ["handle 2"]
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"), [(LOST, REASON), (all_but(0, "ReceiptHandleIsInvalid"), None)]
+)
+def test_a_deletion_that_fails_leaves_the_letter_and_says_so(step, reason):
+    client = FakeQueues([message(1, NATIVE)], delete=[step])
+    result = redriven(client)
+    assert (result.sent, result.deleted) == (1, 0)
+    assert result.undeleted == {message_id(1): reason or "ReceiptHandleIsInvalid"}
+    assert given_back(client) == ["handle 1"]
+
+
+def test_an_anonymous_letter_is_left_unless_it_is_asked_for():
+    result = redriven(client := FakeQueues([message(1, ANONYMOUS), message(2, NATIVE)]))
+    assert (result.sent, result.anonymous, given_back(client)) == (1, 1, ["handle 1"])
+    result = redriven(client := FakeQueues([message(1, ANONYMOUS)]), include_anonymous=True)
+    [[entry]] = client.told("send")
+    assert entry["MessageBody"] == read(message(1, ANONYMOUS)).named()
+    assert (result.deleted, result.anonymous) == (1, 0)
+
+
+def test_a_fifo_queue_gets_one_at_a_time_in_its_group_under_an_id_that_is_new():
+    client = FakeQueues([message(1, NATIVE, "g"), message(2, NAMED, "g")])
+    redriven(client, url=FIFO_URL)
+    told = [
+        (entry["MessageGroupId"], entry["MessageDeduplicationId"])
+        for [entry] in client.told("send")
+    ]
+    assert told == [("g", message_id(1)), ("g", message_id(2))]
+
+
+def test_the_first_failure_of_a_group_keeps_back_what_follows_it():
+    page = [message(1, NATIVE, "g"), message(2, NATIVE, "h"), message(3, NATIVE, "g")]
+    client = FakeQueues(page, send=[LOST])
+    result = redriven(client, url=FIFO_URL)
+    assert result.unsent == {
+        message_id(1): REASON,
+        message_id(3): "an earlier message of its group failed",
+    }
+    assert [entry["MessageGroupId"] for [entry] in client.told("send")] == ["g", "h"]
+
+
+def test_a_request_is_no_longer_than_sqs_takes_it():
+    padding = {"DataType": "String", "StringValue": "x" * 400_000}
+    client = FakeQueues([message(number, NATIVE, k=padding) for number in range(5)])
+    assert redriven(client).deleted == 5
+    assert [len(entries) for entries in client.told("send")] == [2, 2, 1]
+
+
+def test_a_letter_that_comes_again_is_looked_at_once_and_known_by_its_latest_handle():
+    again = {**message(1, NATIVE), "ReceiptHandle": "the latest"}
+    client = FakeQueues([message(1, "{")], [again], [message(2, "{")])
+    queue = DeadLetterQueue(client, URL)
+    assert [[letter.id for letter in page] for page in queue.pages(2)] == [
+        [message_id(1)],
+        [message_id(2)],
+    ]
+    assert queue.give_back()
+    assert given_back(client) == ["the latest", "handle 2"]
+    assert client.waits == [1, 1, 1, 0]
+
+
+def test_the_limit_ends_the_looking_and_what_is_over_it_stays():
+    pages = [[message(number, NATIVE) for number in (row, row + 1)] for row in (1, 3, 5)]
+    result = redriven(client := FakeQueues(*pages), limit=3)
+    assert (result.looked_at, result.deleted) == (4, 3)
+    assert given_back(client) == ["handle 4"]
+    assert len(client.pages) == 1
+
+
+def test_what_cannot_be_given_back_is_told():
+    queue = DeadLetterQueue(FakeQueues([message(1, NATIVE)], give_back=[LOST]), URL)
+    assert [len(page) for page in queue.pages(1)] == [1]
+    assert not queue.give_back()
+
+
+def test_a_purge_deletes_by_tens_only_what_was_looked_at():
+    pages = [[message(n, "{") for n in range(row, row + 10)] for row in (0, 10)]
+    client = FakeQueues(*pages, delete=[all_but(3, "InternalError")])
+    queue, result = DeadLetterQueue(client, URL), work.Result()
+    list(work.choose(queue, 20, Choice(12), list, result))
+    work.purge(queue, result)
+    assert (result.deleted, result.undeleted) == (11, {message_id(3): "InternalError"})
+    assert [len(entries) for entries in client.told("delete")] == [10, 2]
