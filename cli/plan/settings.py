@@ -1,0 +1,96 @@
+"""What a plan is told: the load, the settings of queue and function, and the prices."""
+
+import enum
+from dataclasses import dataclass, field
+
+MAX_BATCH_SIZE = 10_000
+"""Messages of a batch at most (Lambda, SQS event source parameters)."""
+
+MAX_UNGATHERED = 10
+"""A batch of more messages than one receive brings needs a window (the same page)."""
+
+MAX_WINDOW_S = 300
+"""The longest batching window, in whole seconds (the same page)."""
+
+MIN_CONSUMERS, MAX_CONSUMERS = 2, 1_000
+"""What MaximumConcurrency may be (Lambda API, ScalingConfig)."""
+
+MIN_MEMORY_MB, MAX_MEMORY_MB = 128, 10_240
+"""What a function may be given (Lambda quotas)."""
+
+MAX_TIMEOUT_S = 900
+"""The longest that a function may take (Lambda quotas)."""
+
+MAX_RECEIVED = 10
+"""Messages that one receive brings at most (SQS API, ReceiveMessage)."""
+
+PRICES_AS_OF = "2026-09"
+"""When the youngest of the default prices was read; docs/planning.md has each with its source.
+They are defaults to be replaced, and no claim about today."""
+
+
+class Identity(enum.StrEnum):
+    """How increments say who they are, which decides how many sources a ledger holds."""
+
+    NATIVE = "native"
+    """source, seq, at: a source is a producer session."""
+    NAMED = "named"
+    """id, at: every increment is a source of its own. Anonymous ones cost no more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prices:
+    """What a unit costs in US dollars, with no free tier and no discount taken off.
+
+    For Momento's operations we found no published price: None leaves them out of the bill.
+    """
+
+    sqs_million_requests: float = 0.40
+    lambda_million_requests: float = 0.20
+    lambda_gb_s: float = 0.000_013_333_4
+    momento_gb_month: float = 13.0
+    momento_gb_transferred: float = 0.05
+    momento_million_operations: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """A load, and how queue and function are set up for it; the defaults are those of a deployment.
+
+    Attributes:
+        events_per_s: increments published.
+        counters: how many different ones they are for.
+        hot_share: of the events, 0 to 1, what one counter gets beyond its even share.
+        sources: producer sessions that write to a counter within a ledger's horizon, a day.
+        gaps: runs of seqs missing for good in each source.
+        identity: how increments say who they are.
+        packed: increments in a message.
+        increment_bytes: the JSON of one.
+        batch_size: BatchSize of the event source mapping, in messages.
+        window_s: MaximumBatchingWindowInSeconds.
+        consumers: MaximumConcurrency.
+        received: messages that a receive of Lambda's brings.
+        timeout_s: the function's.
+        memory_mb: the function's.
+        round_trip_ms: of one call to Momento.
+        quota_per_s: Momento operations allowed.
+        prices: of a unit each.
+    """
+
+    events_per_s: float = 100.0
+    counters: int = 5
+    hot_share: float = 0.0
+    sources: int = 10
+    gaps: int = 0
+    identity: Identity = Identity.NATIVE
+    packed: int = 10
+    increment_bytes: int = 100
+    batch_size: int = 1_000
+    window_s: int = 1
+    consumers: int = 4
+    received: int = MAX_RECEIVED
+    timeout_s: int = 30
+    memory_mb: int = 512
+    round_trip_ms: float = 2.0
+    quota_per_s: float = 100.0
+    prices: Prices = field(default_factory=Prices)

@@ -1,0 +1,154 @@
+"""Advice is worth nothing unless it helps: each piece is put back into the model, and fits."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from cli.plan.advice import Change, advise
+from cli.plan.checks import check, misfits
+from cli.plan.model import estimate
+from cli.plan.settings import Identity, Settings
+
+BUSY = Settings(events_per_s=1_000, counters=100)
+LOADS = st.builds(
+    Settings,
+    events_per_s=st.floats(1, 1e5),
+    counters=st.integers(1, 5_000),
+    hot_share=st.sampled_from([0.0, 0.5]),
+    sources=st.sampled_from([1, 60, 1_000, 200_000]),
+    identity=st.sampled_from(Identity),
+    packed=st.sampled_from([1, 10, 100]),
+    batch_size=st.sampled_from([10, 1_000, 10_000]),
+    consumers=st.sampled_from([1, 2, 10, 100, 1_000]),
+    timeout_s=st.sampled_from([1, 30]),
+    quota_per_s=st.sampled_from([100.0, 1e4, 1e6]),
+)
+
+
+WINDOWS_S = [
+    *range(1, 11),
+    12,
+    15,
+    20,
+    25,
+    30,
+    40,
+    50,
+    60,
+    70,
+    80,
+    90,
+    100,
+    120,
+    150,
+    200,
+    250,
+    300,
+]
+
+
+def changes(load):
+    return [advice.changes for advice in advise(load)]
+
+
+def broken(load):
+    return [each.name for each in misfits(load)]
+
+
+def test_a_load_that_fits_needs_no_advice():
+    assert (broken(Settings()), advise(Settings())) == ([], [])
+
+
+def test_a_busy_load_is_told_its_least_window_and_the_quota_it_needs():
+    assert broken(BUSY) == ["operations"]
+    assert changes(BUSY) == [
+        [Change("window_s", 1, 15)],
+        [Change("quota_per_s", 100.0, 1_500.0)],
+    ]
+
+
+def test_advice_says_what_becomes_of_the_limits_that_were_broken():
+    longer, _ = advise(BUSY)
+    [operations] = longer.checks
+    assert operations == check(longer.settings, estimate(longer.settings))[0]
+    assert (operations.name, operations.fits, round(operations.value)) == ("operations", True, 82)
+
+
+@pytest.mark.parametrize(
+    ("load", "limit", "advised"),
+    [
+        (Settings(counters=10), "operations", Change("consumers", 4, 3)),
+        (Settings(sources=100_000, quota_per_s=1e7), "races", Change("sources", 100_000, 6_000)),
+        (
+            Settings(events_per_s=10, counters=20_000, timeout_s=1, quota_per_s=1e7),
+            "a full batch",
+            Change("batch_size", 1_000, 80),
+        ),
+        (
+            Settings(events_per_s=500, counters=1, identity=Identity.NAMED, quota_per_s=1e6),
+            "value",
+            Change("identity", Identity.NAMED, Identity.NATIVE),
+        ),
+        (
+            Settings(events_per_s=100, batch_size=1, packed=1, consumers=1, round_trip_ms=20),
+            "throughput",
+            Change("batch_size", 1, 9),
+        ),
+    ],
+)
+def test_each_limit_has_its_setting(load, limit, advised):
+    assert limit in broken(load)
+    assert [advised] in changes(load)
+
+
+def test_two_changes_are_advised_only_where_one_is_not_enough():
+    load = dataclasses.replace(BUSY, identity=Identity.NAMED)
+    native = Change("identity", Identity.NAMED, Identity.NATIVE)
+    assert changes(load) == [
+        [native, Change("window_s", 1, 20)],
+        [native, Change("quota_per_s", 100.0, 1_500.0)],
+    ]
+
+
+def test_a_load_past_all_help_is_told_nothing():
+    load = Settings(events_per_s=1e7, counters=10_000)
+    assert broken(load) == ["operations", "races", "throughput"]
+    assert advise(load) == []
+
+
+@given(LOADS)
+@examples(max_examples=25)
+def test_the_advised_settings_fit_and_are_the_advised_changes_away(load):
+    for advice in advise(load):
+        told = {change.setting: change.after for change in advice.changes}
+        assert 1 <= len(told) <= 2
+        assert advice.settings == dataclasses.replace(load, **told)
+        assert misfits(advice.settings) == []
+        assert [each.name for each in advice.checks] == broken(load)
+        if told.keys() == {"window_s"}:
+            shorter = [s for s in WINDOWS_S if load.window_s < s < told["window_s"]]
+            assert all(misfits(dataclasses.replace(load, window_s=s)) for s in shorter)
+
+
+@pytest.mark.parametrize(("window_s", "sizes"), [(0, [3]), (1, [3])])
+def test_a_slow_consumer_is_told_larger_batches(window_s, sizes):
+    load = Settings(
+        events_per_s=100, batch_size=1, packed=1, consumers=1, round_trip_ms=20, quota_per_s=1_000
+    )
+    assert told_sizes(load, window_s) == sizes
+
+
+def test_without_a_window_no_batch_is_told_to_be_larger_than_a_receive():
+    load = Settings(
+        events_per_s=1_000, batch_size=1, packed=1, consumers=2, round_trip_ms=50, quota_per_s=1e4
+    )
+    assert (told_sizes(load, 1), told_sizes(load, 0)) == ([120], [])
+
+
+def told_sizes(load, window_s):
+    """The batch sizes that are advised alone."""
+    advised = changes(dataclasses.replace(load, window_s=window_s))
+    return [each.after for each, *more in advised if each.setting == "batch_size" and not more]
