@@ -4,6 +4,7 @@ import typer
 
 from cli.demo.command import demo
 from cli.get import get
+from cli.plan.command import plan
 from cli.send import send
 from cli.up import up
 
@@ -20,4 +21,5 @@ app.add_typer(local, name="local")
 app.command()(send)
 app.command()(get)
 app.command()(demo)
+app.command()(plan)
 local.command()(up)
