@@ -82,7 +82,8 @@ class Ledger:
 
     def record(self, number: int, source: Source, seq: int, at: int) -> None:
         """Enter an event as decided. The time seen is the event's own, never a consumer's."""
-        source.seen = max(source.seen, -(-at // MS))
+        if at > source.seen * MS:
+            source.seen = -(-at // MS)
         add(source.decided, seq)
         self._open[number] = source
         self.changed = True
@@ -125,9 +126,11 @@ def forget(columns: Columns, limits: Limits, size: Callable[[Columns], int]) -> 
         return lambda dropped: size(columns.without(dropped)) <= limit_bytes
 
     seen = columns.seen
-    expired = bisect_right(seen, seen[-1] - limits.horizon_s)
-    dropped = bisect_left(range(expired), True, key=fits(limits.free_bytes))  # noqa: FBT003 (the key sought)
-    if dropped == expired:
+    expired = dropped = bisect_right(seen, seen[-1] - limits.horizon_s)
+    # Asked first is what is mostly so, without a search: what is large is large by recent sources.
+    if fits(limits.free_bytes)(expired):
+        dropped = bisect_left(range(expired), True, key=fits(limits.free_bytes))  # noqa: FBT003 (the key sought)
+    elif not fits(limits.max_bytes)(expired):
         recent = range(expired, len(seen))
         dropped += bisect_left(recent, True, key=fits(limits.max_bytes))  # noqa: FBT003 (as above)
     return columns.without(dropped)
