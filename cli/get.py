@@ -1,27 +1,24 @@
 """`tally get`: prints counts."""
 
-import os
 from typing import Annotated
 
 import typer
 
-from cli.momento import ReadError, read_counts
-from cli.output import FAILED, Output, fail, say_json
-from store.errors import SettingsError
+from cli.output import FAILED, Output, say_json
+from cli.reading import Counters, Shards, counts_of, reading
 
 
 def get(
-    counters: Annotated[list[str], typer.Argument(help="The counters' names.")],
+    counters: Counters,
+    shards: Shards = None,
     output: Annotated[Output, typer.Option(help="How to print.")] = Output.TEXT,
 ) -> None:
     """Print the count of each COUNTER, one a line, with its name if there are several.
 
-    Exit status 1 if one does not exist, or Momento does not answer.
+    All are read in one call. Exit status 1 if one does not exist, or Momento does not answer.
     """
-    try:
-        counts = dict(read_counts(counters, os.environ))
-    except (ReadError, SettingsError) as error:
-        fail(str(error))
+    with reading() as reader:
+        counts = counts_of(reader, counters, shards)
     if output is Output.JSON:
         say_json(counts)
     for name, count in counts.items():

@@ -4,9 +4,12 @@ import typer
 
 from cli.demo.command import demo
 from cli.get import get
+from cli.outcome import outcome
 from cli.plan.command import plan
+from cli.reset import reset
 from cli.send import send
 from cli.up import up
+from cli.watch import watch
 
 app = typer.Typer(
     name="tally",
@@ -20,6 +23,9 @@ app.add_typer(local, name="local")
 
 app.command()(send)
 app.command()(get)
+app.command()(outcome)
+app.command()(watch)
+app.command()(reset)
 app.command()(demo)
 app.command()(plan)
 local.command()(up)

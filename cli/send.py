@@ -9,19 +9,17 @@ from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 import typer
-from botocore.exceptions import BotoCoreError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli import lines
 from cli.lines import Format, Line
-from cli.output import Output, chatter, fail
-from cli.sending import Sending
+from cli.output import Output, chatter
+from cli.sending import Sending, connected
 from cli.signals import interruptible
 from counters.errors import InvalidIncrementError
 from counters.event import build
 from producer.publisher import Publisher
-from producer.sending import connect
 
 Counter = Annotated[str | None, typer.Argument(help="The counter, if not from a file.")]
 Amount = Annotated[int, typer.Option(help="What to add; negative to take away.")]
@@ -56,6 +54,8 @@ def send(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
 ) -> None:
     """Publish increments: COUNTER [--count N], or those of a --file, one a line.
 
+    A single one's name is printed, which `tally outcome` takes.
+
     Exit status 0: SQS confirmed all. 1: a line was bad or something is unconfirmed; the good lines
     were sent all the same, and to send --unsent again counts nothing twice.
     """
@@ -67,13 +67,10 @@ def send(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
         source, total = lines.read(file, form or _format(file)), _size(file)
     else:
         source, total = itertools.repeat(Line(0, given), count), count
-    try:
-        client = connect()
-    except (BotoCoreError, ValueError) as error:  # no region, no such profile, no endpoint
-        fail(str(error))
     console = chatter()
-    with contextlib.closing(client), interruptible(), _progress(total, console) as show:
-        sending = Sending(Publisher(queue_url, client=client), unsent, console)
+    with connected() as client, interruptible(), _progress(total, console) as show:
+        publisher = Publisher(queue_url, client=client)
+        sending = Sending(publisher, unsent, console, tell_event=file is None and count == 1)
         sending.run(source, lambda done: show(file.tell() if file and total else done))
     sending.report(output)
 

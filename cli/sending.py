@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
+from botocore.exceptions import BotoCoreError
+from msgspec import UNSET, UnsetType
 from rich.console import Console
 
 from cli.lines import Line
-from cli.output import FAILED, INTERRUPTED, OK, Output, say_json
+from cli.output import FAILED, INTERRUPTED, OK, Output, fail, say_json
 from counters.errors import InvalidIncrementError
 from counters.event import Increment, encode
+from counters.identity import identity_of
 from producer.errors import UnsentError
 from producer.publisher import Publisher
+from producer.sending import SqsClient, connect
 
 MAX_SHOWN_PROBLEMS = 20
 """How many bad lines are named; the others are counted."""
@@ -37,6 +41,19 @@ class Summary:
     requests: int = 0
     retries: int = 0
     seconds: float = 0.0
+    event: str | UnsetType = UNSET
+    """The name of the event, if one was asked for."""
+
+
+@contextlib.contextmanager
+def connected() -> Iterator[SqsClient]:
+    """A client of SQS from the environment; that there is none ends the command, in one line."""
+    try:
+        client = connect()
+    except (BotoCoreError, ValueError) as error:  # no region, no such profile, no endpoint
+        fail(str(error))
+    with contextlib.closing(client):
+        yield client
 
 
 class Sending:
@@ -46,12 +63,21 @@ class Sending:
         publisher: sends them; it is closed by `run`.
         unsent: the file for what SQS does not confirm.
         chatter: where remarks go, the same that a progress bar is on.
+        tell_event: whether the name of the event is a result, as of a single one it is.
     """
 
-    def __init__(self, publisher: Publisher, unsent: Path | None, chatter: Console) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        unsent: Path | None,
+        chatter: Console,
+        *,
+        tell_event: bool = False,
+    ) -> None:
         self._publisher = publisher
         self._unsent_path = unsent
         self._chatter = chatter
+        self._tell_event = tell_event
         self._unsent: list[Increment] = []
         self._reasons: dict[str, None] = {}
         self._interrupted = False
@@ -98,6 +124,8 @@ class Sending:
         )
         if output is Output.JSON:
             say_json(summary)
+        elif summary.event is not UNSET:
+            typer.echo(summary.event)
         if self._interrupted:
             raise typer.Exit(INTERRUPTED)
         raise typer.Exit(FAILED if summary.unsent or summary.invalid else OK)
@@ -113,11 +141,14 @@ class Sending:
 
     def _publish(self, fields: Mapping[str, Any]) -> None:
         try:
-            self._publisher.publish_fields(fields)
+            published = self._publisher.publish_fields(fields)
         except UnsentError as error:
             # It had given up more than it keeps, and has not taken this one; now there is room.
             self._keep(error)
             self._publish(fields)
+        else:
+            if self._tell_event:
+                self._summary.event = identity_of(published)
 
     def _close(self) -> None:
         """Wait until all is confirmed or given up, for as long as nobody is impatient twice."""

@@ -4,8 +4,8 @@ import dataclasses
 
 from cli.demo.plan import Counter
 from cli.demo.run import Demo
-from cli.momento import read_counts
 from local.momento import read_stats
+from producer.reader import Reader
 
 MAX_DEAD_LETTERS = 100
 """How many dead letters are looked at; the demo makes five."""
@@ -67,7 +67,8 @@ def judge(demo: Demo) -> Verdict:
     names = [counter.name for counter in demo.plan]
     demo.stack.check()
     operations = sum(read_stats(demo.stack.momento.endpoint).operations.values())
-    counts = dict(read_counts(names, demo.stack.variables))
+    with Reader.from_environment(demo.stack.variables) as reader:
+        counts = reader.counts(names)
     return Verdict(
         counters=[(counter, counts[counter.name]) for counter in demo.plan],
         dead_letters=_dead_letters(demo),

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cli.momento import read_counts
 from local.environment import LambdaEnvironment
 from local.momento import MomentoServer
 from tests.support.lambda_event import SENT_AT_MS, event, record
+from tests.support.reading import read_counts
 
 SEED = 20
 EVENTS = 20_000
@@ -92,4 +92,4 @@ def test_the_same_events_to_killed_consumers_again_and_again_count_exactly(envir
     counters = [f"counter:{number}" for number in range(COUNTERS)]
     share = EVENTS // COUNTERS
     expected = {name: BOUND if at % 5 == 0 else share for at, name in enumerate(counters)}
-    assert dict(read_counts(counters, variables)) == expected
+    assert read_counts(counters, variables) == expected

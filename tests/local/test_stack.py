@@ -8,12 +8,12 @@ import threading
 
 import pytest
 
-from cli.momento import read_counts
 from local.child import ChildError
 from local.poller import Batching, Delivery
 from local.stack import Stack, StackSettings
 from producer.publisher import Publisher
 from tests.support.processes import children, wait_until
+from tests.support.reading import read_counts
 
 SETTINGS = StackSettings(consumers=2, batching=Batching(batch_size=10, window_s=0, poll_s=0))
 
@@ -64,7 +64,7 @@ def used():
             for amount in range(1, 11):
                 publisher.publish("page:home", amount)
         assert wait_until(lambda: deliveries)
-        counts = dict(read_counts(["page:home"], stack.variables))
+        counts = read_counts(["page:home"], stack.variables)
         pids = list(children(os.getpid()))
     return wrapped, deliveries, counts, pids
 

@@ -1,0 +1,47 @@
+"""What all commands that read counters share: the reader of the environment, and its failures."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import typer
+
+from cli.cache import MOMENTO_ERRORS, cache_from, credentials_of
+from cli.output import fail
+from counters.errors import InvalidIncrementError
+from producer.reader import Reader
+from producer.shards import MAX_SHARDS
+
+Counters = Annotated[list[str], typer.Argument(help="The counters' names.")]
+Counter = Annotated[str, typer.Argument(help="The counter's name.")]
+Shards = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=MAX_SHARDS, help="Each counter is hot, and published with so many shards."
+    ),
+]
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[Reader]:
+    """The reader that the environment means; what it cannot read ends the command, in one line.
+
+    Raises:
+        BadParameter: a name is none of a counter or an event.
+    """
+    try:
+        cache = cache_from(os.environ)
+        with Reader(cache.name, credentials_of(cache)) as reader:
+            yield reader
+    except InvalidIncrementError as error:
+        raise typer.BadParameter(str(error)) from None
+    except MOMENTO_ERRORS as error:
+        fail(str(error))
+
+
+def counts_of(reader: Reader, counters: Sequence[str], shards: int | None) -> dict[str, int | None]:
+    """The count of each counter: all in one call, or the shards of each in one."""
+    if shards is None:
+        return reader.counts(counters)
+    return {counter: reader.total(counter, shards) for counter in counters}

@@ -1,0 +1,172 @@
+"""`tally outcome`, `reset`, `get --shards` and `watch` against the stack: from event to answer."""
+
+import json
+import signal
+import threading
+
+import pytest
+
+from counters.columns import Columns, encode
+from counters.identity import identity_of, parse_identity
+from counters.outcome import Outcome
+from local.stack import Stack, StackSettings
+from producer.publisher import Publisher
+from producer.reader import Reader
+from tests.support.momento import Raw
+from tests.support.processes import main_thread_is_in, tally, wait_until
+from tests.support.sqs import sequence
+from tests.support.terminal import QUIET, Said, Terminal
+
+WAIT = ("--wait", "20")
+SOURCE = "00000000000000ff"
+AT_S = 1_790_000_000
+NEVER = f"{SOURCE}:0:{AT_S * 1_000 + 123}"
+
+
+@pytest.fixture(scope="module")
+def stack():
+    with Stack(StackSettings()) as stack:
+        yield stack
+
+
+@pytest.fixture
+def terminal(stack):
+    return Terminal(stack.variables)
+
+
+@pytest.fixture
+def reader(stack):
+    with Reader.from_environment(stack.variables) as reader:
+        yield reader
+
+
+def sent(terminal, *arguments):
+    """Send one increment; the name of its event, as it was printed."""
+    said = terminal("send", *arguments)
+    assert said.status == 0
+    return said.stdout.removesuffix("\n")
+
+
+def test_a_single_increment_is_named_and_its_outcome_told(terminal):
+    first = sent(terminal, "coupon", "--max", "1")
+    assert str(parse_identity(first)) == first
+    assert terminal("outcome", "coupon", first, *WAIT) == Said(0, "applied\n", "")
+    second = sent(terminal, "coupon", "--max", "1")
+    assert terminal("outcome", "coupon", second, *WAIT) == Said(3, "rejected\n", "")
+    assert terminal("outcome", "coupon", first) == Said(0, "applied\n", "")
+    assert terminal("outcome", "coupon", NEVER) == Said(4, "pending\n", "")
+    said = terminal("outcome", "coupon", second, "--output", "json")
+    assert said.status == 3
+    assert json.loads(said.stdout) == {"counter": "coupon", "event": second, "outcome": "rejected"}
+
+
+def test_the_summary_for_programs_names_a_single_event_and_no_other(terminal):
+    said = terminal("send", "summed", "--output", "json")
+    event = json.loads(said.stdout)["event"]
+    assert terminal("outcome", "summed", event, *WAIT) == Said(0, "applied\n", "")
+    said = terminal("send", "summed", "--count", "2", "--output", "json")
+    assert "event" not in json.loads(said.stdout)
+    assert terminal("send", "summed", "--count", "2").stdout == ""
+
+
+def test_an_increment_with_an_id_is_asked_for_by_it(terminal):
+    line = b'{"counter":"orders","id":"order-17","at":1790000000123}\n'
+    assert terminal("send", "--file", "-", stdin=line).status == 0
+    applied = Said(0, "applied\n", "")
+    assert terminal("outcome", "orders", "--id", "order-17", *WAIT) == applied
+    assert terminal("outcome", "orders", "--id", "order-17", "--at", "1790000000123") == applied
+    assert terminal("outcome", "orders", "--id", "order-18") == Said(4, "pending\n", "")
+
+
+def test_what_the_ledger_has_forgotten_is_told_apart_from_what_is_pending(stack, terminal):
+    raw = Raw(stack.momento)
+    raw.set(b"old", b"5\n" + encode(Columns(AT_S, [], [], [], {})))
+    raw.close()
+    old, new = f"{SOURCE}:0:{AT_S * 1_000}", f"{SOURCE}:0:{AT_S * 1_000 + 1}"
+    assert terminal("outcome", "old", old) == Said(5, "forgotten\n", "")
+    assert terminal("outcome", "old", new) == Said(4, "pending\n", "")
+    assert terminal("outcome", "old", "--id", "x") == Said(4, "pending\n", "")
+
+
+def test_a_reset_is_an_event_with_a_name(terminal):
+    sent(terminal, "page", "--amount", "41")
+    event = terminal("reset", "page", "--to", "7").stdout.removesuffix("\n")
+    assert terminal("outcome", "page", event, *WAIT) == Said(0, "applied\n", "")
+    assert terminal("get", "page") == Said(0, "7\n", "")
+    event = terminal("reset", "page").stdout.removesuffix("\n")
+    assert terminal("outcome", "page", event, *WAIT).status == 0
+    assert terminal("get", "page") == Said(0, "0\n", "")
+
+
+def test_a_program_waits_for_what_it_published(stack, reader):
+    with Publisher(stack.queue.queue_url, client=stack.queue.client()) as publisher:
+        seat, late = publisher.publish("seats", max=1), publisher.publish("seats", max=1)
+        publisher.flush()
+        assert reader.wait_for_outcome(seat, timeout_s=20) is Outcome.APPLIED
+        assert reader.wait_for_outcome(late, timeout_s=20) is Outcome.REJECTED
+        assert reader.outcome("seats", identity_of(late)) is Outcome.REJECTED
+
+
+def test_shards_are_published_read_and_added_up(stack, terminal, reader):
+    client = stack.queue.client()
+    last = []
+    for first in range(1, 9):
+        identities = sequence(first)
+        with Publisher(
+            stack.queue.queue_url, client=client, shards=4, sequence=identities
+        ) as publisher:
+            last.append([publisher.publish("hot") for _ in range(10)][-1])
+    assert [reader.wait_for_outcome(one, timeout_s=20) for one in last] == [Outcome.APPLIED] * 8
+    assert terminal("get", "hot", "--shards", "4") == Said(0, "80\n", "")
+    assert terminal("get", *(f"hot#{shard}" for shard in range(4))).stdout == "".join(
+        f"hot#{shard}\t20\n" for shard in range(4)
+    )
+    missing = "tally: there is no counter 'cold'\n"
+    assert terminal("get", "hot", "cold", "--shards", "4") == Said(1, "hot\t80\n", missing)
+
+
+def test_a_watch_that_is_no_terminal_prints_lines_until_its_time_is_up(terminal):
+    event = sent(terminal, "watched", "--amount", "5")
+    assert terminal("outcome", "watched", event, *WAIT).status == 0
+    said = terminal("watch", "watched", "none", "--interval", "0.1", "--for", "0.25")
+    rows = [line.split("\t")[1:] for line in said.stdout.splitlines()]
+    assert (said.status, said.stderr) == (0, "")
+    assert rows[:2] == [["watched", "5", ""], ["none", "", ""]]
+    assert rows[2:] == [["watched", "5", "0.0"], ["none", "", ""]] * 2
+    said = terminal("watch", "watched", "--for", "0", "--output", "json")
+    look = json.loads(said.stdout)
+    assert look | {"at": ""} == {
+        "at": "",
+        "counts": {"watched": 5},
+        "per_second": {"watched": None},
+    }
+
+
+def test_ctrl_c_is_how_a_watch_ends(stack):
+    env = QUIET | stack.variables
+    with tally("watch", "nothing", "--interval", "0.1", env=env) as process:
+        assert process.stdout.readline().endswith("\tnothing\t\t\n")
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=20)
+    assert (process.returncode, stderr) == (0, "")
+
+
+def test_ctrl_c_ends_a_wait_for_an_outcome(terminal):
+    interrupter = threading.Thread(target=interrupt_when_main_thread_is_in, args=("wait_for_outcome",))
+    interrupter.start()
+    assert terminal("outcome", "c", NEVER, *WAIT) == Said(130, "", "")
+    interrupter.join()
+
+
+def interrupt_when_main_thread_is_in(function):
+    wait_until(lambda: main_thread_is_in(function))
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+
+def test_ctrl_c_ends_a_reset_that_waits_for_sqs(stack):
+    nowhere = {"AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:1"}
+    with tally("reset", "c", env=QUIET | stack.variables | nowhere) as process:
+        assert parse_identity(process.stdout.readline().removesuffix("\n"))
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=20) == ("", "")
+    assert process.returncode == 130
