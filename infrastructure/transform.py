@@ -1,22 +1,27 @@
 """What AWS makes of template.yaml: the SAM transform, on this machine and without an account.
 
-It keeps `tests/infrastructure/transformed.json`, on which the tests of the rules run with no more
+It keeps tests/infrastructure/transformed.json, on which the tests of the rules run with no more
 than the tests' own packages: aws-sam-translator asks for an older pydantic than ours, so it is in
 .venv-deploy. `--check` fails when the file is not what template.yaml becomes now.
 """
 
 import argparse
-import hashlib
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
-TEMPLATE = ROOT / "template.yaml"
-TRANSFORMED = ROOT / "tests" / "infrastructure" / "transformed.json"
-DIGEST = "template_sha256"
-"""Under `Metadata`: of what the file was made."""
+import boto3
+from samcli.yamlhelper import (  # type: ignore[import-not-found]  # it is in .venv-deploy alone
+    yaml_parse,
+)
+from samtranslator.parser.parser import (  # type: ignore[import-not-found]  # as above
+    Parser,
+)
+from samtranslator.translator.translator import (  # type: ignore[import-not-found]  # as above
+    Translator,
+)
+
+from infrastructure.template import DIGEST, TEMPLATE, TRANSFORMED, digest
 
 REGION = "eu-central-1"
 """The transform wants one, and puts it nowhere."""
@@ -25,23 +30,12 @@ UPLOADED = "s3://bucket/package.zip"
 """As `sam deploy` puts the address of each package where template.yaml has its folder."""
 
 
-def digest(template: str) -> str:
-    """What tells one template from another."""
-    return hashlib.sha256(template.encode()).hexdigest()
-
-
 def transform(template: str) -> dict[str, Any]:
     """Transform a template, its parameters left open as far as SAM leaves them.
 
     Raises:
         samtranslator.model.exceptions.InvalidDocumentException: SAM refuses the template.
     """
-    # In .venv-deploy alone, and slow to import.
-    import boto3  # noqa: PLC0415 (see above)
-    from samcli.yamlhelper import yaml_parse  # noqa: PLC0415 (see above)
-    from samtranslator.parser.parser import Parser  # noqa: PLC0415 (see above)
-    from samtranslator.translator.translator import Translator  # noqa: PLC0415 (see above)
-
     parsed = json.loads(json.dumps(yaml_parse(template)))
     parsed["Globals"]["Function"]["CodeUri"] = UPLOADED
     # SAM would put defaults in the place of references; so it is not told of any.
@@ -60,14 +54,14 @@ def transform(template: str) -> dict[str, Any]:
 
 def main() -> None:
     """Write the transformed template, or check that the one written is up to date."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if out of date")
     told = parser.parse_args()
     made = json.dumps(transform(TEMPLATE.read_text("utf-8")), indent=1) + "\n"
     if not told.check:
         TRANSFORMED.write_text(made, "utf-8")
     elif TRANSFORMED.read_text("utf-8") != made:
-        sys.exit(f"{TRANSFORMED} is not what template.yaml becomes; make template-write")
+        sys.exit(f"{TRANSFORMED} is not what template.yaml becomes: run `make template`")
 
 
 if __name__ == "__main__":

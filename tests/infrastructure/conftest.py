@@ -1,0 +1,31 @@
+"""The stack of template.yaml, with any parameters."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.cloudformation import Stack
+
+REQUIRED = {
+    "MomentoEndpoint": "cell-1.example.momentohq.com",
+    "MomentoApiKeySecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key-AbCdEf",
+}
+
+
+@pytest.fixture(scope="session")
+def template():
+    """template.yaml after SAM's transform."""
+    return json.loads(Path(__file__).with_name("transformed.json").read_text("utf-8"))
+
+
+@pytest.fixture(scope="session")
+def deploy(template):
+    """The stack that parameters make."""
+    return lambda **parameters: Stack(template, {**REQUIRED, **parameters})
+
+
+@pytest.fixture(scope="session")
+def stack(deploy):
+    """The stack that the defaults make."""
+    return deploy()

@@ -1,0 +1,122 @@
+"""What goes into a package, and what does not."""
+
+import pytest
+
+from infrastructure import package
+from infrastructure.package import FUNCTIONS, MIB, TooLargeError
+
+KEPT = {
+    "grpc/__init__.py": 30,
+    "grpc/_cython/cygrpc.so": 10,
+    "pydantic-2.dist-info/METADATA": 20,
+}
+LEFT_OUT = {
+    "bin/doesitcache": 1,
+    "grpc/__init__.pyi": 1,
+    "grpc/__pycache__/a.pyc": 1,
+    "grpc/old.pyc": 1,
+    "grpc/py.typed": 1,
+    "grpc/tests/test_a.py": 1,
+    "grpc/tests/__pycache__/b.pyc": 1,
+    "pydantic-2.dist-info/RECORD": 1,
+    "pydantic-2.dist-info/licenses/LICENSE": 1,
+}
+OURS = {"counters/event.py", "counters/increment.schema.json", "consumer/handler.py", "cli/main.py"}
+
+
+def write(folder, files):
+    for name, size in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x" * size)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A repository with a file of each kind."""
+    write(tmp_path / "root", dict.fromkeys([*OURS, "store/a.py", "store/__pycache__/a.pyc"], 5))
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def asked():
+    """What the installer was asked for."""
+    return []
+
+
+@pytest.fixture
+def make(root, tmp_path, asked):
+    """Makes the consumer's package out of given files."""
+
+    def make(files, target=tmp_path / "target", **options):
+        def install(requirements, folder, architecture, python):
+            write(folder, files)
+            asked.append((requirements.relative_to(root).as_posix(), architecture, python))
+
+        return package.package("ConsumerFunction", target, root=root, install=install, **options)
+
+    return make
+
+
+def found(target):
+    return {
+        path.relative_to(target).as_posix(): path.stat().st_size
+        for path in target.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_package_holds_what_the_lambda_runs_and_no_more(make, tmp_path):
+    make({**KEPT, **LEFT_OUT})
+    ours = ["counters/event.py", "consumer/handler.py", "store/a.py"]
+    assert found(tmp_path / "target") == {**KEPT, **dict.fromkeys(ours, 5)}
+
+
+def test_the_package_is_for_the_templates_processor_and_python(make, asked):
+    make({})
+    make({}, architecture="x86_64", python="3.11")
+    assert asked == [
+        ("requirements/lambda.txt", "arm64", package.PYTHON),
+        ("requirements/lambda.txt", "x86_64", "3.11"),
+    ]
+
+
+def test_what_was_in_the_folder_before_is_gone_and_the_folder_stays(make, tmp_path):
+    target = tmp_path / "target"
+    write(target, {"old/a.py": 1, "old.py": 1})
+    (target / "link").symlink_to(tmp_path)
+    inode = target.stat().st_ino
+    make({})
+    assert not [name for name in found(target) if "old" in name]
+    assert tmp_path.exists()
+    assert target.stat().st_ino == inode
+
+
+def test_one_source_is_one_package(make, tmp_path):
+    first = make(KEPT)
+    second = make({**KEPT, **LEFT_OUT}, tmp_path / "other")
+    assert first == second
+    assert first.startswith(
+        f"ConsumerFunction for arm64, Python {package.PYTHON}: 75 bytes in 6 files, sha256 "
+    )
+    assert first != make({**KEPT, "grpc/__init__.py": 31})
+    times = {path.stat().st_mtime for path in (tmp_path / "other").rglob("*")}
+    assert times == {package.EPOCH_S}
+
+
+def test_a_package_that_grew_is_refused(make):
+    most = FUNCTIONS["ConsumerFunction"].max_bytes
+    make({"grpc.so": most - 15})
+    with pytest.raises(TooLargeError) as caught:
+        make({"grpc.so": most - 14})
+    assert str(caught.value) == (
+        f"ConsumerFunction: {most + 1:,} bytes unzipped,"
+        f" more than max_bytes={most:,} (infrastructure/package.py)"
+    )
+
+
+def test_the_bounds_are_far_from_lambdas_own():
+    assert {name: each.max_bytes // MIB for name, each in FUNCTIONS.items()} == {
+        "ConsumerFunction": 28,
+        "ApiFunction": 36,
+    }

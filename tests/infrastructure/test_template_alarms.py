@@ -1,0 +1,236 @@
+"""Alarms and dashboard look at metrics that exist, and ask at the right mark."""
+
+import json
+
+import pytest
+
+from consumer.activity import Activity
+from consumer.invocation import RESERVE_PER_MESSAGE_S, RESERVE_S
+from consumer.wiring import observer
+from counters.ledger import Limits
+
+TOPIC = "arn:aws:sns:eu-central-1:123456789012:people"
+QUEUES = ("Queue.QueueName", "DeadLetterQueue.QueueName")
+AWS_METRICS = {
+    "AWS/SQS": {
+        "ApproximateAgeOfOldestMessage",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateNumberOfMessagesVisible",
+        "NumberOfEmptyReceives",
+        "NumberOfMessagesDeleted",
+        "NumberOfMessagesReceived",
+        "NumberOfMessagesSent",
+    },
+    "AWS/Lambda": {"ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles"},
+    "AWS/ApiGateway": {"4XXError", "5XXError", "Count", "Latency"},
+    "AWS/Logs": {"IncomingBytes"},
+}
+"""AWS's own, as its documents name them."""
+
+AWS_DIMENSIONS = {
+    "AWS/SQS": [{"QueueName": queue} for queue in QUEUES],
+    "AWS/Lambda": [{"FunctionName": "ConsumerFunction"}],
+    "AWS/ApiGateway": [{"ApiName": "tally", "Stage": "v1"}],
+    "AWS/Logs": [{"LogGroupName": "ConsumerLogGroup"}],
+}
+ALARMS = {
+    "DeadLettersAlarm": ("ApproximateNumberOfMessagesVisible", "Maximum", (1, 1), 0),
+    "AgeAlarm": ("ApproximateAgeOfOldestMessage", "Maximum", (1, 1), "900"),
+    "ErrorsAlarm": ("Errors", "Sum", (3, 5), 0),
+    "ThrottlesAlarm": ("Throttles", "Sum", (3, 5), 0),
+    "DurationAlarm": ("Duration", "Maximum", (3, 5), 24_000),
+    "UndecidableAlarm": ("EventsUndecidable", "Sum", (1, 1), 0),
+    "GivingUpAlarm": ("returned - invalid", None, (5, 5), 0),
+    "ValueBytesAlarm": ("ValueBytes", "Maximum", (1, 1), Limits().max_bytes // 2),
+    "ApiErrorsAlarm": ("5XXError", "Sum", (3, 5), 0),
+}
+
+
+@pytest.fixture
+def emitted(stack, capsys):
+    """What the consumer emits in this stack: its namespace, metrics and dimensions."""
+    told = stack["ConsumerFunction"]["Environment"]["Variables"]
+    observer(told).publish(Activity())
+    record = json.loads(capsys.readouterr().out)
+    [directive] = record["_aws"]["CloudWatchMetrics"]
+    [names] = directive["Dimensions"]
+    metrics = {metric["Name"] for metric in directive["Metrics"]}
+    return directive["Namespace"], metrics, {name: record[name] for name in names}
+
+
+def alarms(stack):
+    return stack.of_type("AWS::CloudWatch::Alarm")
+
+
+def watched(stack):
+    """What every alarm and every widget looks at: (namespace, metric, dimensions)."""
+    for alarm in alarms(stack).values():
+        parts = [
+            each["MetricStat"]["Metric"]
+            for each in alarm.get("Metrics", [])
+            if "MetricStat" in each
+        ]
+        for part in parts or [alarm]:
+            dimensions = {each["Name"]: each["Value"] for each in part["Dimensions"]}
+            yield part["Namespace"], part["MetricName"], dimensions
+    for widget in widgets(stack):
+        for namespace, name, *rest in plain(widget):
+            pairs = [each for each in rest if isinstance(each, str)]
+            yield namespace, name, dict(zip(pairs[::2], pairs[1::2], strict=True))
+
+
+def widgets(stack):
+    return json.loads(stack["Dashboard"]["DashboardBody"])["widgets"]
+
+
+def plain(widget):
+    """The metrics of a widget that are no expression."""
+    metrics = widget["properties"].get("metrics", [])
+    return [metric for metric in metrics if isinstance(metric[0], str)]
+
+
+def test_every_metric_that_is_watched_is_emitted(stack, emitted):
+    namespace, metrics, dimensions = emitted
+    known = {**AWS_METRICS, namespace: metrics}
+    dimensioned = {**AWS_DIMENSIONS, namespace: [dimensions]}
+    found = list(watched(stack))
+    assert [each for each in found if each[1] not in known.get(each[0], ())] == []
+    assert [each for each in found if each[2] not in dimensioned[each[0]]] == []
+
+
+def test_every_metric_of_the_consumer_is_on_the_dashboard(stack, emitted):
+    namespace, metrics, _ = emitted
+    shown = {
+        metric[1] for widget in widgets(stack) for metric in plain(widget) if metric[0] == namespace
+    }
+    assert shown == metrics
+
+
+def test_each_alarm_asks_at_its_mark(stack):
+    asked = {
+        name: (
+            alarm.get("MetricName") or alarm["Metrics"][0]["Expression"],
+            alarm.get("Statistic"),
+            (
+                alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"]),
+                alarm["EvaluationPeriods"],
+            ),
+            alarm["Threshold"],
+        )
+        for name, alarm in alarms(stack).items()
+    }
+    assert asked == ALARMS
+
+
+def test_every_alarm_asks_for_more_than_its_mark_and_rests_without_data(stack):
+    for alarm in alarms(stack).values():
+        assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert len(alarm["AlarmDescription"]) > 40
+
+
+def test_alarms_reach_the_topic_if_there_is_one(stack, deploy):
+    told = deploy(AlarmTopicArn=TOPIC)
+    for name, alarm in alarms(told).items():
+        assert (alarm["AlarmActions"], alarm["OKActions"]) == ([TOPIC], [TOPIC])
+        assert not {"AlarmActions", "OKActions"} & stack[name].keys()
+
+
+def test_dead_letters_are_counted_where_they_lie(stack):
+    alarm = stack["DeadLettersAlarm"]
+    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "DeadLetterQueue.QueueName"}]
+
+
+def test_an_invocation_that_runs_out_of_time_is_past_the_mark(template, deploy):
+    most_messages = template["Parameters"]["BatchSize"]["MaxValue"]
+    reserve_s = RESERVE_S + most_messages * RESERVE_PER_MESSAGE_S
+    for timeout in template["Parameters"]["FunctionTimeoutSeconds"]["AllowedValues"]:
+        alarm_ms = deploy(FunctionTimeoutSeconds=timeout)["DurationAlarm"]["Threshold"]
+        assert alarm_ms == int(timeout) * 800 <= (int(timeout) - reserve_s) * 1_000
+        assert template["Mappings"]["Duration"][timeout]["Timeout"] == int(timeout) * 1_000
+
+
+def test_the_age_is_that_of_five_receives(stack):
+    queue = stack["Queue"]
+    receives_s = queue["RedrivePolicy"]["maxReceiveCount"] * queue["VisibilityTimeout"]
+    assert int(stack["AgeAlarm"]["Threshold"]) == receives_s // 100 * 100
+
+
+def questions(stack):
+    """The widgets under each heading, in their order."""
+    found: dict[str, list[str]] = {}
+    for widget in sorted(widgets(stack), key=lambda each: (each["y"], each["x"])):
+        if widget["type"] == "text":
+            heading = widget["properties"]["markdown"].splitlines()[0]
+            found[heading] = []
+        else:
+            found[heading].append(widget["properties"]["title"])
+    return found
+
+
+def test_the_dashboard_answers_three_questions(deploy):
+    assert questions(deploy(HttpApi="no")) == {
+        "# Is it keeping up?": [
+            "Age of the oldest increment",
+            "Backlog",
+            "Increments decided",
+            "Duration of an invocation",
+            "Consumers at once",
+            "Contention",
+        ],
+        "# Is it correct?": [
+            "Alarms",
+            "Dead letters",
+            "Not counted",
+            "Failed invocations",
+            "Why messages came back",
+        ],
+        "# What does it cost?": [
+            "Momento operations",
+            "Momento operations for an increment",
+            "Longest counter",
+            "Lambda",
+            "SQS",
+            "Logs and writes",
+        ],
+    }
+
+
+def test_the_dashboard_shows_the_api_if_there_is_one(stack, deploy):
+    without = questions(deploy(HttpApi="no"))
+    assert questions(stack) == {**without, "# The HTTP API": ["Requests", "Time to answer"]}
+
+
+@pytest.mark.parametrize("api", ["yes", "no"])
+def test_the_dashboard_shows_every_alarm(deploy, api):
+    stack = deploy(HttpApi=api)
+    [shown] = [each for each in widgets(stack) if each["type"] == "alarm"]
+    assert shown["properties"]["alarms"] == [f"{name}.Arn" for name in alarms(stack)]
+
+
+def test_no_widget_lies_on_another(stack):
+    cells = [
+        (x, y)
+        for widget in widgets(stack)
+        for x in range(widget["x"], widget["x"] + widget["width"])
+        for y in range(widget["y"], widget["y"] + widget["height"])
+    ]
+    assert len(cells) == len(set(cells))
+    assert {x for x, _ in cells} == set(range(24))
+
+
+def test_the_marks_on_the_dashboard_are_those_of_the_alarms(deploy):
+    stack = deploy(FunctionTimeoutSeconds=60, AlarmAgeSeconds=120, MaximumConcurrency=9)
+    marks = {
+        widget["properties"]["title"]: [
+            mark["value"] for mark in widget["properties"]["annotations"]["horizontal"]
+        ]
+        for widget in widgets(stack)
+        if "annotations" in widget["properties"]
+    }
+    assert marks == {
+        "Age of the oldest increment": [120],
+        "Duration of an invocation": [48_000, 60_000],
+        "Consumers at once": [9],
+        "Longest counter": [Limits().free_bytes],
+    }

@@ -1,0 +1,89 @@
+"""The HTTP API: its key, its plan, its logs, and that it can be left out."""
+
+import json
+
+import pytest
+
+ROLE = ("AWS::ApiGateway::Account", "AWS::IAM::Role")
+
+
+def kinds(stack):
+    return [resource["Type"] for resource in stack.resources.values()]
+
+
+def test_without_the_api_nothing_of_it_is_there(stack, deploy):
+    without = deploy(HttpApi="no")
+    gone = set(stack.resources) - set(without.resources)
+    assert not [kind for kind in kinds(without) if "ApiGateway" in kind]
+    assert {name for name in gone if not name.startswith("Api")} == set()
+    assert list(without.of_type("AWS::Lambda::Function")) == ["ConsumerFunction"]
+    assert set(stack.outputs) - set(without.outputs) == {"ApiUrl", "ApiKeyCommand"}
+    assert "Api" not in "".join(without.resources)
+
+
+def test_every_request_needs_the_key(stack):
+    [[path, methods]] = stack["Api"]["Body"]["paths"].items()
+    [[method, operation]] = methods.items()
+    scheme = stack["Api"]["Body"]["components"]["securitySchemes"]["api_key"]
+    assert (path, method) == ("/{proxy+}", "x-amazon-apigateway-any-method")
+    assert operation["security"] == [{"api_key": []}]
+    assert scheme == {"type": "apiKey", "name": "x-api-key", "in": "header"}
+
+
+def test_the_key_has_a_rate_a_burst_and_a_quota(deploy):
+    stack = deploy(ApiRateLimit=5, ApiBurstLimit=7, ApiQuotaPerDay=11)
+    assert stack["ApiUsagePlan"] == {
+        "UsagePlanName": "tally",
+        "Description": "What the API key of tally may do.",
+        "ApiStages": [{"ApiId": "Api", "Stage": "Apiv1Stage"}],
+        "Throttle": {"RateLimit": "5", "BurstLimit": "7"},
+        "Quota": {"Limit": "11", "Period": "DAY"},
+    }
+    assert stack["ApiUsagePlanKey"] == {
+        "KeyId": "ApiApiKey",
+        "KeyType": "API_KEY",
+        "UsagePlanId": "ApiUsagePlan",
+    }
+
+
+def test_there_is_one_stage_and_its_access_log_holds_no_key(stack):
+    [stage] = stack.of_type("AWS::ApiGateway::Stage").values()
+    log = stage.pop("AccessLogSetting")
+    assert stage.keys() == {"DeploymentId", "RestApiId", "StageName"}
+    assert log["DestinationArn"] == "ApiAccessLogGroup.Arn"
+    assert json.loads(log["Format"]) == {
+        "requestId": "$context.requestId",
+        "at": "$context.requestTimeEpoch",
+        "ip": "$context.identity.sourceIp",
+        "keyId": "$context.identity.apiKeyId",
+        "method": "$context.httpMethod",
+        "path": "$context.path",
+        "status": "$context.status",
+        "bytes": "$context.responseLength",
+        "latency": "$context.responseLatency",
+        "functionLatency": "$context.integration.latency",
+        "error": "$context.error.responseType",
+    }
+
+
+def test_the_function_answers_as_long_as_somebody_waits(stack):
+    assert stack["ApiFunction"]["Timeout"] == 29
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({}, ["ApiGatewayLogsRole", "ApiGatewayAccount"]),
+        ({"ApiLogsRole": "exists"}, []),
+        ({"HttpApi": "no"}, []),
+    ],
+)
+def test_the_accounts_role_for_logs_is_set_only_if_wanted_and_then_kept(
+    deploy, parameters, expected
+):
+    resources = deploy(**parameters).resources
+    names = [name for name in resources if name.startswith("ApiGateway")]
+    assert names == expected
+    for name in names:
+        assert resources[name]["DeletionPolicy"] == "Retain"
+        assert resources[name]["Type"] in ROLE

@@ -1,0 +1,161 @@
+"""The functions: their code, their settings, and that each setting is one that is read."""
+
+import importlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from consumer import settings as consumer_settings
+from counters.event import INT64_MAX, INT64_MIN
+from infrastructure import package
+from infrastructure.template import DIGEST, TEMPLATE, digest
+from producer.api import settings as api_settings
+from store.errors import SettingsError
+from store.settings import Cache, Service
+from tests.support.tidy_rules import OURS_ALLOWED
+
+API_KEY_ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key-AbCdEf"
+MOMENTO = Service("cell-1.example.momentohq.com", api_key_secret=API_KEY_ARN)
+POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
+NOT_OF_A_DEPLOYMENT = {"MOMENTO_API_KEY", "MOMENTO_LOCAL"}
+"""The key itself, which belongs into the secret, and a server without one."""
+
+
+class Remembering(Mapping[str, str]):
+    """An environment that remembers what it was asked for."""
+
+    def __init__(self, variables):
+        self._variables = variables
+        self.asked = set()
+
+    def __getitem__(self, name):
+        self.asked.add(name)
+        return self._variables[name]
+
+    def __iter__(self):
+        return iter(self._variables)
+
+    def __len__(self):
+        return len(self._variables)
+
+
+def environment(stack, function):
+    return Remembering(stack[function]["Environment"]["Variables"])
+
+
+def test_the_transformed_template_is_made_of_this_template(template):
+    assert template["Metadata"][DIGEST] == digest(TEMPLATE.read_text("utf-8"))
+
+
+def test_the_consumer_reads_what_the_template_tells_it(stack):
+    told = environment(stack, "ConsumerFunction")
+    assert consumer_settings.read(told) == consumer_settings.Settings(
+        cache_name="tally",
+        momento=MOMENTO,
+        ttl_s=86_400,
+        max_counter_value=INT64_MAX,
+    )
+    assert told.asked == set(told) - POWERTOOLS | NOT_OF_A_DEPLOYMENT
+
+
+def test_the_api_reads_what_the_template_tells_it(stack):
+    told = environment(stack, "ApiFunction")
+    assert api_settings.read(told) == api_settings.Settings("Queue", Cache("tally", MOMENTO))
+    assert told.asked == set(told) - POWERTOOLS | NOT_OF_A_DEPLOYMENT
+
+
+@pytest.mark.parametrize(
+    ("parameter", "values"),
+    [
+        ("MomentoTtlSeconds", [1, 86_400]),
+        ("MaxCounterValue", ["", -1, 1_000, INT64_MIN, INT64_MAX]),
+        ("MomentoCacheName", ["a", "my cache", "~!"]),
+    ],
+)
+def test_what_the_template_allows_the_consumer_takes(deploy, parameter, values):
+    for value in values:
+        consumer_settings.read(environment(deploy(**{parameter: value}), "ConsumerFunction"))
+
+
+def test_every_guarantee_that_the_template_offers_is_one_of_the_consumers(template, deploy):
+    for guarantee in template["Parameters"]["CounterGuarantee"]["AllowedValues"]:
+        told = deploy(CounterGuarantee=guarantee)
+        consumer_settings.read(environment(told, "ConsumerFunction"))
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("MomentoTtlSeconds", 0),
+        ("MomentoTtlSeconds", 86_401),
+        ("MaxCounterValue", "many"),
+        ("MomentoCacheName", "schön"),
+        ("MomentoCacheName", ""),
+        ("CounterGuarantee", "mostly"),
+        ("MaximumConcurrency", 1),
+        ("BatchSize", 10_001),
+    ],
+)
+def test_what_would_fail_later_is_refused_at_once(deploy, parameter, value):
+    with pytest.raises(ValueError, match=f"{parameter} is {str(value)!r}, against"):
+        deploy(**{parameter: value})
+
+
+def test_settings_that_are_missing_are_found_by_the_consumer():
+    with pytest.raises(SettingsError, match="MOMENTO_CACHE_NAME must be set"):
+        consumer_settings.read({})
+
+
+@pytest.mark.parametrize("name", package.FUNCTIONS)
+def test_a_function_is_what_its_package_was_made_for(stack, name):
+    function = stack[name]
+    assert function["Runtime"] == f"python{package.PYTHON}"
+    assert function["Architectures"] == ["arm64"]
+    module, _, handler = function["Handler"].rpartition(".")
+    assert callable(getattr(importlib.import_module(module), handler))
+    top = module.split(".")[0]
+    assert set(package.FUNCTIONS[name].packages) == OURS_ALLOWED[top]
+
+
+def test_each_function_has_a_package_and_a_target_that_makes_it(stack):
+    functions = stack.of_type("AWS::Lambda::Function")
+    makefile = Path(package.__file__).with_name("Makefile").read_text("utf-8")
+    [targets] = re.findall("^(build-.*):$", makefile, re.MULTILINE)
+    assert list(package.FUNCTIONS) == list(functions)
+    assert targets.split() == [f"build-{name}" for name in functions]
+    assert f"PYTHON_VERSION ?= {package.PYTHON}\n" in makefile
+
+
+def test_deliveries_are_stopped_at_the_queue_and_not_by_throttling(stack):
+    for function in stack.of_type("AWS::Lambda::Function").values():
+        assert "ReservedConcurrentExecutions" not in function
+
+
+@pytest.mark.parametrize(
+    ("function", "group"),
+    [("ConsumerFunction", "ConsumerLogGroup"), ("ApiFunction", "ApiLogGroup")],
+)
+def test_a_function_logs_into_a_group_that_forgets(deploy, function, group):
+    stack = deploy(LogRetentionDays=7)
+    assert stack[function]["LoggingConfig"] == {"LogGroup": group}
+    assert {each["RetentionInDays"] for each in stack.of_type("AWS::Logs::LogGroup").values()} == {
+        "7"
+    }
+
+
+def test_the_outputs_are_commands_that_are_ready(stack):
+    assert stack.outputs == {
+        "QueueUrl": "Queue",
+        "SendCommand": "SQS_QUEUE_URL=Queue tally send page:home",
+        "DeadLetterQueueUrl": "DeadLetterQueue",
+        "DeadLettersCommand": "aws sqs get-queue-attributes --queue-url DeadLetterQueue"
+        " --attribute-names ApproximateNumberOfMessages",
+        "LogsCommand": "aws logs tail ConsumerLogGroup --follow",
+        "DashboardUrl": "https://eu-central-1.console.aws.amazon.com/cloudwatch/home"
+        "?region=eu-central-1#dashboards/dashboard/Dashboard",
+        "ApiUrl": "https://Api.execute-api.eu-central-1.amazonaws.com/v1",
+        "ApiKeyCommand": "aws apigateway get-api-key --api-key ApiApiKey --include-value"
+        " --query value --output text",
+    }

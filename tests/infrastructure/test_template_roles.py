@@ -1,0 +1,126 @@
+"""Who may do what: every action that the template allows, and on what."""
+
+import pytest
+
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d"
+API_KEY_ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key-AbCdEf"
+PUSH_LOGS = "arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+
+
+@pytest.fixture
+def with_kms_key(deploy):
+    """The stack whose secret has a key of its own."""
+    return deploy(MomentoApiKeyKmsKeyArn=KEY)
+
+
+def allowed(stack, role):
+    """The resources of each action that a role may take."""
+    actions: dict[str, list[str]] = {}
+    for statement in statements(stack, role):
+        assert statement["Effect"] == "Allow"
+        action = statement["Action"]
+        for each in action if isinstance(action, list) else [action]:
+            actions.setdefault(each, []).append(statement["Resource"])
+    return actions
+
+
+def statements(stack, role):
+    managed = [stack[name]["PolicyDocument"] for name in stack[role]["ManagedPolicyArns"]]
+    own = [policy["PolicyDocument"] for policy in stack[role]["Policies"]]
+    return [statement for document in managed + own for statement in document["Statement"]]
+
+
+def test_the_consumer_takes_messages_reads_its_key_and_logs(stack):
+    assert allowed(stack, "ConsumerRole") == {
+        "secretsmanager:GetSecretValue": [API_KEY_ARN],
+        "sqs:ReceiveMessage": ["Queue.Arn"],
+        "sqs:DeleteMessage": ["Queue.Arn"],
+        "sqs:GetQueueAttributes": ["Queue.Arn"],
+        "logs:CreateLogStream": ["ConsumerLogGroup.Arn"],
+        "logs:PutLogEvents": ["ConsumerLogGroup.Arn"],
+    }
+
+
+def test_the_api_sends_messages_reads_its_key_and_logs(stack):
+    assert allowed(stack, "ApiRole") == {
+        "secretsmanager:GetSecretValue": [API_KEY_ARN],
+        "sqs:SendMessage": ["Queue.Arn"],
+        "logs:CreateLogStream": ["ApiLogGroup.Arn"],
+        "logs:PutLogEvents": ["ApiLogGroup.Arn"],
+    }
+
+
+@pytest.mark.parametrize("role", ["ConsumerRole", "ApiRole"])
+def test_a_key_of_ones_own_is_used_for_the_secret_alone(stack, with_kms_key, role):
+    assert allowed(with_kms_key, role) == {**allowed(stack, role), "kms:Decrypt": [KEY]}
+    [decrypting] = [s for s in statements(with_kms_key, role) if s["Action"] == "kms:Decrypt"]
+    assert decrypting["Condition"] == {
+        "StringEquals": {"kms:ViaService": "secretsmanager.eu-central-1.amazonaws.com"}
+    }
+
+
+def test_nothing_is_allowed_by_a_wildcard(with_kms_key):
+    for role in ("ConsumerRole", "ApiRole"):
+        for action, resources in allowed(with_kms_key, role).items():
+            assert "*" not in action
+            assert not [resource for resource in resources if "*" in resource]
+
+
+def test_there_are_no_other_roles_and_policies(with_kms_key):
+    granting = {
+        name: resource["Type"].removeprefix("AWS::")
+        for name, resource in with_kms_key.resources.items()
+        if resource["Type"].startswith("AWS::IAM::") or "Permission" in resource["Type"]
+    }
+    assert granting == {
+        "ConsumerRole": "IAM::Role",
+        "KeyPolicy": "IAM::ManagedPolicy",
+        "ApiRole": "IAM::Role",
+        "ApiGatewayLogsRole": "IAM::Role",
+        "ApiFunctionEverythingPermissionv1": "Lambda::Permission",
+    }
+
+
+def test_api_gateway_logs_by_the_policy_that_aws_made_for_it(stack):
+    role = stack["ApiGatewayLogsRole"]
+    assert (role["ManagedPolicyArns"], "Policies" in role) == ([PUSH_LOGS], False)
+
+
+@pytest.mark.parametrize(
+    ("role", "service"),
+    [
+        ("ConsumerRole", "lambda.amazonaws.com"),
+        ("ApiRole", "lambda.amazonaws.com"),
+        ("ApiGatewayLogsRole", "apigateway.amazonaws.com"),
+    ],
+)
+def test_only_its_service_takes_a_role(stack, role, service):
+    assert stack[role]["AssumeRolePolicyDocument"] == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+        ],
+    }
+
+
+def test_only_the_api_of_the_stack_calls_its_function(stack):
+    assert stack["ApiFunctionEverythingPermissionv1"] == {
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": "ApiFunction",
+        "Principal": "apigateway.amazonaws.com",
+        "SourceArn": "arn:aws:execute-api:eu-central-1:123456789012:Api/*/*/*",
+    }
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "key",
+        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key",
+        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:*",
+        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key-??????",
+    ],
+)
+def test_a_secret_is_named_in_full(deploy, part):
+    with pytest.raises(ValueError, match=r"MomentoApiKeySecretArn is .*, against AllowedPattern"):
+        deploy(MomentoApiKeySecretArn=part)

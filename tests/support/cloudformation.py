@@ -1,0 +1,158 @@
+"""What CloudFormation makes of a template and its parameters, as far as ours goes.
+
+A resource stands for itself: `Ref` of the queue is "Queue", its attribute Arn is "Queue.Arn". So
+a test reads as the template does.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+PSEUDO = {
+    "AWS::AccountId": "123456789012",
+    "AWS::Partition": "aws",
+    "AWS::Region": "eu-central-1",
+    "AWS::StackName": "tally",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+
+_NOTHING = object()
+"""AWS::NoValue: the property or the entry is left out."""
+
+_VARIABLE = re.compile(r"\$\{([\w:.]+)\}")
+
+
+class Stack:
+    """A template as it is deployed with some parameters.
+
+    Args:
+        template: a template after SAM's transform.
+        parameters: what differs from the defaults.
+
+    Raises:
+        ValueError: a parameter is missing, or is not what the template allows.
+    """
+
+    def __init__(self, template: Mapping[str, Any], parameters: Mapping[str, object]) -> None:
+        self._template = template
+        self._values: dict[str, Any] = {**PSEUDO, "AWS::NoValue": _NOTHING}
+        for name, declared in template["Parameters"].items():
+            self._values[name] = _allowed(name, declared, parameters)
+        self.resources: dict[str, dict[str, Any]] = {
+            name: self._resolve(resource)
+            for name, resource in template["Resources"].items()
+            if self._holds(resource.get("Condition"))
+        }
+        self.outputs: dict[str, str] = {
+            name: self._resolve(output["Value"])
+            for name, output in template["Outputs"].items()
+            if self._holds(output.get("Condition"))
+        }
+
+    def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
+        """The properties of all resources of a type, by name."""
+        return {name: self[name] for name, each in self.resources.items() if each["Type"] == kind}
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        """The properties of a resource."""
+        properties: dict[str, Any] = self.resources[name]["Properties"]
+        return properties
+
+    def _holds(self, condition: str | None) -> bool:
+        if condition is None:
+            return True
+        return bool(self._resolve(self._template["Conditions"][condition]))
+
+    def _resolve(self, node: Any) -> Any:
+        match node:
+            case dict() if len(node) == 1 and (function := next(iter(node))) in _FUNCTIONS:
+                return _FUNCTIONS[function](self, node[function])
+            case dict():
+                entries = {key: self._resolve(value) for key, value in node.items()}
+                return {key: value for key, value in entries.items() if value is not _NOTHING}
+            case list():
+                return [each for each in map(self._resolve, node) if each is not _NOTHING]
+        return node
+
+    def _ref(self, name: str) -> Any:
+        if name in self._values:
+            return self._values[name]
+        self._expect(name)
+        return name
+
+    def _get_att(self, path: list[str] | str) -> str:
+        name, attribute = path if isinstance(path, list) else path.split(".", 1)
+        self._expect(name)
+        return f"{name}.{attribute}"
+
+    def _expect(self, name: str) -> None:
+        """A resource that is left out cannot be referred to."""
+        resource = self._template["Resources"][name]
+        assert self._holds(resource.get("Condition")), f"{name} is left out, and referred to"
+
+    def _sub(self, told: Any) -> str:
+        text, words = told if isinstance(told, list) else (told, {})
+        found = {key: self._resolve(value) for key, value in words.items()}
+
+        def value(match: re.Match[str]) -> str:
+            name = match[1]
+            if name in found:
+                return str(found[name])
+            is_attribute = "." in name
+            return str(self._get_att(name) if is_attribute else self._ref(name))
+
+        return _VARIABLE.sub(value, text)
+
+    def _if(self, told: list[Any]) -> Any:
+        condition, yes, no = told
+        return self._resolve(yes if self._holds(condition) else no)
+
+    def _find_in_map(self, told: list[Any]) -> Any:
+        name, first, second = map(self._resolve, told)
+        return self._template["Mappings"][name][str(first)][str(second)]
+
+    def _equals(self, told: list[Any]) -> bool:
+        left, right = map(self._resolve, told)
+        return str(left) == str(right)
+
+    def _not(self, told: list[Any]) -> bool:
+        return not self._resolve(told[0])
+
+    def _and(self, told: list[Any]) -> bool:
+        return all(map(self._resolve, told))
+
+
+_FUNCTIONS: dict[str, Callable[[Stack, Any], Any]] = {
+    "Ref": Stack._ref,
+    "Condition": Stack._holds,
+    "Fn::GetAtt": Stack._get_att,
+    "Fn::Sub": Stack._sub,
+    "Fn::If": Stack._if,
+    "Fn::FindInMap": Stack._find_in_map,
+    "Fn::Equals": Stack._equals,
+    "Fn::Not": Stack._not,
+    "Fn::And": Stack._and,
+}
+
+
+def _allowed(name: str, declared: Mapping[str, Any], told: Mapping[str, object]) -> str:
+    """A parameter's value, if CloudFormation would take it."""
+    if name not in told and "Default" not in declared:
+        message = f"{name} is missing"
+        raise ValueError(message)
+    value = str(told.get(name, declared.get("Default")))
+    if broken := list(_broken(value, declared)):
+        message = f"{name} is {value!r}, against {', '.join(broken)}"
+        raise ValueError(message)
+    return value
+
+
+def _broken(value: str, declared: Mapping[str, Any]) -> Iterator[str]:
+    if value not in map(str, declared.get("AllowedValues", [value])):
+        yield "AllowedValues"
+    if not re.fullmatch(declared.get("AllowedPattern", ".*"), value):
+        yield "AllowedPattern"
+    if declared["Type"] == "Number":
+        number = int(value)
+        if not declared.get("MinValue", number) <= number <= declared.get("MaxValue", number):
+            yield "MinValue and MaxValue"
