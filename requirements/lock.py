@@ -18,11 +18,16 @@ RESOLVE = (
 )
 # With an emptied environment: what one machine's pip is told must not reach a file for all.
 CLEAN = ("--no-config", "--no-emit-index-url", "--no-emit-find-links", "--no-header")
+OURS = "pyproject.toml"
 FILES = {
-    "lambda.txt": (),
-    "api.txt": ("--extra", "api", "--constraint", "requirements/lambda.txt"),
-    "dev.txt": ("--extra", "local", "--group", "dev", "--constraint", "requirements/api.txt"),
-    "bench.txt": ("--group", "bench", "--constraint", "requirements/dev.txt"),
+    "lambda.txt": (OURS,),
+    "api.txt": (OURS, "--extra", "api", "--constraint", "requirements/lambda.txt"),
+    "dev.txt": (OURS, "--extra", "local", "--group", "dev", "--constraint", "requirements/api.txt"),
+    "bench.txt": (OURS, "--group", "bench", "--constraint", "requirements/dev.txt"),
+    # Tools with environments of their own, without anything of ours.
+    "deploy.txt": ("--group", f"{OURS}:deploy"),
+    "checkov.txt": ("--group", f"{OURS}:checkov"),
+    "ministack.txt": ("--group", f"{OURS}:ministack"),
 }
 
 
@@ -32,7 +37,7 @@ def main() -> None:
     for name, options in FILES.items():
         target = f"requirements/{name}"
         upgrade = sys.argv[1:]  # `--upgrade`, or `--upgrade-package NAME`
-        command = [UV, *RESOLVE, *CLEAN, *options, *upgrade, "pyproject.toml", "-o", target]
+        command = [UV, *RESOLVE, *CLEAN, *options, *upgrade, "-o", target]
         subprocess.run(command, cwd=ROOT, env=environment, check=True)  # noqa: S603 (our own words)
 
 
