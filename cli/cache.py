@@ -42,5 +42,5 @@ def credentials_of(cache: Cache) -> CredentialProvider:
         return credentials_for(cache.momento)
     except (GetParameterError, BotoCoreError) as error:
         # Of an AWS error its code only: its text can quote the signed request.
-        reason = described(error.__cause__ or error)
+        reason = described(error.__context__ or error)
         raise SettingsError([f"MOMENTO_API_KEY_SECRET cannot be read: {reason}"]) from None

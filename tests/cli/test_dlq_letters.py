@@ -37,7 +37,7 @@ def standing(*bodies, **values):
 
 def counted(body, number=0):
     """The values after the consumer counted a message of this body and number."""
-    values = {}
+    values: dict[str, bytes | None] = {}
     for event in parse(json.dumps(body), Envelope(message_id(number), SENT_AT_MS)):
         values[event.counter] = fold(values.get(event.counter), [event], Limits()).value
     return values

@@ -1,0 +1,114 @@
+"""`tally doctor` on the local stack: well, and with one thing wrong after the other."""
+
+import json
+import re
+
+import pytest
+
+from local.stack import Stack, StackSettings
+from tests.support.keys import ENDPOINT, KEY
+from tests.support.terminal import Said, Terminal
+
+WELL = """\
+✓ environment: complete
+✓ Momento: it takes the key
+✓ cache: 'tally' is there
+✓ SQS: the queue answers
+✓ clock: in step with SQS's
+✓ redrive policy: a message is dead after 5 receives
+✓ queue: encrypted by SQS
+– function: the queue is local, and Lambda knows no function of it
+✓ type: standard, and standard for the dead letters
+– retention: a local queue need not keep this rule: 4 days, and 4 days for the dead letters
+✓ dead-letter queue: encrypted by SQS
+✓ dead letters: none
+✓ send: confirmed after # ms
+✓ round trip: tally:doctor:# counted after # ms
+"""
+
+
+@pytest.fixture(scope="module")
+def stack():
+    with Stack(StackSettings()) as stack:
+        yield stack
+
+
+@pytest.fixture
+def doctor(stack):
+    terminal = Terminal(stack.variables)
+    return lambda *options, **variables: terminal("doctor", *options, **variables)
+
+
+def hidden(text):
+    return re.sub(r"doctor:[0-9a-f]{16}", "doctor:#", re.sub(r"[\d,]+ ms", "# ms", text))
+
+
+def test_the_local_stack_is_well(doctor):
+    said = doctor()
+    assert (said.status, hidden(said.stdout), said.stderr) == (0, WELL, "")
+
+
+def test_a_counter_of_the_users_own_takes_the_trip_unchanged(stack, doctor):
+    terminal = Terminal(stack.variables)
+    assert terminal("send", "mine", "--amount", "41").status == 0
+    assert "round trip: mine counted after" in doctor("--counter", "mine").stdout
+    assert terminal("get", "mine") == Said(0, "41\n", "")
+
+
+def test_programs_get_json(doctor):
+    said = doctor("--no-round-trip", "--function-timeout", "10", "--output", "json")
+    told = json.loads(said.stdout)
+    assert (said.status, told["is_well"]) == (0, True)
+    assert told["checks"][7] == {
+        "name": "visibility timeout",
+        "verdict": "skipped",
+        "text": "a local queue need not keep this rule: 15 s",
+        "advice": "",
+    }
+    assert told["checks"][-1]["text"] == "not asked for"
+
+
+def test_dead_letters_are_a_finding(stack, doctor):
+    client, url = stack.queue.client(), stack.queue.dead_letter_url
+    client.send_message(QueueUrl=url, MessageBody="x")
+    said = doctor("--no-round-trip")
+    client.purge_queue(QueueUrl=url)
+    assert said.status == 1
+    assert "✗ dead letters: 1; see `tally dlq list`, and docs/operations.md\n" in said.stdout
+
+
+def test_all_that_is_missing_is_told_at_once(doctor):
+    lines = doctor(SQS_QUEUE_URL="", MOMENTO_LOCAL="x", MOMENTO_CACHE_NAME="").stdout.splitlines()
+    assert lines == [
+        (
+            "✗ environment: SQS_QUEUE_URL must be set; MOMENTO_LOCAL must be host:port, found 'x'; "
+            "MOMENTO_CACHE_NAME must be set; `tally local up` prints an example"
+        ),
+        "– Momento: the environment does not tell where it is",
+        "– SQS: SQS_QUEUE_URL is not set",
+        "– round trip: SQS or Momento cannot be asked",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        ({"MOMENTO_API_KEY": "no-key"}, "✗ Momento: the Momento API key is not one of version 2; "),
+        (
+            {"MOMENTO_API_KEY_SECRET": "a/secret", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"},
+            "✗ Momento: MOMENTO_API_KEY_SECRET cannot be read: EndpointConnectionError: ",
+        ),
+    ],
+)
+def test_a_key_that_is_none_is_told_and_not_shown(doctor, variables, line):
+    service = {"MOMENTO_LOCAL": "", "MOMENTO_ENDPOINT": ENDPOINT, "AWS_MAX_ATTEMPTS": "1"}
+    said = doctor("--no-round-trip", **(service | variables))
+    assert said.status == 1
+    assert line in said.stdout
+    assert "no-key" not in said.stdout
+    assert KEY not in said.stdout
+
+
+def test_a_counter_that_is_none_is_a_usage_error(doctor):
+    said = doctor("--counter", "x" * 513)
+    assert (said.status, said.stdout) == (2, "")

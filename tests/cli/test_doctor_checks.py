@@ -1,0 +1,336 @@
+"""What a doctor finds, check by check: each rule kept and broken, and each call that fails."""
+
+import dataclasses
+import json
+
+import grpc
+import pytest
+from botocore.exceptions import EndpointConnectionError, NoRegionError
+
+from cli.doctor.cache import check_cache
+from cli.doctor.check import Verdict
+from cli.doctor.clock import check_clock
+from cli.doctor.examination import Examination, Wishes
+from cli.doctor.functions import Timing
+from cli.doctor.round_trip import check_round_trip
+from counters.body import parse
+from counters.counter import fold
+from counters.event import Envelope
+from counters.ledger import Limits
+from tests.support.deployment import DEAD, MAPPING, QUEUE, FakeAws, world
+from tests.support.lambda_event import SENT_AT_MS
+from tests.support.momento_channel import CACHE
+from tests.support.read_channel import ReadChannel, failing, make_reader
+from tests.support.sqs import QUOTED, FakeSqs, client_error, publisher, stored
+from tests.support.sqs import failing as one_fails
+
+STATUS = grpc.StatusCode
+DENIED = client_error("AccessDenied", 403)
+OWN = "tally:doctor:0707070707070707"
+NOT_ASKED = [
+    (
+        "✗ environment: MOMENTO_API_KEY or MOMENTO_API_KEY_SECRET must be set; MOMENTO_ENDPOINT "
+        "must be set; MOMENTO_CACHE_NAME must be set; `tally local up` prints an example"
+    ),
+    "– Momento: the environment does not tell where it is",
+]
+ALL_WELL = [
+    "✓ SQS: the queue answers",
+    "✓ clock: in step with SQS's",
+    "✓ redrive policy: a message is dead after 5 receives",
+    "✓ queue: encrypted by SQS",
+    "✓ function: consumer reads the queue, and reports what failed",
+    "✓ visibility timeout: 181 s, and 6 x 30 s + 1 s = 181 s are needed",
+    "✓ type: standard, and standard for the dead letters",
+    "✓ retention: 4 days, and 14 days for the dead letters",
+    "✓ dead-letter queue: encrypted by SQS",
+    "✓ dead letters: none",
+]
+SKIPPED = "– round trip: SQS or Momento cannot be asked"
+
+
+def examined(aws, **wishes):
+    """The lines about AWS; Momento is not told of."""
+    found = [check.line for check in Examination(world(aws), Wishes(**wishes)).checks()]
+    assert (found[:2], found[-1]) == (NOT_ASKED, SKIPPED)
+    return found[2:-1]
+
+
+def policy(**changes):
+    return {**QUEUE, "RedrivePolicy": json.dumps(json.loads(QUEUE["RedrivePolicy"]) | changes)}
+
+
+def test_a_deployment_by_the_template_is_well_and_what_is_opened_is_closed():
+    aws = FakeAws()
+    assert examined(aws) == ALL_WELL
+    assert aws.closed == 2
+
+
+@pytest.mark.parametrize(
+    ("aws", "line"),
+    [
+        (
+            FakeAws(policy(maxReceiveCount=2)),
+            (
+                "✗ redrive policy: a message is dead after 2 receives; "
+                "at least 3 are needed, and 5 are better"
+            ),
+        ),
+        (
+            FakeAws({**QUEUE, "SqsManagedSseEnabled": "false"}),
+            "✗ queue: not encrypted at rest; set SqsManagedSseEnabled",
+        ),
+        (
+            FakeAws(mappings=[{**MAPPING, "FunctionResponseTypes": []}]),
+            (
+                "✗ function: consumer does not report failures; without ReportBatchItemFailures "
+                "messages that were reported are deleted, and lost"
+            ),
+        ),
+        (
+            FakeAws(mappings=[{**MAPPING, "State": "Disabled"}]),
+            "✗ function: consumer is Disabled; enable its event source mapping",
+        ),
+        (
+            FakeAws(timeout_s=31),
+            "✗ visibility timeout: 181 s; 6 x 31 s + 1 s = 187 s are needed",
+        ),
+        (
+            FakeAws(dead={**DEAD, "FifoQueue": "true"}),
+            "✗ type: standard, and FIFO for the dead letters; SQS needs them alike",
+        ),
+        (
+            FakeAws(dead={**DEAD, "MessageRetentionPeriod": "345600"}),
+            (
+                "✗ retention: 4 days, and 4 days for the dead letters; "
+                "a late dead letter is lost at once; set 14 days for them"
+            ),
+        ),
+        (
+            FakeAws(
+                dead={
+                    **DEAD,
+                    "ApproximateNumberOfMessages": "2",
+                    "ApproximateNumberOfMessagesNotVisible": "1",
+                }
+            ),
+            "✗ dead letters: 3; see `tally dlq list`, and docs/operations.md",
+        ),
+    ],
+)
+def test_a_broken_rule_is_one_line_with_what_to_do(aws, line):
+    name = line.split(":")[0].replace("✗", "✓")
+    found = examined(aws)
+    assert found == [line if each.split(":")[0] == name else each for each in ALL_WELL]
+
+
+def test_a_key_of_kms_is_encryption_too():
+    found = examined(FakeAws({**QUEUE, "SqsManagedSseEnabled": "false", "KmsMasterKeyId": "k"}))
+    assert found[3] == "✓ queue: encrypted with a key of KMS"
+
+
+def test_without_a_dead_letter_queue_nothing_is_asked_of_it():
+    found = examined(FakeAws({**QUEUE, "RedrivePolicy": ""}))
+    assert [line.split(":")[0] for line in found] == [
+        *("✓ SQS", "✓ clock", "✗ redrive policy", "✓ queue", "✓ function", "✓ visibility timeout"),
+    ]
+
+
+def test_what_lambda_does_not_tell_can_be_given_by_hand():
+    by_hand = "give --function-timeout and --window to check the visibility timeout"
+    denied = f"– function: Lambda cannot be asked: AccessDenied (HTTP 403); {by_hand}"
+    assert examined(FakeAws(mappings=DENIED)) == [*ALL_WELL[:4], denied, *ALL_WELL[6:]]
+    assert examined(FakeAws(timeout_s=DENIED)) == [*ALL_WELL[:5], denied, *ALL_WELL[6:]]
+    given = examined(FakeAws(mappings=DENIED), timing=Timing(30, 1))
+    assert given == [*ALL_WELL[:4], *ALL_WELL[5:]]
+    nobody = "✗ function: no Lambda function reads the queue; deploy: docs/deploy.md"
+    assert examined(FakeAws(mappings=[])) == [*ALL_WELL[:4], nobody, *ALL_WELL[6:]]
+
+
+def test_a_dead_letter_queue_that_cannot_be_read_is_told():
+    line = (
+        "✗ dead-letter queue: AccessDenied (HTTP 403); is it there, and may this identity read it?"
+    )
+    assert examined(FakeAws(dead=DENIED)) == [*ALL_WELL[:6], line]
+
+
+@pytest.mark.parametrize(
+    ("aws", "lines"),
+    [
+        (
+            FakeAws(DENIED),
+            [
+                (
+                    "✗ SQS: AccessDenied (HTTP 403); mend the credentials, the region or the "
+                    "queue's URL"
+                ),
+                "– clock: SQS's answer has no time",
+            ],
+        ),
+        (
+            FakeAws(EndpointConnectionError(endpoint_url="https://x")),
+            [
+                (
+                    '✗ SQS: EndpointConnectionError: Could not connect to the endpoint URL: "https://x"'
+                    "; mend the credentials, the region or the queue's URL"
+                ),
+                "– clock: SQS's answer has no time",
+            ],
+        ),
+        (
+            NoRegionError(),
+            ["✗ SQS: You must specify a region.; set AWS_REGION, or mend the profile"],
+        ),
+    ],
+)
+def test_an_sqs_that_does_not_answer_ends_its_part(aws, lines):
+    found = examined(aws)
+    assert found == lines
+    assert QUOTED not in "".join(found)
+
+
+def test_a_region_that_lambda_lacks_is_skipped():
+    class Half(FakeAws):
+        made = 0
+
+    aws = Half()
+
+    def connect(service):
+        if service == "lambda":
+            raise NoRegionError
+        return aws
+
+    half = dataclasses.replace(world(aws), connect=connect)
+    lines = [check.line for check in Examination(half, Wishes()).checks()][2:-1]
+    assert lines[4].startswith("– function: Lambda cannot be asked: NoRegionError: ")
+    assert lines[5:] == ALL_WELL[6:]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "line"),
+    [
+        (0, "✓ clock: in step with SQS's"),
+        (30, "✓ clock: 30 s ahead of SQS's"),
+        (-30, "✓ clock: 30 s behind SQS's"),
+        (
+            400,
+            "✗ clock: 400 s ahead of SQS's; set it; increments over 300 s ahead of SQS are invalid",
+        ),
+    ],
+)
+def test_clocks_are_compared_in_the_middle_of_the_call(seconds, line):
+    answer = FakeAws().headers
+    now_ms = SENT_AT_MS + 500 + seconds * 1_000
+    assert check_clock(answer, now_ms - 800, now_ms + 800).line == line
+
+
+@pytest.mark.parametrize(
+    ("step", "cache", "lines"),
+    [
+        (None, CACHE, ["✓ Momento: it takes the key", f"✓ cache: '{CACHE}' is there"]),
+        (
+            None,
+            "nix",
+            [
+                "✓ Momento: it takes the key",
+                "✗ cache: there is no cache 'nix'; create it, or mend MOMENTO_CACHE_NAME",
+            ],
+        ),
+        (
+            failing(STATUS.UNAUTHENTICATED, "who?"),
+            CACHE,
+            [
+                (
+                    "✗ Momento: UNAUTHENTICATED: who?; mend the key, its permissions or "
+                    "MOMENTO_ENDPOINT"
+                ),
+                "– cache: Momento cannot be asked",
+            ],
+        ),
+        (
+            failing(STATUS.INVALID_ARGUMENT, "no"),
+            CACHE,
+            [
+                (
+                    "✗ Momento: INVALID_ARGUMENT: no; see that MOMENTO_ENDPOINT or MOMENTO_LOCAL "
+                    "can be reached, and the quotas"
+                ),
+                "– cache: Momento cannot be asked",
+            ],
+        ),
+    ],
+)
+def test_momento_is_asked_once_for_key_and_cache(step, cache, lines):
+    with make_reader(ReadChannel(step), cache_name=cache) as reader:
+        assert [check.line for check in check_cache(cache, lambda: reader.count("c"))] == lines
+
+
+def counting(channel):
+    """A step of SQS that stores what it is sent, and has it counted at once."""
+
+    def step(sqs, entries):
+        answer = stored(sqs, entries)
+        for body in (entry["MessageBody"] for entry in entries):
+            for event in parse(body, Envelope("m", SENT_AT_MS)):
+                value = channel.values.get(event.counter)
+                channel.values[event.counter] = fold(value, [event], Limits()).value
+        return answer
+
+    return step
+
+
+def round_trip(channel, sqs, counter="", timeout_s=5.0):
+    found = check_round_trip(
+        world(None, channel.clock), publisher(sqs), make_reader(channel), counter, timeout_s
+    )
+    return [check.line for check in found]
+
+
+def test_a_counter_of_its_own_counts_to_one():
+    channel = ReadChannel()
+    assert round_trip(channel, FakeSqs(counting(channel))) == [
+        "✓ send: confirmed after 0 ms",
+        f"✓ round trip: {OWN} counted after 10 ms",
+    ]
+    assert channel.values[OWN].startswith(b"1\n")
+
+
+def test_a_counter_that_is_given_is_not_changed():
+    channel = ReadChannel(values={"c": b"41"})
+    assert round_trip(channel, FakeSqs(counting(channel)), "c")[1].startswith("✓ round trip: c ")
+    assert channel.values["c"].startswith(b"41\n")
+
+
+def test_a_read_that_fails_is_made_again_while_there_is_time():
+    channel = ReadChannel(failing(STATUS.INVALID_ARGUMENT))
+    lines = round_trip(channel, FakeSqs(counting(channel)))
+    assert lines[1] == f"✓ round trip: {OWN} counted after 70 ms"
+
+
+def test_what_is_not_counted_in_time_is_told_after_ever_longer_pauses():
+    channel = ReadChannel()
+    assert round_trip(channel, FakeSqs(), timeout_s=3)[1] == (
+        f"✗ round trip: {OWN} is not counted after 3 s; "
+        "see the consumer's log, its event source mapping, and `tally dlq list`"
+    )
+    assert channel.clock.slept_s[:6] == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0]
+    assert channel.clock.now_s == pytest.approx(world(None).clock() + 3, abs=0.02)
+
+
+def test_a_momento_that_fails_to_the_end_is_told():
+    channel = ReadChannel(*[failing(STATUS.INVALID_ARGUMENT, "no")] * 9)
+    line = "✗ round trip: INVALID_ARGUMENT: no; the count cannot be read"
+    assert round_trip(channel, FakeSqs(), timeout_s=1)[1] == line
+
+
+def test_what_sqs_refuses_is_told_and_not_waited_for():
+    channel = ReadChannel()
+    refused = one_fails(0, "AccessDenied", sender_fault=True)
+    assert round_trip(channel, FakeSqs(refused)) == [
+        "✗ send: AccessDenied; may this identity send to the queue?"
+    ]
+    assert channel.calls == []
+
+
+def test_a_verdict_is_a_word_for_programs():
+    assert [verdict.value for verdict in Verdict] == ["ok", "bad", "skipped"]
