@@ -41,9 +41,9 @@ def check(settings: Settings, figures: Figures) -> list[Check]:
     function, momento = figures.function, figures.momento
     longest_s = _usable_s(settings, figures.batches.most_messages)
     return [
-        Check("operations", momento.operations_per_s, settings.quota_per_s, "operations/s"),
-        Check("races", momento.contention, MAX_CONTENTION, "of the time between batches"),
-        Check("throughput", settings.events_per_s, function.capacity_per_s, "events/s"),
+        Check("operations", momento.operations_per_s, settings.quota_per_s, "/s"),
+        Check("races", momento.contention, MAX_CONTENTION, "of the time"),
+        Check("events", settings.events_per_s, function.capacity_per_s, "/s"),
         Check("a full batch", function.longest_s, longest_s, "s"),
         Check("value", momento.value_bytes, LIMITS.max_bytes, "bytes"),
     ]

@@ -1,5 +1,6 @@
 """Counters that are alike: how often one is in a batch, and what its value has come to."""
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -26,7 +27,7 @@ class Kind:
     share: float
     ledger: Ledger
 
-    @property
+    @functools.cached_property
     def value_bytes(self) -> int:
         """The value as long as its sources need it to be."""
         return value_bytes(self.ledger)

@@ -20,7 +20,7 @@ SETTINGS = {
     "memory_mb": ("memory", "MB"),
     "identity": ("identity", ""),
     "sources": ("sources of a counter", ""),
-    "quota_per_s": ("quota", "operations/s"),
+    "quota_per_s": ("quota", "/s"),
 }
 """The settings that advice changes, as people say them, and their units."""
 
@@ -92,10 +92,11 @@ def _verdict(report: Report) -> list[str]:
 
 
 def _way(advice: Advice) -> str:
-    """Such as `window 1 s -> 4 s: 78 operations/s, $1.20 a month`."""
+    """Such as `window 1 s -> 4 s brings operations to 78 /s; $1.20 a month`."""
     changes = " and ".join(_change(each) for each in advice.changes)
-    figures = ", ".join(f"{number(each.value)} {each.unit}" for each in advice.checks)
-    return f"{changes}: {figures}, ${monthly_usd(advice.settings):,.2f} a month"
+    mended = ", ".join(f"{each.name} to {number(each.value)} {each.unit}" for each in advice.checks)
+    verb = "bring" if len(advice.changes) > 1 else "brings"
+    return f"{changes} {verb} {mended}; ${monthly_usd(advice.settings):,.2f} a month"
 
 
 def _change(change: Change) -> str:

@@ -94,7 +94,7 @@ def test_advice_says_what_becomes_of_the_limits_that_were_broken():
         ),
         (
             Settings(events_per_s=100, batch_size=1, packed=1, consumers=1, round_trip_ms=20),
-            "throughput",
+            "events",
             Change("batch_size", 1, 9),
         ),
     ],
@@ -115,7 +115,7 @@ def test_two_changes_are_advised_only_where_one_is_not_enough():
 
 def test_a_load_past_all_help_is_told_nothing():
     load = Settings(events_per_s=1e7, counters=10_000)
-    assert broken(load) == ["operations", "races", "throughput"]
+    assert broken(load) == ["operations", "races", "events"]
     assert advise(load) == []
 
 

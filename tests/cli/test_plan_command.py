@@ -1,0 +1,174 @@
+"""`tally plan` as it is typed: what it prints, its exit status, and what its page says of it."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from cli.plan import batches, timing
+from cli.plan.settings import PRICES_AS_OF, Prices
+from cli.plan.view import number
+from tests.support.terminal import Terminal
+
+PAGE = (Path(__file__).parents[2] / "docs" / "planning.md").read_text("utf-8")
+EXAMPLE = re.compile(r"^```console\n\$ tally (?P<command>.*)\n(?P<said>[^`]*)```$", re.MULTILINE)
+PRICE = re.compile(r"^\| `(?P<name>[a-z-]+)` \| (?P<usd>\S+|not known) \|", re.MULTILINE)
+
+
+def lines(text):
+    """Without what a terminal pads."""
+    return [line.rstrip() for line in text.splitlines()]
+
+
+def planned(*arguments):
+    said = Terminal()("plan", *arguments, "--output", "json")
+    return said.status, json.loads(said.stdout)
+
+
+def test_the_example_of_the_page_says_what_is_said():
+    [example] = EXAMPLE.finditer(PAGE)
+    said = Terminal()(*example["command"].split())
+    assert (said.status, said.stderr) == (1, "")
+    assert lines(said.stdout) == lines(example["said"])
+
+
+def test_the_prices_of_the_page_are_the_defaults():
+    told = {match["name"]: match["usd"] for match in PRICE.finditer(PAGE)}
+    known = {name: None if usd == "not known" else float(usd) for name, usd in told.items()}
+    assert known == {name.replace("_", "-"): usd for name, usd in vars(Prices()).items()}
+    assert max(re.findall(r"\| (2\d{3}-\d\d) \|", PAGE)) == PRICES_AS_OF
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"{timing.BATCH_CPU_S * 1e3:g} ms a batch, {timing.MESSAGE_CPU_S * 1e6:g} µs a message",
+        f"{timing.EVENT_CPU_S * 1e6:g} µs an event, {timing.WRITE_CPU_S * 1e6:g} µs a counter",
+        f"{timing.SOURCE_CPU_S * 1e6:g} µs for each source",
+        f"a function has from {timing.CORE_MB:,} MB",
+        f"{batches.RECORD_BYTES:,} bytes beside its body",
+        f"{batches.ESCAPED} times its bytes",
+    ],
+)
+def test_a_figure_of_the_page_is_that_of_the_code(said):
+    assert said in " ".join(PAGE.split())
+
+
+def test_what_fits_ends_with_status_0_and_says_so():
+    said = Terminal()("plan")
+    assert (said.status, said.stderr, lines(said.stdout)[-1]) == (0, "", "It fits.")
+
+
+def test_the_answer_for_programs_has_every_part():
+    status, told = planned()
+    assert (status, told["fits"], told["advice"], told["notes"]) == (0, True, [], [])
+    assert told["settings"]["prices"] == vars(Prices())
+    assert told["figures"].keys() == {"batches", "momento", "function"}
+    assert [each["name"] for each in told["checks"] if each["fits"]] == [
+        *("operations", "races", "events", "a full batch", "value")
+    ]
+    assert told["default_prices_as_of"] == PRICES_AS_OF
+    assert told["usd_a_month"] == pytest.approx(sum(item["usd"] for item in told["bill"]))
+
+
+def test_every_option_arrives_in_its_setting():
+    given = {
+        "events": ("events_per_s", 2.5), "counters": ("counters", 3),
+        "hot-share": ("hot_share", 0.25), "sources": ("sources", 4), "gaps": ("gaps", 1),
+        "identity": ("identity", "named"), "packed": ("packed", 5),
+        "increment-bytes": ("increment_bytes", 90), "batch-size": ("batch_size", 6),
+        "window": ("window_s", 7), "consumers": ("consumers", 8), "received": ("received", 9),
+        "timeout": ("timeout_s", 11), "memory": ("memory_mb", 256),
+        "round-trip": ("round_trip_ms", 1.5), "quota": ("quota_per_s", 12.0),
+    }  # fmt: skip
+    _, told = planned(*(f"--{option}={value}" for option, (_, value) in given.items()))
+    assert told["settings"] == dict(given.values()) | {"prices": vars(Prices())}
+
+
+def test_the_advice_typed_back_in_fits():
+    load = ("--events", "1000", "--counters", "100")
+    status, told = planned(*load)
+    changes = [advice["changes"] for advice in told["advice"]]
+    assert (status, changes) == (
+        1,
+        [
+            [{"setting": "window_s", "before": 1, "after": 15}],
+            [{"setting": "quota_per_s", "before": 100.0, "after": 1500.0}],
+        ],
+    )
+    status, longer = planned(*load, "--window", "15")
+    assert (status, longer["usd_a_month"]) == (0, told["advice"][0]["usd_a_month"])
+    assert planned(*load, "--quota", "1500")[0] == 0
+
+
+def test_two_changes_and_further_chunks_are_told():
+    said = Terminal()("plan", "--events", "1000", "--counters", "100", "--identity", "named")
+    *_, window, quota = lines(said.stdout)
+    assert window.startswith("  identity named -> native and window 1 s -> 20 s bring operations")
+    assert quota.startswith("  identity named -> native and quota 100 /s -> 1,500 /s bring ")
+    assert "is billed as 1,024 chunks of 1,024 bytes" in " ".join(said.stdout.split())
+
+
+def test_a_load_past_help_says_so():
+    said = Terminal()("plan", "--events", "10000000", "--counters", "10000")
+    last = "It does not fit, and no change of one or two settings makes it fit."
+    assert (said.status, lines(said.stdout)[-1]) == (1, last)
+
+
+def test_a_price_that_is_given_is_used_and_told_apart():
+    free = ["--price", "sqs-million-requests=0", "--price", "momento-million-operations=0.25"]
+    said = Terminal()("plan", *free)
+    assert "Prices that were not given are defaults read up to 2026-09" in said.stdout
+    assert "0.25 a million" in said.stdout
+    _, told = planned(*free)
+    spent = {(item["service"], item["what"]): item["usd"] for item in told["bill"]}
+    operations_per_s = told["figures"]["momento"]["operations_per_s"]
+    assert spent["SQS", "sends"] == 0
+    assert spent["Momento", "operations"] == pytest.approx(operations_per_s * 730 * 3_600 / 4e6)
+
+
+def test_an_idle_queue_is_polled_all_the_same():
+    _, told = planned("--events", "0.001", "--consumers", "10")
+    receives = {item["what"]: item["units"] for item in told["bill"]}["receives"]
+    assert receives == 5 * 730 * 3_600 / 20
+
+
+def test_each_64_kib_of_a_message_is_billed():
+    _, told = planned("--events", "1400", "--packed", "1400")
+    units = {item["what"]: item["units"] for item in told["bill"]}
+    message_bytes = told["figures"]["batches"]["message_bytes"]
+    assert message_bytes == 141_401
+    assert (units["sends"], units["receives"]) == (3 * 730 * 3_600, 2.2 * 730 * 3_600)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--window", "0"], "a --batch-size over 10 needs a --window of at least 1"),
+        (["--packed", "11000"], "a message of 1,111,001 bytes is over SQS's 1,048,576"),
+        (["--price", "beer=1"], "--price: 'beer' is none of"),
+        (["--price", "lambda-gb-s"], "--price: 'lambda-gb-s' must be NAME=USD, such as"),
+        (["--price", "lambda-gb-s=-1"], "--price: 'lambda-gb-s=-1' must be NAME=USD, such as"),
+        (["--price", "lambda-gb-s=inf"], "--price: 'lambda-gb-s=inf' must be NAME=USD, such as"),
+        (["--events", "0"], "Invalid value for '--events'"),
+        (["--events", "nan"], "Invalid value for '--events'"),
+        (["--hot-share", "nan"], "Invalid value for '--hot-share'"),
+    ],
+)
+def test_what_cannot_be_set_up_is_said_in_one_line(arguments, problem):
+    said = Terminal()("plan", *arguments)
+    framed = [line.strip("│ ") for line in said.stderr.splitlines() if line.startswith("│")]
+    assert (said.status, said.stdout) == (2, "")
+    assert problem in " ".join(framed)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "0"), (0.000_4, "< 0.001"), (0.012_34, "0.0123"), (9.999, "10"),
+        (12.34, "12.3"), (20.0, "20"), (99.96, "100"), (123_456.7, "123,457"),
+    ],
+)  # fmt: skip
+def test_a_figure_is_shown_with_the_digits_it_deserves(value, shown):
+    assert number(value) == shown
