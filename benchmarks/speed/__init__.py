@@ -1,0 +1,1 @@
+"""How fast and how cheap ours is, beside what people would use instead: `make bench`."""

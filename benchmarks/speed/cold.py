@@ -1,0 +1,57 @@
+"""Cold start: our handler imported and built, against what any such handler has to import."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.speed.timing import interleaved
+
+ROOT = Path(__file__).parents[2]
+
+TIMING = "import time; begin = time.perf_counter(); {}; print(time.perf_counter() - begin)"
+"""What a fresh interpreter runs; its own start is not counted, since it is the same for all."""
+
+OURS = "from consumer import handler, wiring; wiring.consumer()"
+LIBRARIES = (
+    "import momento; from aws_lambda_powertools import Logger, Metrics; "
+    "from aws_lambda_powertools.utilities import batch"
+)
+VARIABLES = {"MOMENTO_LOCAL": "127.0.0.1:1", "MOMENTO_CACHE_NAME": "tally"}
+
+
+def starts(repeats: int) -> dict[str, list[float]]:
+    """Seconds of each start, ours and the libraries' in turn, after one of each that is not told.
+
+    All find their bytecode compiled, ours too, and beside nobody else's.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        environment = _environment(folder)
+        runs = {
+            program: lambda _, program=program: start(program, environment)
+            for program in (OURS, LIBRARIES)
+        }
+        interleaved(runs, range(1))
+        return interleaved(runs, range(repeats))
+
+
+def start(program: str, environment: Mapping[str, str]) -> float:
+    """Seconds that a program takes in a fresh interpreter."""
+    done = subprocess.run(  # noqa: S603 (our own words)
+        [sys.executable, "-c", TIMING.format(program)],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return float(done.stdout)
+
+
+def _environment(folder: str) -> dict[str, str]:
+    environment = {**os.environ, **VARIABLES, "PYTHONPYCACHEPREFIX": folder}
+    # `make` sets it, and then each of our starts would compile all our files again.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment

@@ -1,0 +1,85 @@
+"""Our own consumer, as it is deployed, on the embedded Momento."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.speed.workload import Workload
+from consumer import settings, wiring
+from consumer.activity import Activity
+from consumer.messages import Failure, Message
+from consumer.observability import Observer
+from consumer.settings import Settings
+from store.connection import connect, credentials_for
+
+Handle = Callable[[dict[str, Any]], Any]
+"""Counts a batch, given as Lambda's event; raises if it has not counted all of it."""
+
+WARM_BATCHES = 3
+"""Until our consumer knows every counter: it creates, it reads, and then it need not read."""
+
+
+class MiscountedError(Exception):
+    """Not every increment was counted: there is nothing to compare."""
+
+
+def settings_for(endpoint: str, cache: str) -> Settings:
+    """What the environment tells a consumer that counts on a local Momento."""
+    return settings.read({"MOMENTO_LOCAL": endpoint, "MOMENTO_CACHE_NAME": cache})
+
+
+@contextlib.contextmanager
+def tally(endpoint: str, cache: str) -> Iterator[Handle]:
+    """The handler of an environment that stays warm, with its logs and its metrics.
+
+    Args:
+        endpoint: of the embedded Momento, as `host:port`.
+        cache: in which no other consumer writes the same counters.
+    """
+    told = settings_for(endpoint, cache)
+    with connect(credentials_for(told.momento)) as channel:
+        consumer = wiring.build(told, observer=wiring.observer({}), channel=channel)
+
+        def handle(event: Mapping[str, Any]) -> None:
+            answer = consumer.handle(event, None)
+            if answer != {"batchItemFailures": []}:
+                raise MiscountedError
+
+        yield handle
+
+
+def warm_up(handle: Handle, workload: Workload) -> None:
+    """Hand over every counter, as often as it takes."""
+    for _ in range(WARM_BATCHES):
+        handle(workload.of_each_counter().event)
+
+
+@contextlib.contextmanager
+def unread() -> Iterator[None]:
+    """Let what is printed be written, as in a Lambda, where nobody looks: metrics and logs."""
+    with (
+        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+    ):
+        yield
+
+
+class Silent(Observer):
+    """Hears what our consumer tells, and logs nothing: for virtual time, where calls count."""
+
+    def __init__(self) -> None:
+        """It has no logger."""
+
+    def begin(self, request_id: str) -> None:
+        """An invocation begins."""
+
+    def message_returned(self, message: Message, failure: Failure) -> None:
+        """A message is reported."""
+
+    def swaps_lost(self, losses: object) -> None:
+        """Races were lost."""
+
+    def publish(self, activity: Activity) -> None:
+        """An invocation is over."""
