@@ -12,15 +12,14 @@ from cli.plan.model import estimate
 from cli.plan.settings import (
     MAX_BATCH_SIZE,
     MAX_CONSUMERS,
-    MAX_MEMORY_MB,
     MAX_UNGATHERED,
-    MAX_WINDOW_S,
+    MEMORIES_MB,
     MIN_CONSUMERS,
-    MIN_MEMORY_MB,
+    TIMEOUTS_S,
+    WINDOWS_S,
     Identity,
     Settings,
 )
-from cli.plan.timing import CORE_MB
 from producer.packing import BILLED_BYTES
 
 MAX_ADVICE = 8
@@ -32,8 +31,6 @@ Steps = Sequence[float]
 FINE: Steps = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0)
 COARSE: Steps = (1.0, 2.0, 5.0)
 """For two settings at once, which are many more to try."""
-
-_MEMORIES_MB = (MIN_MEMORY_MB, 256, 512, 1_024, CORE_MB, 3_072, 5_120, MAX_MEMORY_MB)
 
 
 @dataclass(frozen=True)
@@ -92,9 +89,10 @@ def _fitting(settings: Settings, knobs: Sequence[Knob], steps: Steps) -> Iterato
         yield settings
 
 
-def _windows(settings: Settings, steps: Steps) -> Iterator[Settings]:
-    for window_s in _round_numbers(settings.window_s + 1, MAX_WINDOW_S, steps):
-        yield replace(settings, window_s=window_s)
+def _windows(settings: Settings, _: Steps) -> Iterator[Settings]:
+    for window_s in WINDOWS_S:
+        if window_s > settings.window_s:
+            yield replace(settings, window_s=window_s)
 
 
 def _batch_sizes(settings: Settings, steps: Steps) -> Iterator[Settings]:
@@ -117,8 +115,14 @@ def _packed(settings: Settings, steps: Steps) -> Iterator[Settings]:
 
 
 def _memories(settings: Settings, _: Steps) -> Iterator[Settings]:
-    for memory_mb in _around(settings.memory_mb, _MEMORIES_MB):
+    for memory_mb in _around(settings.memory_mb, MEMORIES_MB):
         yield replace(settings, memory_mb=memory_mb)
+
+
+def _timeouts(settings: Settings, _: Steps) -> Iterator[Settings]:
+    for timeout_s in TIMEOUTS_S:
+        if timeout_s > settings.timeout_s:
+            yield replace(settings, timeout_s=timeout_s)
 
 
 def _sources(settings: Settings, steps: Steps) -> Iterator[Settings]:
@@ -140,7 +144,7 @@ def _quotas(settings: Settings, _: Steps) -> Iterator[Settings]:
 
 
 KNOBS: Sequence[Knob] = (
-    *(_windows, _consumers, _batch_sizes, _packed, _memories, _identities, _sources),
+    *(_windows, _consumers, _batch_sizes, _packed, _memories, _timeouts, _identities, _sources),
     _quotas,  # the last, since what it needs depends on the others
 )
 

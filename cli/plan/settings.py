@@ -18,6 +18,11 @@ MIN_CONSUMERS, MAX_CONSUMERS = 2, 1_000
 MIN_MEMORY_MB, MAX_MEMORY_MB = 128, 10_240
 """What a function may be given (Lambda quotas)."""
 
+WINDOWS_S = (1, 2, 5, 10, 30, 60)
+TIMEOUTS_S = (20, 30, 60, 120, 300)
+MEMORIES_MB = (256, 512, 1_024, 1_769, 3_008)
+"""What template.yaml offers: nothing else is advised."""
+
 MAX_TIMEOUT_S = 900
 """The longest that a function may take (Lambda quotas)."""
 
@@ -55,7 +60,7 @@ class Prices:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """A load, and how queue and function are set up for it; the defaults are those of a deployment.
+    """A load, and how queue and function are set up for it; the defaults are template.yaml's.
 
     Attributes:
         events_per_s: increments published.
@@ -90,7 +95,7 @@ class Settings:
     consumers: int = 4
     received: int = MAX_RECEIVED
     timeout_s: int = 30
-    memory_mb: int = 512
+    memory_mb: int = 1_024
     round_trip_ms: float = 2.0
     quota_per_s: float = 100.0
     prices: Prices = field(default_factory=Prices)

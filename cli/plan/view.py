@@ -18,6 +18,7 @@ SETTINGS = {
     "consumers": ("consumers", ""),
     "packed": ("increments in a message", ""),
     "memory_mb": ("memory", "MB"),
+    "timeout_s": ("timeout", "s"),
     "identity": ("identity", ""),
     "sources": ("sources of a counter", ""),
     "quota_per_s": ("quota", "/s"),

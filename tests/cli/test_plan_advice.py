@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cli.plan.advice import Change, advise
 from cli.plan.checks import check, misfits
 from cli.plan.model import estimate
-from cli.plan.settings import Identity, Settings
+from cli.plan.settings import WINDOWS_S, Identity, Settings
 
 BUSY = Settings(events_per_s=1_000, counters=100)
 LOADS = st.builds(
@@ -28,28 +28,6 @@ LOADS = st.builds(
 )
 
 
-WINDOWS_S = [
-    *range(1, 11),
-    12,
-    15,
-    20,
-    25,
-    30,
-    40,
-    50,
-    60,
-    70,
-    80,
-    90,
-    100,
-    120,
-    150,
-    200,
-    250,
-    300,
-]
-
-
 def changes(load):
     return [advice.changes for advice in advise(load)]
 
@@ -65,7 +43,7 @@ def test_a_load_that_fits_needs_no_advice():
 def test_a_busy_load_is_told_its_least_window_and_the_quota_it_needs():
     assert broken(BUSY) == ["operations"]
     assert changes(BUSY) == [
-        [Change("window_s", 1, 15)],
+        [Change("window_s", 1, 30)],
         [Change("quota_per_s", 100.0, 1_500.0)],
     ]
 
@@ -74,23 +52,33 @@ def test_advice_says_what_becomes_of_the_limits_that_were_broken():
     longer, _ = advise(BUSY)
     [operations] = longer.checks
     assert operations == check(longer.settings, estimate(longer.settings))[0]
-    assert (operations.name, operations.fits, round(operations.value)) == ("operations", True, 82)
+    assert (operations.name, operations.fits, round(operations.value)) == ("operations", True, 40)
 
 
 @pytest.mark.parametrize(
     ("load", "limit", "advised"),
     [
         (Settings(counters=10), "operations", Change("consumers", 4, 3)),
-        (Settings(sources=100_000, quota_per_s=1e7), "races", Change("sources", 100_000, 6_000)),
+        (Settings(sources=100_000, quota_per_s=1e7), "races", Change("sources", 100_000, 12_000)),
         (
             Settings(events_per_s=10, counters=20_000, timeout_s=1, quota_per_s=1e7),
             "a full batch",
-            Change("batch_size", 1_000, 80),
+            Change("batch_size", 1_000, 150),
         ),
         (
             Settings(events_per_s=500, counters=1, identity=Identity.NAMED, quota_per_s=1e6),
             "value",
             Change("identity", Identity.NAMED, Identity.NATIVE),
+        ),
+        (
+            Settings(events_per_s=10, counters=20_000, timeout_s=1, quota_per_s=1e7),
+            "a full batch",
+            Change("timeout_s", 1, 20),
+        ),
+        (
+            Settings(events_per_s=2e4, counters=1, consumers=60, memory_mb=512, quota_per_s=1e4),
+            "races",
+            Change("memory_mb", 512, 1_024),
         ),
         (
             Settings(events_per_s=100, batch_size=1, packed=1, consumers=1, round_trip_ms=20),
@@ -108,7 +96,7 @@ def test_two_changes_are_advised_only_where_one_is_not_enough():
     load = dataclasses.replace(BUSY, identity=Identity.NAMED)
     native = Change("identity", Identity.NAMED, Identity.NATIVE)
     assert changes(load) == [
-        [native, Change("window_s", 1, 20)],
+        [native, Change("window_s", 1, 30)],
         [native, Change("quota_per_s", 100.0, 1_500.0)],
     ]
 

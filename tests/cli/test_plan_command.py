@@ -7,11 +7,32 @@ from pathlib import Path
 import pytest
 
 from cli.plan import batches, timing
-from cli.plan.settings import PRICES_AS_OF, Prices
+from cli.plan.settings import (
+    MEMORIES_MB,
+    PRICES_AS_OF,
+    TIMEOUTS_S,
+    WINDOWS_S,
+    Prices,
+    Settings,
+)
 from cli.plan.view import number
 from tests.support.terminal import Terminal
 
-PAGE = (Path(__file__).parents[2] / "docs" / "planning.md").read_text("utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "planning.md").read_text("utf-8")
+TEMPLATE = ROOT / "tests" / "infrastructure" / "transformed.json"
+FIELDS = {
+    "BatchSize": "batch_size",
+    "BatchingWindowSeconds": "window_s",
+    "MaximumConcurrency": "consumers",
+    "FunctionTimeoutSeconds": "timeout_s",
+    "FunctionMemoryMegabytes": "memory_mb",
+}
+OFFERED = {
+    "BatchingWindowSeconds": WINDOWS_S,
+    "FunctionTimeoutSeconds": TIMEOUTS_S,
+    "FunctionMemoryMegabytes": MEMORIES_MB,
+}
 EXAMPLE = re.compile(r"^```console\n\$ tally (?P<command>.*)\n(?P<said>[^`]*)```$", re.MULTILINE)
 PRICE = re.compile(r"^\| `(?P<name>[a-z-]+)` \| (?P<usd>\S+|not known) \|", re.MULTILINE)
 
@@ -55,6 +76,14 @@ def test_a_figure_of_the_page_is_that_of_the_code(said):
     assert said in " ".join(PAGE.split())
 
 
+def test_the_defaults_and_what_is_advised_are_what_the_template_offers():
+    parameters = json.loads(TEMPLATE.read_text("utf-8"))["Parameters"]
+    default = {name: int(parameters[name]["Default"]) for name in FIELDS}
+    assert default == {name: vars(Settings())[field] for name, field in FIELDS.items()}
+    offered = {name: tuple(map(int, parameters[name]["AllowedValues"])) for name in OFFERED}
+    assert offered == OFFERED
+
+
 def test_what_fits_ends_with_status_0_and_says_so():
     said = Terminal()("plan")
     assert (said.status, said.stderr, lines(said.stdout)[-1]) == (0, "", "It fits.")
@@ -93,11 +122,11 @@ def test_the_advice_typed_back_in_fits():
     assert (status, changes) == (
         1,
         [
-            [{"setting": "window_s", "before": 1, "after": 15}],
+            [{"setting": "window_s", "before": 1, "after": 30}],
             [{"setting": "quota_per_s", "before": 100.0, "after": 1500.0}],
         ],
     )
-    status, longer = planned(*load, "--window", "15")
+    status, longer = planned(*load, "--window", "30")
     assert (status, longer["usd_a_month"]) == (0, told["advice"][0]["usd_a_month"])
     assert planned(*load, "--quota", "1500")[0] == 0
 
@@ -105,7 +134,7 @@ def test_the_advice_typed_back_in_fits():
 def test_two_changes_and_further_chunks_are_told():
     said = Terminal()("plan", "--events", "1000", "--counters", "100", "--identity", "named")
     *_, window, quota = lines(said.stdout)
-    assert window.startswith("  identity named -> native and window 1 s -> 20 s bring operations")
+    assert window.startswith("  identity named -> native and window 1 s -> 30 s bring operations")
     assert quota.startswith("  identity named -> native and quota 100 /s -> 1,500 /s bring ")
     assert "is billed as 1,024 chunks of 1,024 bytes" in " ".join(said.stdout.split())
 
