@@ -35,7 +35,7 @@ COARSE: Steps = (1.0, 2.0, 5.0)
 
 @dataclass(frozen=True)
 class Change:
-    """A setting by the name of its field, its value, and what to make of it."""
+    """A setting by the name of its field, its value, and what to make it."""
 
     setting: str
     before: Any

@@ -91,17 +91,32 @@ def operate(
     )
 
 
+def lost_races(consumers: int, open_s: float, between_s: float) -> float:
+    """The swaps of a counter that are lost for each that is stored.
+
+    A try is lost if another consumer's swap falls between its read and its own, and it is made
+    again until it is stored.
+
+    Args:
+        consumers: that write the counter.
+        open_s: between read and swap: a round trip and the fold.
+        between_s: the time between two writes of the counter by one consumer.
+    """
+    chance = min(MAX_LOSS_CHANCE, (consumers - 1) * open_s / between_s)
+    return chance / (1.0 - chance)
+
+
 def _calls(settings: Settings, kind: Kind, batches: Batches, function: Function) -> _Calls:
     present = kind.present(batches.events)
     writes_per_s = batches.batches_per_s * kind.counters * present
-    # Another's swap must not come between a read and its own: that is a round trip and the fold.
     open_s = settings.round_trip_ms / 1_000 + function.fold_s
-    other = present * open_s / batches.between_s  # the chance that one other's does
-    loss = min(MAX_LOSS_CHANCE, (settings.consumers - 1) * other)
+    open_s *= present  # in a batch without the counter it is not open at all
+    lost = lost_races(settings.consumers, open_s, batches.between_s)
+    busy = settings.consumers * open_s / batches.between_s
     return _Calls(
         kind,
         writes_per_s,
         reads_per_s=writes_per_s * unread_share(settings, kind),
-        lost_races_per_s=writes_per_s * loss / (1.0 - loss),
-        contention=settings.consumers * other if settings.consumers > 1 else 0.0,
+        lost_races_per_s=writes_per_s * lost,
+        contention=busy if settings.consumers > 1 else 0.0,
     )

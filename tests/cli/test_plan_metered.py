@@ -8,7 +8,9 @@ import pytest
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
+from benchmarks.speed.contention import PACE, contend
 from cli.plan.model import estimate
+from cli.plan.operations import lost_races
 from cli.plan.settings import Settings
 from consumer import settings, wiring
 from consumer.observability import Observer
@@ -128,3 +130,14 @@ def test_several_consumers_cost_a_read_each_within_a_tenth(raw, consumers):
     assert planned == 3
     # A copy that fits makes it 2; one that is missed makes it 5, and is tried ever less.
     assert planned <= operations / len(turns) <= 1.1 * planned
+
+
+@pytest.mark.parametrize("consumers", [2, 4, 16])
+@pytest.mark.parametrize("contention", [0.1, 0.25, 0.5])
+def test_the_real_consumer_loses_as_many_races_as_planned(consumers, contention):
+    open_s = PACE.round_trip_s + PACE.fold_s
+    between_s = consumers * open_s / contention
+    pause_s = between_s - open_s - PACE.round_trip_s  # a batch without a lost race
+    told = contend(consumers, 1, duration_s=400 * between_s / consumers, pause_s=pause_s)
+    lost = told.tried / told.stored - 1
+    assert lost == pytest.approx(lost_races(consumers, open_s, between_s), abs=0.2)
