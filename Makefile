@@ -5,9 +5,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 BENCH := .venv/.bench
+DEPLOY := .venv-deploy/bin
+CHECKOV := .venv-checkov/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help demo test soak fuzz check lint types format lock prove mutants recipes bench clean
+.PHONY: template template-check
 
 help: ## what there is to run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +48,20 @@ bench: $(BENCH) ## ours and what people would use instead, side by side: docs/be
 recipes: $(READY) ## the same events and faults through the usual recipes: docs/recipes.md
 	$(BIN)/python -m benchmarks.recipes --write docs/recipes.md
 
+template: $(DEPLOY)/.ready ## what SAM makes of template.yaml, for the tests of its rules
+	$(DEPLOY)/python -m infrastructure.transform
+
+# No account is asked for anything; SAM wants a region all the same, and puts it nowhere.
+template-check: export AWS_DEFAULT_REGION := eu-central-1
+template-check: export SAM_CLI_TELEMETRY := 0
+template-check: $(READY) $(DEPLOY)/.ready $(CHECKOV)/.ready ## the template and both packages, without an account
+	$(DEPLOY)/python -m infrastructure.transform --check
+	$(DEPLOY)/sam validate
+	$(DEPLOY)/cfn-lint --config-file infrastructure/cfn-lint.yaml
+	$(CHECKOV)/checkov --config-file infrastructure/checkov.yaml -f tests/infrastructure/transformed.json
+	$(BIN)/python -m pytest -q tests/infrastructure
+	PATH="$(CURDIR)/$(DEPLOY):$$PATH" $(DEPLOY)/sam build
+
 check: lint types test ## what CI runs
 
 format: $(READY) ## let ruff mend what it can
@@ -65,6 +82,13 @@ $(READY): requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
+
+# Tools that pin their dependencies, and ours, to other versions: an environment for each. The files
+# are whole; and pip with hashes would want sam's extras of boto3-stubs in them, which uv leaves out.
+.venv-%/bin/.ready: requirements/%.txt
+	$(PYTHON) -m venv --clear .venv-$*
+	$(@D)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
 
 $(BENCH): requirements/bench.txt $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt

@@ -45,6 +45,32 @@ ALARMS = {
     "ApiErrorsAlarm": ("5XXError", "Sum", (3, 5), 0),
 }
 
+QUESTIONS = {
+    "# Is it keeping up?": [
+        "Age of the oldest increment",
+        "Backlog",
+        "Increments decided",
+        "Duration of an invocation",
+        "Consumers at once",
+        "Contention",
+    ],
+    "# Is it correct?": [
+        "Alarms",
+        "Dead letters",
+        "Not counted",
+        "Failed invocations",
+        "Why messages came back",
+    ],
+    "# What does it cost?": [
+        "Momento operations",
+        "Momento operations for an increment",
+        "Longest counter",
+        "Lambda",
+        "SQS",
+        "Logs and writes",
+    ],
+}
+
 
 @pytest.fixture
 def emitted(stack, capsys):
@@ -169,36 +195,11 @@ def questions(stack):
 
 
 def test_the_dashboard_answers_three_questions(deploy):
-    assert questions(deploy(HttpApi="no")) == {
-        "# Is it keeping up?": [
-            "Age of the oldest increment",
-            "Backlog",
-            "Increments decided",
-            "Duration of an invocation",
-            "Consumers at once",
-            "Contention",
-        ],
-        "# Is it correct?": [
-            "Alarms",
-            "Dead letters",
-            "Not counted",
-            "Failed invocations",
-            "Why messages came back",
-        ],
-        "# What does it cost?": [
-            "Momento operations",
-            "Momento operations for an increment",
-            "Longest counter",
-            "Lambda",
-            "SQS",
-            "Logs and writes",
-        ],
-    }
+    assert questions(deploy(HttpApi="no")) == QUESTIONS
 
 
-def test_the_dashboard_shows_the_api_if_there_is_one(stack, deploy):
-    without = questions(deploy(HttpApi="no"))
-    assert questions(stack) == {**without, "# The HTTP API": ["Requests", "Time to answer"]}
+def test_the_dashboard_shows_the_api_if_there_is_one(stack):
+    assert questions(stack) == {**QUESTIONS, "# The HTTP API": ["Requests", "Time to answer"]}
 
 
 @pytest.mark.parametrize("api", ["yes", "no"])

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+STAGE = "AWS::ApiGateway::Stage"
 ROLE = ("AWS::ApiGateway::Account", "AWS::IAM::Role")
 
 
@@ -39,6 +40,14 @@ def test_the_key_has_a_rate_a_burst_and_a_quota(deploy):
         "Throttle": {"RateLimit": "5", "BurstLimit": "7"},
         "Quota": {"Limit": "11", "Period": "DAY"},
     }
+    assert stack["Apiv1Stage"]["MethodSettings"] == [
+        {
+            "HttpMethod": "*",
+            "ResourcePath": "/*",
+            "ThrottlingRateLimit": "5",
+            "ThrottlingBurstLimit": "7",
+        }
+    ]
     assert stack["ApiUsagePlanKey"] == {
         "KeyId": "ApiApiKey",
         "KeyType": "API_KEY",
@@ -49,7 +58,7 @@ def test_the_key_has_a_rate_a_burst_and_a_quota(deploy):
 def test_there_is_one_stage_and_its_access_log_holds_no_key(stack):
     [stage] = stack.of_type("AWS::ApiGateway::Stage").values()
     log = stage.pop("AccessLogSetting")
-    assert stage.keys() == {"DeploymentId", "RestApiId", "StageName"}
+    assert stage.keys() == {"DeploymentId", "RestApiId", "StageName", "MethodSettings", "Tags"}
     assert log["DestinationArn"] == "ApiAccessLogGroup.Arn"
     assert json.loads(log["Format"]) == {
         "requestId": "$context.requestId",
@@ -87,3 +96,6 @@ def test_the_accounts_role_for_logs_is_set_only_if_wanted_and_then_kept(
     for name in names:
         assert resources[name]["DeletionPolicy"] == "Retain"
         assert resources[name]["Type"] in ROLE
+    stages = [each["Properties"] for each in resources.values() if each["Type"] == STAGE]
+    setters = [tag["Value"] for stage in stages for tag in stage["Tags"] if tag["Key"] == "LogsBy"]
+    assert setters == (["ApiGatewayAccount"] if expected else ["AccountRole"] * len(stages))
