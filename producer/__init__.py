@@ -1,1 +1,1 @@
-"""Publishes increments to SQS, from a program or a shell."""
+"""Publishes increments to SQS and reads what came of them, from a program, a shell or HTTP."""

@@ -10,7 +10,7 @@ import grpc
 from momento.auth import CredentialProvider
 
 from counters.counter import read_count
-from counters.errors import UnreadableValueError
+from counters.errors import InvalidIncrementError, UnreadableValueError, shown
 from counters.event import Increment, build
 from counters.identity import EventName, identity_of, parse_identity
 from counters.outcome import Outcome, outcome
@@ -34,7 +34,7 @@ class Reader:
     most MAX_TRIES times. Each read raises, beside what it says itself:
 
         InvalidIncrementError: the name of a counter or an event is none; its `field` says which.
-        ReadError: Momento does not answer, or has no counter under the name.
+        ReadError: Momento does not answer, or what is under the name is no counter.
         BrokenSetupError: Momento refuses the key or the cache; no repeat would help.
     """
 
@@ -111,7 +111,7 @@ class Reader:
 
         Args:
             counter: its counter; or the increment itself, as `Publisher.publish` returned it.
-            event: its name, `source:seq:at`; of an increment it is known.
+            event: its name, `source:seq:at`; none beside an increment, which has it.
         """
         return self._look(*_named(counter, event), self._deadline_s, MAX_TRIES)
 
@@ -129,7 +129,7 @@ class Reader:
 
         Args:
             counter: its counter; or the increment itself, as `Publisher.publish` returned it.
-            event: its name, `source:seq:at`; of an increment it is known.
+            event: its name, `source:seq:at`; none beside an increment, which has it.
             timeout_s: how long to wait, 0 to 900 seconds; the last call may take 0.1 s longer.
             poll_s: the first pause at most, in seconds; the pauses double up to 2 s.
 
@@ -174,6 +174,8 @@ def _checked(counter: str) -> str:
 
 def _named(counter: str | Increment, event: str) -> tuple[str, EventName]:
     if isinstance(counter, Increment):
+        if event:
+            raise InvalidIncrementError("event", "is that of the increment itself", shown(event))
         return counter.counter, parse_identity(identity_of(counter))
     return _checked(counter), parse_identity(event)
 

@@ -1,8 +1,10 @@
 """`tally outcome`, `reset`, `get --shards` and `watch` against the stack: from event to answer."""
 
 import json
+import re
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,8 @@ from tests.support.processes import main_thread_is_in, tally, wait_until
 from tests.support.sqs import sequence
 from tests.support.terminal import QUIET, Said, Terminal
 
+ROOT = Path(__file__).parents[2]
+PROGRAM = re.compile("^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 WAIT = ("--wait", "20")
 SOURCE = "00000000000000ff"
 AT_S = 1_790_000_000
@@ -100,11 +104,11 @@ def test_a_reset_is_an_event_with_a_name(terminal):
 
 def test_a_program_waits_for_what_it_published(stack, reader):
     with Publisher(stack.queue.queue_url, client=stack.queue.client()) as publisher:
-        seat, late = publisher.publish("seats", max=1), publisher.publish("seats", max=1)
+        seat, late = publisher.publish("hall", max=1), publisher.publish("hall", max=1)
         publisher.flush()
         assert reader.wait_for_outcome(seat, timeout_s=20) is Outcome.APPLIED
         assert reader.wait_for_outcome(late, timeout_s=20) is Outcome.REJECTED
-        assert reader.outcome("seats", identity_of(late)) is Outcome.REJECTED
+        assert reader.outcome("hall", identity_of(late)) is Outcome.REJECTED
 
 
 def test_shards_are_published_read_and_added_up(stack, terminal, reader):
@@ -151,8 +155,26 @@ def test_ctrl_c_is_how_a_watch_ends(stack):
     assert (process.returncode, stderr) == (0, "")
 
 
+def test_the_programs_of_the_document_print_what_it_says(stack, terminal, monkeypatch, capsys):
+    for name, value in stack.variables.items():
+        monkeypatch.setenv(name, value)
+    event = sent(terminal, "page:home", "--amount", "3")
+    terminal("outcome", "page:home", event, *WAIT)
+    counts, coupon, hot = PROGRAM.findall((ROOT / "docs" / "reading.md").read_text("utf-8"))
+    for program in (counts, coupon, coupon, hot):
+        exec(program, {})  # noqa: S102 (our own document)
+    assert capsys.readouterr().out.splitlines() == [
+        "3",
+        "{'page:home': 3, 'seats': None}",
+        "the coupon is yours",
+        "somebody was faster",
+    ]
+
+
 def test_ctrl_c_ends_a_wait_for_an_outcome(terminal):
-    interrupter = threading.Thread(target=interrupt_when_main_thread_is_in, args=("wait_for_outcome",))
+    interrupter = threading.Thread(
+        target=interrupt_when_main_thread_is_in, args=("wait_for_outcome",)
+    )
     interrupter.start()
     assert terminal("outcome", "c", NEVER, *WAIT) == Said(130, "", "")
     interrupter.join()

@@ -158,6 +158,10 @@ def test_a_cache_that_is_not_there_is_a_broken_set_up(channel):
         (lambda reader: reader.outcome("c", "17"), "event: must be source:seq:at, found '17'"),
         (lambda reader: reader.outcome("", APPLIED), "counter: Expected `str` of length"),
         (lambda reader: reader.outcome(Increment("c")), "at: is missing"),
+        (
+            lambda reader: reader.wait_for_outcome(Increment("c", id="a", at=1), APPLIED),
+            "event: is that of the increment itself, found '00",
+        ),
     ],
 )
 def test_what_names_no_counter_and_no_event_is_not_asked_for(ask, complaint):
