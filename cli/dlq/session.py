@@ -46,27 +46,26 @@ def opened(queue_url: str, source_url: str, choice: Choice, *, asks: bool) -> It
         asks: whether Momento is asked if it can be.
     """
     needs_momento = choice.why is not None and choice.why.needs_momento
+    with _told(), contextlib.ExitStack() as parts:
+        parts.enter_context(interruptible())
+        client = _client(parts)
+        judge = parts.enter_context(_judge(needed=needs_momento, wanted=asks))
+        place = locate(client, queue_url, source_url)
+        queue = DeadLetterQueue(client, place.url)
+        parts.enter_context(closing(queue))
+        visible, held = queue.depth()
+        if held:
+            say(f"{held} more messages are held by somebody else, for now")
+        yield Session(client, place, queue, judge, visible)
+
+
+@contextlib.contextmanager
+def closing(queue: DeadLetterQueue) -> Iterator[None]:
+    """Give back what is held, however the command ends; and say why it ended."""
     with contextlib.ExitStack() as parts:
-        try:
-            parts.enter_context(interruptible())
-            client = _client(parts)
-            judge = parts.enter_context(_judge(needed=needs_momento, wanted=asks))
-            place = locate(client, queue_url, source_url)
-            queue = DeadLetterQueue(client, place.url)
-            parts.callback(_give_back, queue)
-            visible, held = queue.depth()
-            if held:
-                say(f"{held} more messages are held by somebody else, for now")
-            yield Session(client, place, queue, judge, visible)
-        except AWS_ERRORS as error:
-            fail(f"SQS: {described(error)}")
-        except MOMENTO_ERRORS as error:
-            fail(f"Momento: {error}")
-        except PlaceError as error:
-            fail(str(error))
-        except KeyboardInterrupt:
-            say("interrupted; giving back what was held")
-            raise typer.Exit(INTERRUPTED) from None
+        parts.callback(_give_back, queue)
+        parts.enter_context(_told())
+        yield
 
 
 def say(text: str) -> None:
@@ -81,6 +80,22 @@ def _client(parts: contextlib.ExitStack) -> Any:  # noqa: ANN401 (boto3's)
         fail(str(error))
     parts.callback(client.close)
     return client
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """End the command with one line if AWS or Momento fails, or a signal comes."""
+    try:
+        yield
+    except AWS_ERRORS as error:
+        fail(f"SQS: {described(error)}")
+    except MOMENTO_ERRORS as error:
+        fail(f"Momento: {error}")
+    except PlaceError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        say("interrupted; giving back what was held")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 @contextlib.contextmanager

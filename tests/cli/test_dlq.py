@@ -8,6 +8,10 @@ import signal
 import pytest
 
 from cli.dlq.queue import DeadLetterQueue
+from counters.body import parse
+from counters.counter import fold
+from counters.event import Envelope
+from counters.ledger import Limits
 from local.aws import queue_arn
 from local.momento import MomentoServer
 from local.queue import LocalQueue
@@ -187,15 +191,28 @@ def test_a_purge_shows_asks_and_deletes_what_it_has_shown(each):
         "1 of these hold what may not be counted, and would be lost",
         "Delete 1 dead letters for good? [y/N]:nothing is deleted",
     ]
-    assert each.whys() == ["pending", "pending", "pending", "invalid"]
     agreed = each.type("dlq", "purge", "--reason", "invalid", stdin=b"y\n")
     assert agreed.stderr.endswith("1 deleted, 0 not\n")
-    assert each.whys() == ["pending", "pending", "pending"]
     assert len(json.loads(each.type("dlq", "purge", "--dry-run", "--output=json").stdout)) == 3
     assert each.type("dlq", "purge", "--yes", "--output", "json") == Said(
         0, '{"deleted":3,"undeleted":{}}\n', "3 deleted, 0 not\n"
     )
     assert each.type("dlq", "list") == Said(0, "", "no dead letters\n")
+
+
+def test_what_is_decided_is_purged_without_a_warning_but_not_without_an_answer(parts, momento):
+    body = NATIVE.replace('"n"', '"decided"')
+    sdk = Sdk(momento)
+    sdk.set("decided", fold(None, parse(body, Envelope("m", 1_790_000_000_000)), Limits()).value)
+    sdk.close()
+    parts.bury(body)
+    said = parts.type("dlq", "purge")  # at the end of its input
+    assert said.status == 1
+    assert said.stderr.splitlines()[2:] == [
+        "decided: all of it is counted or rejected: safe to purge",
+        "Delete 1 dead letters for good? [y/N]:",
+        "nothing is deleted",
+    ]
 
 
 def test_a_stored_value_that_is_no_counter_is_a_reason(parts, momento):

@@ -1,0 +1,82 @@
+"""What `tally dlq` says in the end, however it ends, and that its status says the same."""
+
+import pytest
+import typer
+
+from cli.dlq import report
+from cli.dlq.letter import read
+from cli.dlq.places import Place
+from cli.dlq.queue import DeadLetterQueue
+from cli.dlq.session import Session, closing
+from cli.dlq.work import Result
+from cli.output import Output
+from tests.support.dead_letters import NATIVE, URL, FakeQueues, message, message_id
+from tests.support.sqs import client_error
+
+LETTER = read(message(1, NATIVE))
+
+
+def said(capsys, report_of, result):
+    with pytest.raises(typer.Exit) as ended:
+        report_of(result, Output.TEXT)
+    return ended.value.exit_code, capsys.readouterr().err.splitlines()
+
+
+def test_a_redrive_names_what_failed_and_how_safe_it_is_to_repeat(capsys):
+    result = Result(
+        sent=2,
+        deleted=1,
+        anonymous=3,
+        unsent={message_id(1): "InternalError"},
+        undeleted={message_id(2): "ReceiptHandleIsInvalid"},
+    )
+    repeat = "to redrive it again is safe"
+    assert said(capsys, report.redriven, result) == (
+        1,
+        [
+            f"not sent (it may have arrived; {repeat}): {message_id(1)}: InternalError",
+            f"sent, and not deleted ({repeat}): {message_id(2)}: ReceiptHandleIsInvalid",
+            "3 left: anonymous; see --include-anonymous",
+            "1 redriven, 5 not",
+        ],
+    )
+
+
+def test_of_many_failures_the_first_are_named_and_all_are_counted(capsys):
+    result = Result(undeleted={message_id(number): "InternalError" for number in range(30)})
+    status, lines = said(capsys, report.purged, result)
+    assert (status, len(lines), lines[-1]) == (1, 21, "0 deleted, 30 not")
+    assert lines[0] == f"not deleted: {message_id(0)}: InternalError"
+
+
+@pytest.mark.parametrize(
+    ("looked_at", "chosen", "line"),
+    [
+        (3, 1, ["looked at 3 of the 9 that SQS counts; --limit is 1"]),
+        (3, 0, ["looked at 3 of the 9 that SQS counts, which is all that it shows now"]),
+        (9, 0, []),
+    ],
+)
+def test_what_was_not_looked_at_is_told(capsys, looked_at, chosen, line):
+    session = Session(None, Place(URL, ""), DeadLetterQueue(None, URL), list, expected=9)
+    report.say_unseen(session, Result(looked_at, [LETTER] * chosen), limit=1)
+    assert capsys.readouterr().err.splitlines() == line
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted; giving back what was held"),
+        (client_error("AccessDenied", 403), 1, "tally: SQS: AccessDenied (HTTP 403)"),
+    ],
+)
+def test_however_a_command_ends_what_it_held_is_given_back(capsys, error, status, line):
+    client = FakeQueues([message(1, NATIVE)], give_back=[client_error("InternalError", 500)])
+    queue = DeadLetterQueue(client, URL)
+    assert [len(page) for page in queue.pages(1)] == [1]
+    with pytest.raises(typer.Exit) as ended, closing(queue):
+        raise error
+    assert ended.value.exit_code == status
+    hidden = "not all was given back: it is hidden for up to 120 s"
+    assert capsys.readouterr().err.splitlines() == [line, hidden]
+    assert len(client.told("give_back")) == 1
