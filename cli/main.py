@@ -3,6 +3,8 @@
 import typer
 
 from cli.demo.command import demo
+from cli.dlq.command import dlq
+from cli.doctor.command import doctor
 from cli.get import get
 from cli.outcome import outcome
 from cli.plan.command import plan
@@ -20,6 +22,7 @@ app = typer.Typer(
 )
 local = typer.Typer(help="AWS and Momento on this machine.", no_args_is_help=True)
 app.add_typer(local, name="local")
+app.add_typer(dlq, name="dlq")
 
 app.command()(send)
 app.command()(get)
@@ -27,5 +30,6 @@ app.command()(outcome)
 app.command()(watch)
 app.command()(reset)
 app.command()(demo)
+app.command()(doctor)
 app.command()(plan)
 local.command()(up)
