@@ -58,14 +58,13 @@ class Counter:
         """Decide one event: what is in the ledger stays as it was decided."""
         seq, amount = event.seq, event.amount
         source = self.ledger.source(event.source)
-        # The usual case: what follows the last run was not decided, and opens no gap.
-        follows = seq == source.decided[-1]
-        before = None if follows else source.recall(seq)
+        # The usual case: what follows the last run was not decided.
+        before = None if seq == source.decided[-1] else source.recall(seq)
         if before is not None:
             return before
         if event.at <= self.ledger.floor_ms:
             return Decision.UNDECIDABLE
-        if not follows and source.is_full(seq, max_runs):
+        if source.is_full(seq, max_runs):
             return Decision.FULL
         self.ledger.record(event.source, source, seq, event.at)
         if event.reset is not None:
