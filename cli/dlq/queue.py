@@ -62,18 +62,21 @@ class DeadLetterQueue:
         """Make all visible that is still held; whether that succeeded. If not, HOLD_S does it."""
         handles = list(self._handles.values())
         self._handles.clear()
-        try:
-            for start in range(0, len(handles), MAX_ENTRIES):
-                self._client.change_message_visibility_batch(
-                    QueueUrl=self.url,
-                    Entries=[
-                        {"Id": str(position), "ReceiptHandle": handle, "VisibilityTimeout": 0}
-                        for position, handle in enumerate(handles[start : start + MAX_ENTRIES])
-                    ],
+        is_done = True
+        for start in range(0, len(handles), MAX_ENTRIES):
+            entries = [
+                {"Id": str(position), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+                for position, handle in enumerate(handles[start : start + MAX_ENTRIES])
+            ]
+            try:
+                answer = self._client.change_message_visibility_batch(
+                    QueueUrl=self.url, Entries=entries
                 )
-        except AWS_ERRORS:
-            return False
-        return True
+            except AWS_ERRORS:
+                is_done = False
+            else:
+                is_done = is_done and not answer.get("Failed")
+        return is_done
 
     def delete(self, letters: Sequence[Letter]) -> Failures:
         """Delete held letters; returns those of which SQS has not confirmed it."""

@@ -163,10 +163,14 @@ def test_the_limit_ends_the_looking_and_what_is_over_it_stays():
     assert len(client.pages) == 1
 
 
-def test_what_cannot_be_given_back_is_told():
-    queue = DeadLetterQueue(FakeQueues([message(1, NATIVE)], give_back=[LOST]), URL)
-    assert [len(page) for page in queue.pages(1)] == [1]
+@pytest.mark.parametrize("step", [LOST, all_but(0, "ReceiptHandleIsInvalid")])
+def test_what_cannot_be_given_back_is_told_and_keeps_back_no_other(step):
+    pages = [[message(n, NATIVE) for n in range(row, row + 10)] for row in (0, 10)]
+    client = FakeQueues(*pages, give_back=[step])
+    queue = DeadLetterQueue(client, URL)
+    assert [len(page) for page in queue.pages(20)] == [10, 10]
     assert not queue.give_back()
+    assert [len(entries) for entries in client.told("give_back")] == [10, 10]
 
 
 def test_a_purge_deletes_by_tens_only_what_was_looked_at():

@@ -1,0 +1,37 @@
+"""From an alarm to exact counts: a consumer in trouble, dead letters, and their redrive."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from local.stack import CACHE, Stack, StackSettings
+from tests.support.momento import Sdk
+from tests.support.processes import wait_until
+from tests.support.terminal import Said, Terminal
+
+ANONYMOUS = '{"counter":"flow:a","amount":5}'
+
+
+@pytest.fixture
+def stack():
+    """One receive makes a dead letter, a second later."""
+    with Stack(StackSettings(visibility_timeout_s=1, max_receive_count=1)) as stack:
+        yield stack
+
+
+def test_what_died_of_a_missing_cache_is_redriven_and_counted_once(stack):
+    terminal = Terminal(stack.variables)
+    sdk = Sdk(SimpleNamespace(port=int(stack.momento.endpoint.rpartition(":")[2])))
+    sdk.delete_cache(CACHE)
+    terminal("send", "flow:n", "--count", "3")
+    stack.queue.client().send_message(QueueUrl=stack.queue.queue_url, MessageBody=ANONYMOUS)
+    assert wait_until(lambda: stack.queue.depth().dead == 2)
+    missing = f"✗ cache: there is no cache '{CACHE}'"
+    assert missing in terminal("doctor", "--no-round-trip").stdout
+    assert sdk.create_cache(CACHE)
+    sdk.close()
+    redrive = ("dlq", "redrive", "--include-anonymous")
+    assert terminal(*redrive) == Said(0, "", "2 sent\n2 redriven, 0 not\n")
+    counted = Said(0, "flow:n\t3\nflow:a\t5\n", "")
+    assert wait_until(lambda: terminal("get", "flow:n", "flow:a") == counted)
+    assert terminal("dlq", "list") == Said(0, "", "no dead letters\n")
