@@ -15,7 +15,7 @@ VERSION = "1.0.0"
 PATH = "/openapi.json"
 KEY = "apiKey"
 
-_OUR_OWN_TEXTS = ("HTTPValidationError", "ValidationError")
+_UNUSED = ("HTTPValidationError", "ResponseValidationError", "ValidationError")
 """Schemas that Powertools adds for answers that the API does not give."""
 
 _TAKING = (
@@ -41,10 +41,15 @@ _LINKS = {
 }
 
 
+def _text(model: type) -> str:
+    """A type's description, in one paragraph."""
+    return " ".join((model.__doc__ or "").split())
+
+
 def _responses(status: HTTPStatus, model: type, *kinds: Kind) -> dict[int, Any]:
     """The answers of an operation; the problems of one status share an entry."""
     answers: dict[int, Any] = {
-        status: {"description": model.__doc__, "content": {"application/json": {"model": model}}}
+        status: {"description": _text(model), "content": {"application/json": {"model": model}}}
     }
     for code in dict.fromkeys(kind.status for kind in kinds):
         of_code = [kind for kind in kinds if kind.status == code]
@@ -76,7 +81,7 @@ def _tells(name: str, summary: str, model: type, *kinds: Kind) -> dict[str, Any]
     return {
         "operation_id": name,
         "summary": summary,
-        "description": model.__doc__,
+        "description": _text(model),
         "responses": _responses(HTTPStatus.OK, model, *kinds, *_READING),
         "tags": ["read"],
     }
@@ -120,7 +125,7 @@ def document(app: APIGatewayRestResolver) -> dict[str, Any]:
     """The OpenAPI document of a resolver that `install` has described."""
     described: dict[str, Any] = json.loads(app.get_openapi_json_schema())
     schemas = described["components"]["schemas"]
-    for name in _OUR_OWN_TEXTS:
+    for name in _UNUSED:
         schemas.pop(name, None)
     exact: dict[str, Any] = _exact(described)
     return exact

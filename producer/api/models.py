@@ -4,7 +4,7 @@ from typing import Annotated
 from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from counters.event import INT64_MAX, INT64_MIN, MAX_COUNTER_BYTES
 from counters.outcome import Outcome
@@ -42,21 +42,18 @@ At = Annotated[
 # The limit is one of bytes, which a schema cannot say: the contract checks that itself.
 Counter = Annotated[
     str,
+    StringConstraints(min_length=1, max_length=MAX_COUNTER_BYTES),
     BeforeValidator(_decoded),
     Path(
-        min_length=1,
-        max_length=MAX_COUNTER_BYTES,
         description=f"the counter's name, 1 to {MAX_COUNTER_BYTES} bytes of UTF-8,"
         " percent-encoded: a slash in it is %2F",
     ),
 ]
 EventOf = Annotated[
     str,
+    StringConstraints(pattern="^[0-9a-f]{16}:(0|[1-9][0-9]{0,18}):[1-9][0-9]{0,18}$"),
     BeforeValidator(_decoded),
-    Path(
-        pattern="^[0-9a-f]{16}:(0|[1-9][0-9]{0,18}):[1-9][0-9]{0,18}$",
-        description="the event's name, as the API gave it: source:seq:at",
-    ),
+    Path(description="the event's name, as the API gave it: source:seq:at"),
 ]
 Names = Annotated[
     list[Annotated[str, Field(min_length=1, max_length=MAX_COUNTER_BYTES)]],
@@ -133,7 +130,7 @@ class Counts(BaseModel):
 
 
 class OutcomeOf(BaseModel):
-    """What became of an event.
+    """It is in the counter's own ledger.
 
     Applied and rejected are final; pending is not decided yet; forgotten is older than the
     ledger's memory.

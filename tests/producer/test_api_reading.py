@@ -1,0 +1,169 @@
+"""The HTTP API reads: counts, outcomes, paths that there are not, and what went wrong."""
+
+import pytest
+
+from counters.errors import InvalidIncrementError
+from counters.outcome import Outcome
+from producer.errors import ReadError
+from producer.values import MAX_COUNTERS_PER_CALL
+from store.errors import BrokenSetupError
+from store.troubles import Trouble
+from tests.support.api import EVENT, Called, found, invalid, problem
+
+OUTCOME = f"/counters/seats/increments/{EVENT}"
+RETRY = ("Retry-After", "2")
+INTERNAL = problem(
+    500, "internal", "Something is broken here", "the log has it; the request is not at fault"
+)
+
+
+@pytest.mark.parametrize("count", [0, 5, -(2**63), 2**63 - 1])
+def test_a_counter_tells_its_count(count):
+    api = Called(counts={"a/b": count})
+    assert api("GET", "/counters/a%2Fb") == found({"counter": "a/b", "count": count})
+
+
+def test_there_may_be_no_counter():
+    answer = Called()("GET", "/counters/none")
+    title, detail = "There is no counter of this name", "it never was, or it has expired"
+    assert answer == problem(404, "no-counter", title, detail)
+
+
+def test_many_counters_are_read_in_one_call():
+    api = Called(counts={"a,b": 1, "c": 2})
+    query = [("name", name) for name in ("a,b", "c", "none")]
+    assert api("GET", "/counters", query=query) == found(
+        {"counts": {"a,b": 1, "c": 2, "none": None}}
+    )
+    assert api.reader.asked == [["a,b", "c", "none"]]
+
+
+def test_one_name_may_be_all_and_a_comma_parts_none():
+    api = Called(counts={"a,b": 1})
+    assert api("GET", "/counters", query=[("name", "a,b")]) == found({"counts": {"a,b": 1}})
+
+
+@pytest.mark.parametrize(
+    ("names", "error"),
+    [
+        ([], ("name", "is missing", "")),
+        ([""], ("name[0]", "must have at least 1 character", "''")),
+        (
+            ["a"] * (MAX_COUNTERS_PER_CALL + 1),
+            (
+                "name",
+                "must have at most 100 items after validation, not 101",
+                "['a', 'a', 'a', 'a', ...]",
+            ),
+        ),
+    ],
+)
+def test_the_number_of_names_is_bounded(names, error):
+    query = [("name", name) for name in names]
+    assert Called()("GET", "/counters", query=query) == invalid(error)
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_an_event_tells_what_became_of_it(outcome):
+    api = Called(outcome=outcome)
+    assert api("GET", OUTCOME) == found({"outcome": outcome.value})
+    assert api("GET", OUTCOME.replace(":", "%3A")) == found({"outcome": outcome.value})
+    assert api.reader.asked == [("seats", EVENT)] * 2
+
+
+def test_a_name_that_no_event_has_is_refused():
+    pattern = "^[0-9a-f]{16}:(0|[1-9][0-9]{0,18}):[1-9][0-9]{0,18}$"
+    error = ("event", f"must match pattern '{pattern}'", "'17'")
+    assert Called()("GET", "/counters/seats/increments/17") == invalid(error)
+
+
+def test_what_the_contract_finds_wrong_is_told_as_well():
+    api = Called(outcome=InvalidIncrementError("event", "must be source:seq:at", "'x'"))
+    assert api("GET", OUTCOME) == invalid(("event", "must be source:seq:at", "'x'"))
+
+
+@pytest.mark.parametrize(
+    ("trouble", "told"),
+    [
+        (
+            None,
+            (
+                502,
+                "not-a-counter",
+                "What is stored under this name is no counter",
+                "another program has written there",
+            ),
+        ),
+        (
+            Trouble.REFUSED,
+            (
+                502,
+                "not-a-counter",
+                "What is stored under this name is no counter",
+                "another program has written there",
+            ),
+        ),
+        (
+            Trouble.THROTTLED,
+            (503, "throttled", "The store has too many requests", "ask again later", RETRY),
+        ),
+        (
+            Trouble.UNKNOWN_OUTCOME,
+            (503, "unreadable", "The store did not answer", "ask again", RETRY),
+        ),
+    ],
+)
+def test_what_momento_does_not_tell_is_a_problem(trouble, told):
+    error = ReadError("UNAVAILABLE: of no use to a client", trouble)
+    api = Called(counts={"seats": error}, outcome=error)
+    answers = [api("GET", "/counters/seats"), api("GET", OUTCOME)]
+    assert answers == [problem(*told)] * 2
+    assert [(line["level"], line["message"]) for line in api.log] == [
+        ("WARNING", f"{told[2]}: UNAVAILABLE: of no use to a client")
+    ] * 2
+
+
+def test_a_refused_key_is_our_own_problem_and_is_read_again():
+    renewed = []
+    error = BrokenSetupError("UNAUTHENTICATED: no such key")
+    api = Called(counts={"seats": error}, on_broken_setup=lambda: renewed.append(True))
+    assert api("GET", "/counters/seats") == INTERNAL
+    assert renewed == [True]
+    assert [line["message"] for line in api.log] == [
+        "Something is broken here: UNAUTHENTICATED: no such key"
+    ]
+
+
+def test_a_refused_key_needs_nobody_to_be_told():
+    assert Called(counts={"seats": BrokenSetupError("no")})("GET", "/counters/seats") == INTERNAL
+
+
+def test_an_error_that_nobody_knows_is_logged_and_not_told():
+    api = Called(counts={"seats": ZeroDivisionError("a bug")})
+    assert api("GET", "/counters/seats") == INTERNAL
+    [line] = api.log
+    assert (line["level"], line["problem"]) == ("ERROR", "internal")
+    assert line["exception_name"] == "ZeroDivisionError"
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", "/counters/a/nothing", "/counters/a/b/c/d"])
+def test_a_path_that_there_is_not(path):
+    answer = Called()("GET", path)
+    title, detail = "There is nothing at this path", "the API begins at /counters"
+    assert answer == problem(404, "no-route", title, detail)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("POST", "/counters", "GET"),
+        ("DELETE", "/counters/a", "GET"),
+        ("OPTIONS", OUTCOME, "GET"),
+        ("GET", "/counters/a/increments", "POST"),
+        ("PUT", "/counters/a/reset", "POST"),
+    ],
+)
+def test_a_method_that_a_path_has_not(method, path, allowed):
+    detail = f"it has {allowed}"
+    expected = problem(405, "no-method", "This path has another method", detail, ("Allow", allowed))
+    assert Called()(method, path) == expected

@@ -1,0 +1,130 @@
+"""The API's Lambda: put together from its environment on first use, over real SQS and Momento."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from local.environment import LambdaEnvironment
+from local.momento.server import MomentoServer
+from local.queue import LocalQueue
+from local.runtime import FunctionSettings, LambdaContext
+from producer.api import lambda_handler, wiring
+from producer.api.settings import Settings, read
+from store.errors import SettingsError
+from store.settings import Cache, Local, Service
+from tests.support.api import answered, event, found
+
+CONTEXT = LambdaContext("r-1", FunctionSettings())
+INCREMENTS = "/counters/page:home/increments"
+
+
+@pytest.fixture(scope="module")
+def variables():
+    """The environment of an API over servers of its own."""
+    with LocalQueue() as queue, MomentoServer(caches=["tally"]) as momento:
+        yield {
+            **queue.variables,
+            "SQS_QUEUE_URL": queue.queue_url,
+            "MOMENTO_LOCAL": f"127.0.0.1:{momento.port}",
+            "MOMENTO_CACHE_NAME": "tally",
+        }
+
+
+@pytest.fixture
+def _fresh(monkeypatch, variables):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    wiring.api.cache_clear()
+    yield
+    wiring.api.cache_clear()
+
+
+@pytest.mark.usefixtures("_fresh")
+def test_a_request_is_published_to_sqs_and_read_from_momento(capsys):
+    status, _, told = answered(lambda_handler(event("POST", INCREMENTS), CONTEXT))
+    assert (status, told["counter"]) == (202, "page:home")
+    outcome = lambda_handler(event("GET", told["outcome"]), CONTEXT)
+    assert answered(outcome) == found({"outcome": "pending"})
+    counts = lambda_handler(event("GET", "/counters", query=[("name", "page:home")]), CONTEXT)
+    assert answered(counts) == found({"counts": {"page:home": None}})
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["ApiRequests"], line["ApiServerErrors"]) for line in records] == [
+        ([1.0], [0.0])
+    ] * 3
+    assert {line["_aws"]["CloudWatchMetrics"][0]["Namespace"] for line in records} == {"Tally"}
+
+
+@pytest.mark.usefixtures("_fresh")
+def test_it_is_made_once_and_anew_after_a_refused_set_up(monkeypatch, capsys):
+    monkeypatch.setenv("MOMENTO_CACHE_NAME", "no-such-cache")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "renewed")  # whose logger is new as well
+    first = wiring.api()
+    assert wiring.api() is first
+    status, _, told = answered(lambda_handler(event("GET", "/counters/page:home"), CONTEXT))
+    assert (status, told["type"]) == (500, "urn:tally:internal")
+    [line, metrics] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (line["problem"], line["function_request_id"]) == ("internal", "r-1")
+    assert metrics["ApiServerErrors"] == [1.0]
+    assert wiring.api() is not first
+
+
+def test_it_runs_in_a_lambda_s_own_process(variables):
+    function = LambdaEnvironment("producer.api.lambda_handler", variables=variables)
+    try:
+        payload = json.dumps(event("POST", INCREMENTS)).encode()
+        invocation = function.invoke(payload)
+    finally:
+        function.close()
+    assert invocation.error is None
+    assert json.loads(invocation.response or "")["statusCode"] == 202
+
+
+def test_nothing_happens_at_import():
+    program = "import producer.api, sys; print(sorted({'boto3'} & set(sys.modules)))"
+    said = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": ""},
+    )
+    assert (said.stdout, said.stderr) == ("[]\n", "")
+
+
+def test_all_that_is_wrong_with_the_settings_is_told_at_once():
+    with pytest.raises(SettingsError) as raised:
+        read({"MOMENTO_API_KEY": "secret"})
+    assert raised.value.problems == [
+        "SQS_QUEUE_URL must be set",
+        "MOMENTO_ENDPOINT must be set",
+        "MOMENTO_CACHE_NAME must be set",
+    ]
+
+
+def test_settings_are_read_and_hide_the_key():
+    told = read(
+        {
+            "SQS_QUEUE_URL": "https://sqs/q",
+            "MOMENTO_CACHE_NAME": "tally",
+            "MOMENTO_API_KEY": "a-key",
+            "MOMENTO_ENDPOINT": "cell.example",
+        }
+    )
+    assert told == Settings("https://sqs/q", Cache("tally", Service("cell.example", "a-key")))
+    assert "a-key" not in repr(told)
+
+
+def test_a_key_that_is_none_is_a_wrong_setting():
+    told = Settings("https://sqs/q", Cache("tally", Service("cell.example", "no key")))
+    with pytest.raises(SettingsError, match=r"^the Momento API key is not one of version 2$"):
+        wiring.build(told, {})
+
+
+def test_powertools_own_names_hold(capsys):
+    told = Settings("http://127.0.0.1/q", Cache("tally", Local("127.0.0.1", 1)))
+    names = {"POWERTOOLS_SERVICE_NAME": "shop", "POWERTOOLS_METRICS_NAMESPACE": "Shop"}
+    wiring.build(told, names).handle(event("GET", "/"), CONTEXT)
+    line = json.loads(capsys.readouterr().out)
+    assert (line["service"], line["_aws"]["CloudWatchMetrics"][0]["Namespace"]) == ("shop", "Shop")

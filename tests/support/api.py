@@ -1,0 +1,123 @@
+"""The HTTP API over peers of SQS and Momento: what it answers, and what it published and logged."""
+
+import base64
+import io
+import itertools
+import json
+
+from aws_lambda_powertools import Logger
+
+from counters.outcome import Outcome
+from producer.api.routes import build
+from tests.support.sqs import NOW_MS, FakeSqs, publisher
+
+EVENT = "0000000000000001:0:1790000000000"
+NO_STORE = ("Cache-Control", "no-store")
+
+# Powertools keeps one handler, and so one stream, for each name of a service.
+_services = (f"test-api-{number}" for number in itertools.count())
+
+
+class FakeReader:
+    """Counts and outcomes as given; an exception among them is raised."""
+
+    def __init__(self, counts=None, outcome=Outcome.PENDING):
+        self.known = counts or {}
+        self.told = outcome
+        self.asked = []
+
+    def counts(self, names):
+        self.asked.append(names)
+        return {name: _raised(self.known.get(name)) for name in names}
+
+    def outcome(self, counter, event):
+        self.asked.append((counter, event))
+        return _raised(self.told)
+
+
+def _raised(value):
+    if isinstance(value, Exception):
+        raise value
+    return value
+
+
+class Called:
+    """An API, and what it did."""
+
+    def __init__(self, *script, counts=None, outcome=Outcome.PENDING, **options):
+        self.sqs = FakeSqs(*script)
+        self.reader = FakeReader(counts, outcome)
+        self._log = io.StringIO()
+        logger = Logger(service=next(_services), stream=self._log, level="INFO")
+        options = {"publisher": publisher(self.sqs), "clock_ms": lambda: NOW_MS} | options
+        self.app = build(reader=self.reader, logger=logger, **options)
+
+    def __call__(self, *arguments, **options):
+        """Ask, and get status, headers and body."""
+        return answered(self.app.resolve(event(*arguments, **options), None))
+
+    @property
+    def published(self):
+        return [one for body in self.sqs.bodies for one in json.loads(body)]
+
+    @property
+    def log(self):
+        return [json.loads(line) for line in self._log.getvalue().splitlines()]
+
+
+def event(method, path, body=None, *, headers=None, query=None, full=""):
+    """A request as a REST API hands it on: bytes in base64; `full` is its path with the stage."""
+    headers, query = headers or {}, query or []
+    values = {name: [value for key, value in query if key == name] for name, _ in query}
+    return {
+        "resource": "/{proxy+}",
+        "path": path,
+        "httpMethod": method,
+        "headers": headers or None,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()} or None,
+        "queryStringParameters": dict(query) or None,
+        "multiValueQueryStringParameters": values or None,
+        "requestContext": {"path": full or path, "stage": "prod", "requestId": "r-1"},
+        "body": base64.b64encode(body).decode() if isinstance(body, bytes) else body,
+        "isBase64Encoded": isinstance(body, bytes),
+    }
+
+
+def answered(response):
+    """The whole of a response: status, headers, and its JSON."""
+    assert (set(response), response["isBase64Encoded"]) == (
+        {"statusCode", "body", "isBase64Encoded", "multiValueHeaders"},
+        False,
+    )
+    headers = {
+        (name, value) for name, many in response["multiValueHeaders"].items() for value in many
+    }
+    return response["statusCode"], headers, json.loads(response["body"])
+
+
+def found(body):
+    """The answer to a read."""
+    return 200, {NO_STORE, ("Content-Type", "application/json")}, body
+
+
+def accepted(counter, link, event=EVENT):
+    """The answer to what the queue confirmed."""
+    location = f"{link}/increments/{event}"
+    headers = {NO_STORE, ("Content-Type", "application/json"), ("Location", location)}
+    return 202, headers, {"event": event, "counter": counter, "outcome": location}
+
+
+def problem(status, name, title, detail, *headers, **more):
+    """The answer to what cannot be done."""
+    told = {"type": f"urn:tally:{name}", "title": title, "status": status, "detail": detail, **more}
+    return status, {NO_STORE, ("Content-Type", "application/problem+json"), *headers}, told
+
+
+def invalid(*errors):
+    """The answer to a request with these things wrong: (field, reason, value)."""
+    listed = [
+        {"field": field, "reason": reason} | ({"value": value} if value else {})
+        for field, reason, value in errors
+    ]
+    detail = "; ".join(f"{field} {reason}" for field, reason, _ in errors)
+    return problem(422, "invalid", "The request breaks the contract", detail, errors=listed)
