@@ -92,6 +92,7 @@ def test_every_guarantee_that_the_template_offers_is_one_of_the_consumers(templa
         ("MomentoTtlSeconds", 86_401),
         ("MaxCounterValue", "many"),
         ("MomentoCacheName", "schön"),
+        ("MomentoCacheName", "Tally's"),
         ("MomentoCacheName", ""),
         ("CounterGuarantee", "mostly"),
         ("MaximumConcurrency", 1),
@@ -148,10 +149,11 @@ def test_a_function_logs_into_a_group_that_forgets(deploy, function, group):
 def test_the_outputs_are_commands_that_are_ready(stack):
     assert stack.outputs == {
         "QueueUrl": "Queue",
-        "SendCommand": "SQS_QUEUE_URL=Queue tally send page:home",
         "DeadLetterQueueUrl": "DeadLetterQueue",
-        "DeadLettersCommand": "aws sqs get-queue-attributes --queue-url DeadLetterQueue"
-        " --attribute-names ApproximateNumberOfMessages",
+        "ExportCommand": "export SQS_QUEUE_URL=Queue MOMENTO_CACHE_NAME='tally'"
+        f" MOMENTO_ENDPOINT={MOMENTO.endpoint} MOMENTO_API_KEY_SECRET={API_KEY_ARN}",
+        "SendCommand": "SQS_QUEUE_URL=Queue tally send page:home",
+        "DeadLettersCommand": "SQS_QUEUE_URL=Queue tally dlq list",
         "LogsCommand": "aws logs tail ConsumerLogGroup --follow",
         "DashboardUrl": "https://eu-central-1.console.aws.amazon.com/cloudwatch/home"
         "?region=eu-central-1#dashboards/dashboard/Dashboard",
@@ -159,3 +161,18 @@ def test_the_outputs_are_commands_that_are_ready(stack):
         "ApiKeyCommand": "aws apigateway get-api-key --api-key ApiApiKey --include-value"
         " --query value --output text",
     }
+
+
+def test_the_document_has_every_parameter_with_its_default(template):
+    text = (TEMPLATE.parent / "docs" / "deploy.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([A-Z]\w+)` \| (?:`(.*?)`)? ?\|", text, re.MULTILINE)
+    declared = {name: str(each.get("Default", "")) for name, each in template["Parameters"].items()}
+    assert dict(rows) == declared
+
+
+def test_every_parameter_is_asked_for_in_a_group_and_explained(template):
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    assert [name for group in groups for name in group["Parameters"]] == list(
+        template["Parameters"]
+    )
+    assert [each for each in template["Parameters"].values() if len(each["Description"]) < 16] == []

@@ -25,9 +25,8 @@ def allowed(stack, role):
 
 
 def statements(stack, role):
-    managed = [stack[name]["PolicyDocument"] for name in stack[role]["ManagedPolicyArns"]]
-    own = [policy["PolicyDocument"] for policy in stack[role]["Policies"]]
-    return [statement for document in managed + own for statement in document["Statement"]]
+    documents = [policy["PolicyDocument"] for policy in stack[role]["Policies"]]
+    return [statement for document in documents for statement in document["Statement"]]
 
 
 def test_the_consumer_takes_messages_reads_its_key_and_logs(stack):
@@ -50,6 +49,15 @@ def test_the_api_sends_messages_reads_its_key_and_logs(stack):
     }
 
 
+def test_the_api_may_have_a_key_that_only_reads(stack, deploy):
+    own = API_KEY_ARN.replace("key", "read")
+    told = deploy(ApiMomentoKeySecretArn=own)
+    variables = told["ApiFunction"]["Environment"]["Variables"]
+    assert variables["MOMENTO_API_KEY_SECRET"] == own
+    assert allowed(told, "ApiRole")["secretsmanager:GetSecretValue"] == [own]
+    assert allowed(told, "ConsumerRole") == allowed(stack, "ConsumerRole")
+
+
 @pytest.mark.parametrize("role", ["ConsumerRole", "ApiRole"])
 def test_a_key_of_ones_own_is_used_for_the_secret_alone(stack, with_kms_key, role):
     assert allowed(with_kms_key, role) == {**allowed(stack, role), "kms:Decrypt": [KEY]}
@@ -57,6 +65,11 @@ def test_a_key_of_ones_own_is_used_for_the_secret_alone(stack, with_kms_key, rol
     assert decrypting["Condition"] == {
         "StringEquals": {"kms:ViaService": "secretsmanager.eu-central-1.amazonaws.com"}
     }
+
+
+def test_no_role_takes_more_than_its_own_policies(stack):
+    for role in ("ConsumerRole", "ApiRole"):
+        assert stack[role].keys() == {"Description", "AssumeRolePolicyDocument", "Policies"}
 
 
 def test_nothing_is_allowed_by_a_wildcard(with_kms_key):
@@ -74,7 +87,6 @@ def test_there_are_no_other_roles_and_policies(with_kms_key):
     }
     assert granting == {
         "ConsumerRole": "IAM::Role",
-        "KeyPolicy": "IAM::ManagedPolicy",
         "ApiRole": "IAM::Role",
         "ApiGatewayLogsRole": "IAM::Role",
         "ApiFunctionEverythingPermissionv1": "Lambda::Permission",
