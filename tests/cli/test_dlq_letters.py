@@ -4,11 +4,12 @@ import json
 
 import msgspec
 import pytest
+from rich.console import Console
 
 from cli.dlq.choice import Choice, Why, duration_s
 from cli.dlq.ledgers import judged
 from cli.dlq.letter import Standing, read
-from cli.dlq.view import as_json, printable
+from cli.dlq.view import as_json, printable, table, whole
 from counters.body import parse
 from counters.counter import fold
 from counters.event import Envelope, Event
@@ -174,6 +175,30 @@ def test_a_letter_is_json_with_or_without_its_body():
         "events": [{"counter": "n", "event": f"{SOURCE}:1:{SENT_AT_MS}"}],
         "body": json.dumps(NATIVE),
     }
+
+
+def test_a_letter_is_text_with_its_group_and_its_age(capsys):
+    reset = {**NATIVE, "counter": "r\x07", "reset": 7}
+    letter = read(message(1, reset, "g", trace={"DataType": "String", "StringValue": "t"}))
+    whole(letter, SENT_AT_MS + 7_300_000)
+    assert capsys.readouterr().out.splitlines() == [
+        f"id        {message_id(1)}",
+        f"sent      {SENT_AT_MS} ms, 2h ago",
+        "receives  6",
+        "group     g",
+        "attribute trace = t",
+        "why       valid: the reason is in the consumer's log",
+        f"increment r\\x07 =7 {SOURCE}:1:{SENT_AT_MS}",
+        f"body      {letter.body}",
+    ]
+
+
+def test_a_row_names_few_of_many_counters(capsys):
+    letters = [read(message(1, [{"counter": f"c{place}"} for place in range(5)]))]
+    table(letters, SENT_AT_MS + 86_400_000, Console(width=120))
+    row = capsys.readouterr().out.splitlines()[1]
+    assert row.split()[:3] == ["00000001", "1d", "6"]
+    assert "c0, c1, c2, … 5 in all" in row
 
 
 def test_a_stranger_cannot_speak_to_the_terminal():

@@ -2,12 +2,14 @@
 
 import json
 import re
+import signal
 
 import pytest
 
 from local.stack import Stack, StackSettings
 from tests.support.keys import ENDPOINT, KEY
-from tests.support.terminal import Said, Terminal
+from tests.support.processes import WAIT_S, tally
+from tests.support.terminal import QUIET, Said, Terminal
 
 WELL = """\
 ✓ environment: complete
@@ -72,7 +74,8 @@ def test_dead_letters_are_a_finding(stack, doctor):
     client, url = stack.queue.client(), stack.queue.dead_letter_url
     client.send_message(QueueUrl=url, MessageBody="x")
     said = doctor("--no-round-trip")
-    client.purge_queue(QueueUrl=url)
+    [letter] = client.receive_message(QueueUrl=url)["Messages"]
+    client.delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])
     assert said.status == 1
     assert "✗ dead letters: 1; see `tally dlq list`, and docs/operations.md\n" in said.stdout
 
@@ -107,6 +110,17 @@ def test_a_key_that_is_none_is_told_and_not_shown(doctor, variables, line):
     assert line in said.stdout
     assert "no-key" not in said.stdout
     assert KEY not in said.stdout
+
+
+def test_a_wait_that_is_interrupted_ends_at_once(stack):
+    unread = stack.queue.dead_letter_url
+    with tally("doctor", "--queue-url", unread, env=QUIET | stack.variables) as process:
+        line = next(line for line in process.stdout if "send" in line)
+        process.send_signal(signal.SIGTERM)
+        _, stderr = process.communicate(timeout=WAIT_S)
+    stack.queue.client().purge_queue(QueueUrl=unread)
+    assert line.startswith("✓ send: confirmed after ")
+    assert (process.returncode, stderr) == (130, "tally: interrupted\n")
 
 
 def test_a_counter_that_is_none_is_a_usage_error(doctor):
