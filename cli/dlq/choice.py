@@ -1,7 +1,6 @@
 """Which dead letters a command is about."""
 
 import dataclasses
-import enum
 import re
 from collections.abc import Sequence
 
@@ -14,20 +13,9 @@ _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DURATION = re.compile("([0-9]{1,9})([smhd]?)")
 
 
-class Why(enum.StrEnum):
-    """What a filter asks for; `valid` is all that keeps the contract."""
-
-    INVALID = "invalid"
-    VALID = "valid"
-    DECIDED = "decided"
-    PENDING = "pending"
-    UNDECIDABLE = "undecidable"
-    UNREADABLE = "unreadable"
-
-    @property
-    def needs_momento(self) -> bool:
-        """Whether only the ledgers can tell."""
-        return self not in {Why.INVALID, Why.VALID}
+def needs_momento(why: Standing | None) -> bool:
+    """Whether only the ledgers can tell which letters these are."""
+    return why not in {None, Standing.INVALID, Standing.VALID}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,13 +23,14 @@ class Choice:
     """The filters of a command: a letter must pass them all; one that is not given lets all pass.
 
     Attributes:
+        why: the standing; `valid` are all that are not `invalid`.
         sent_before: SentTimestamps later than this do not pass; ms since the epoch.
         limit: how many letters are taken, at most.
     """
 
     limit: int
     counter: str | None = None
-    why: Why | None = None
+    why: Standing | None = None
     ids: Sequence[str] = ()
     sent_before: int | None = None
 
@@ -55,9 +44,9 @@ class Choice:
         )
 
     def _is_why(self, standing: Standing) -> bool:
-        if self.why is Why.VALID:
+        if self.why is Standing.VALID:
             return standing is not Standing.INVALID
-        return standing.value == self.why
+        return standing is self.why
 
 
 def duration_s(text: str) -> int:

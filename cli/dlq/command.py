@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from cli.dlq import report, view, work
-from cli.dlq.choice import Choice, Why
+from cli.dlq.choice import Choice
+from cli.dlq.letter import Standing
 from cli.dlq.options import (
     DEFAULT_LIMIT,
     Anonymous,
@@ -96,7 +97,7 @@ def redrive(  # noqa: PLR0913 (the options of a command, which typer passes by n
     is left, or with --include-anonymous gets the identity written into it that it has had so far.
     Exit status 1: not all that was asked for is done.
     """
-    why = reason or (None if ids else Why.VALID)
+    why = reason or (None if ids else Standing.VALID)
     chosen = choice(limit, counter, why, ids, older_than)
     with opened(queue_url, source_url, chosen, asks=dry_run) as session:
         if dry_run:

@@ -62,6 +62,7 @@ def _standing(letter: Letter, ledgers: Mapping[str, Counter | None]) -> Standing
 
 
 def _standing_of(event: Event, counter: Counter | None) -> Standing:
+    """Of one event. Not by its Outcome, where forgotten also means decided, either way."""
     if counter is None:
         return Standing.UNREADABLE
     if counter.ledger.source(event.source).recall(event.seq) is not None:

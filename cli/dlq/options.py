@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from cli.dlq.choice import MIN_ID_CHARS, Choice, Why, duration_s
+from cli.dlq.choice import MIN_ID_CHARS, Choice, duration_s
+from cli.dlq.letter import Standing
 from cli.output import Output
 from producer.sequence import now_ms
 
@@ -20,7 +21,7 @@ SourceUrl = Annotated[
     str, typer.Option(envvar="SQS_QUEUE_URL", help="The queue whose dead letters they are.")
 ]
 OfCounter = Annotated[str | None, typer.Option("--counter", help="With increments of this one.")]
-Reason = Annotated[Why | None, typer.Option("--reason", help="Why they are there.")]
+Reason = Annotated[Standing | None, typer.Option("--reason", help="Why they are there.")]
 Ids = Annotated[
     list[str] | None,
     typer.Option("--id", help=f"Of this id, or its first {MIN_ID_CHARS} characters; repeatable."),
@@ -39,7 +40,7 @@ StdOut = Annotated[Output, typer.Option("--output", help="What stdout is for.")]
 def choice(
     limit: int,
     counter: str | None = None,
-    why: Why | None = None,
+    why: Standing | None = None,
     ids: Sequence[str] | None = None,
     older_than: str | None = None,
 ) -> Choice:

@@ -10,7 +10,7 @@ import typer
 
 from cli.aws import AWS_ERRORS, CONNECT_ERRORS, connect, described
 from cli.cache import MOMENTO_ERRORS
-from cli.dlq.choice import Choice
+from cli.dlq.choice import Choice, needs_momento
 from cli.dlq.ledgers import Judge, judge_from
 from cli.dlq.letter import Letter
 from cli.dlq.places import Place, PlaceError, locate
@@ -45,11 +45,10 @@ def opened(queue_url: str, source_url: str, choice: Choice, *, asks: bool) -> It
         choice: says whether the command can do without Momento.
         asks: whether Momento is asked if it can be.
     """
-    needs_momento = choice.why is not None and choice.why.needs_momento
     with _told(), contextlib.ExitStack() as parts:
         parts.enter_context(interruptible())
         client = _client(parts)
-        judge = parts.enter_context(_judge(needed=needs_momento, wanted=asks))
+        judge = parts.enter_context(_judge(needed=needs_momento(choice.why), wanted=asks))
         place = locate(client, queue_url, source_url)
         queue = DeadLetterQueue(client, place.url)
         parts.enter_context(closing(queue))

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from cli.dlq.choice import Choice, Why, duration_s
+from cli.dlq.choice import Choice, duration_s, needs_momento
 from cli.dlq.ledgers import judged
 from cli.dlq.letter import Standing, read
 from cli.dlq.view import as_json, printable, table, whole
@@ -126,13 +126,13 @@ def test_many_counters_are_asked_for_a_hundred_at_once_and_each_once():
     [
         (Choice(9), [0, 1, 2]),
         (Choice(9, counter="a"), [1]),
-        (Choice(9, why=Why.VALID), [0, 1]),
-        (Choice(9, why=Why.INVALID), [2]),
-        (Choice(9, why=Why.DECIDED), []),
+        (Choice(9, why=Standing.VALID), [0, 1]),
+        (Choice(9, why=Standing.INVALID), [2]),
+        (Choice(9, why=Standing.DECIDED), []),
         (Choice(9, ids=(message_id(0), message_id(2)[:8])), [0, 2]),
         (Choice(9, sent_before=SENT_AT_MS), [0, 1, 2]),
         (Choice(9, sent_before=SENT_AT_MS - 1), []),
-        (Choice(9, counter="n", why=Why.INVALID), []),
+        (Choice(9, counter="n", why=Standing.INVALID), []),
     ],
 )
 def test_a_letter_is_chosen_by_all_filters_together(choice, expected):
@@ -140,9 +140,11 @@ def test_a_letter_is_chosen_by_all_filters_together(choice, expected):
     assert [number for number, letter in enumerate(letters) if choice.takes(letter)] == expected
 
 
-def test_a_reason_is_a_standing_by_its_name():
-    assert [why.value for why in Why] == [standing.value for standing in Standing]
-    assert [why for why in Why if not why.needs_momento] == [Why.INVALID, Why.VALID]
+def test_all_but_the_contract_needs_the_ledgers():
+    asked = [standing for standing in Standing if needs_momento(standing)]
+    assert asked == [*Standing][2:]
+    assert [*Standing][:2] == [Standing.INVALID, Standing.VALID]
+    assert not needs_momento(None)
 
 
 def test_times_are_written_with_their_unit():
