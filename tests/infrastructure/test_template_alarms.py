@@ -172,8 +172,8 @@ def test_an_invocation_that_runs_out_of_time_is_past_the_mark(template, deploy):
     reserve_s = RESERVE_S + most_messages * RESERVE_PER_MESSAGE_S
     for timeout in template["Parameters"]["FunctionTimeoutSeconds"]["AllowedValues"]:
         alarm_ms = deploy(FunctionTimeoutSeconds=timeout)["DurationAlarm"]["Threshold"]
-        assert alarm_ms == int(timeout) * 800 <= (int(timeout) - reserve_s) * 1_000
-        assert template["Mappings"]["Duration"][timeout]["Timeout"] == int(timeout) * 1_000
+        assert alarm_ms == timeout * 800 <= (timeout - reserve_s) * 1_000
+        assert template["Mappings"]["Duration"][str(timeout)]["Timeout"] == timeout * 1_000
 
 
 def test_the_age_is_that_of_five_receives(stack):

@@ -28,8 +28,8 @@ def test_a_message_is_hidden_for_six_timeouts_and_the_window(template, deploy):
             FunctionTimeoutSeconds=timeout, BatchingWindowSeconds=window, QueueType=queue_type
         )
         taken = stack["ConsumerFunctionIncrements"].get("MaximumBatchingWindowInSeconds", 0)
-        assert stack["ConsumerFunction"]["Timeout"] == timeout
-        assert stack["Queue"]["VisibilityTimeout"] == 6 * int(timeout) + int(taken)
+        assert stack["ConsumerFunction"]["Timeout"] == str(timeout)
+        assert stack["Queue"]["VisibilityTimeout"] == 6 * timeout + int(taken)
 
 
 def test_a_standard_queue_is_taken_in_batches(stack):
