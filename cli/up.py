@@ -10,13 +10,17 @@ import typer
 from cli.output import chatter, fail
 from cli.signals import interruptible
 from local.child import ChildError
+from local.environment import Invocation
+from local.http import serving
+from local.http_watch import Watch
 from local.poller import Delivery
 from local.stack import Stack, StackSettings
 from store.settings import MAX_PORT
 
 MOMENTO_PORT = 8080
 SQS_PORT = 9324
-"""Where people expect them: Momento Local's own port, and that of the usual local SQS."""
+HTTP_PORT = 8000
+"""Where people expect them: Momento Local's own port, that of the usual local SQS, and of HTTP."""
 
 Port = typer.Option(min=0, max=MAX_PORT, help="0 for any free one.")
 
@@ -28,18 +32,34 @@ def up(
     consumers: Annotated[int, typer.Option(min=1, max=16, help="Consumer processes.")] = 1,
     momento_port: Annotated[int, Port] = MOMENTO_PORT,
     sqs_port: Annotated[int, Port] = SQS_PORT,
+    http_port: Annotated[int, Port] = HTTP_PORT,
 ) -> None:
-    """Start SQS, Momento and the consumer, print the `export` lines, and stay until Ctrl-C.
+    """Start SQS, Momento, the consumer and the HTTP API; print `export` lines; stay until Ctrl-C.
 
-    Everything listens on 127.0.0.1 only. The consumers' logs go to stderr.
+    Everything listens on 127.0.0.1 only. The logs of the Lambda functions go to stderr. A page at
+    the HTTP port shows what goes on, and /docs there describes the API.
     """
     settings = StackSettings(consumers=consumers, momento_port=momento_port, sqs_port=sqs_port)
+    watch = Watch()
+
+    def observe(delivery: Delivery) -> None:
+        watch.observe(delivery)
+        _print_logs("consumer", delivery.invocation)
+
+    def printed(invocation: Invocation) -> None:
+        _print_logs("API", invocation)
+
     try:
-        with interruptible(), Stack(settings, observe=_print_logs) as stack:
-            for name, value in stack.variables.items():
+        with (
+            interruptible(),
+            Stack(settings, observe=observe, wrap_function=watch.wrap) as stack,
+            serving(stack, settings, watch, port=http_port, printed=printed) as url,
+        ):
+            for name, value in {**stack.variables, "TALLY_URL": url}.items():
                 typer.echo(f"export {name}={shlex.quote(value)}")
             sys.stdout.flush()
             chatter().print("Running; paste the lines above in another terminal. Ctrl-C ends it.")
+            chatter().print(f"A page of what goes on: {url}", soft_wrap=True)
             _stay(stack)
     except KeyboardInterrupt:
         chatter().print("Ended.")
@@ -58,10 +78,10 @@ def _stay(stack: Stack) -> None:
         stack.check()
 
 
-def _print_logs(delivery: Delivery) -> None:
-    """What the consumer printed for people; its metrics are for CloudWatch."""
-    for line in filter(None, delivery.invocation.output.split("\n")):
+def _print_logs(function: str, invocation: Invocation) -> None:
+    """What a function printed for people; its metrics are for CloudWatch."""
+    for line in filter(None, invocation.output.split("\n")):
         if not line.startswith('{"_aws"'):
             typer.echo(line, err=True)
-    if delivery.invocation.error:
-        typer.echo(f"the consumer failed: {delivery.invocation.error.message}", err=True)
+    if invocation.error:
+        typer.echo(f"the {function} failed: {invocation.error.message}", err=True)

@@ -1,17 +1,18 @@
 """`tally local up`: what it prints, where it listens, and that nothing survives it."""
 
+import json
 import os
 import re
 import shlex
 import signal
 import socket
 import threading
+import urllib.request
 
 import pytest
 
 from cli.up import _print_logs
 from local.environment import Invocation
-from local.poller import Delivery
 from local.runtime import FunctionError
 from tests.support.processes import (
     WAIT_S,
@@ -24,7 +25,7 @@ from tests.support.processes import (
 )
 from tests.support.terminal import QUIET, Said, Terminal
 
-UP = ("local", "up", "--momento-port", "0", "--sqs-port", "0")
+UP = ("local", "up", "--momento-port", "0", "--sqs-port", "0", "--http-port", "0")
 EXPORT = re.compile(r"export ([A-Za-z_]+)=(.+)\n")
 NAMES = [
     "no_proxy",
@@ -37,8 +38,8 @@ NAMES = [
     "SQS_QUEUE_URL",
     "MOMENTO_LOCAL",
     "MOMENTO_CACHE_NAME",
+    "TALLY_URL",
 ]
-RUNNING = "Running; paste the lines above in another terminal. Ctrl-C ends it.\n"
 
 
 @pytest.fixture
@@ -67,8 +68,16 @@ def servers(process):
 
 
 def addresses(variables):
-    url = variables["AWS_ENDPOINT_URL_SQS"].removeprefix("http://")
-    return sorted([url, variables["MOMENTO_LOCAL"]])
+    urls = variables["AWS_ENDPOINT_URL_SQS"], variables["TALLY_URL"]
+    return sorted([*(url.removeprefix("http://") for url in urls), variables["MOMENTO_LOCAL"]])
+
+
+def running(variables):
+    """What it says when it runs."""
+    return (
+        "Running; paste the lines above in another terminal. Ctrl-C ends it.\n"
+        f"A page of what goes on: {variables['TALLY_URL']}\n"
+    )
 
 
 def refuses(address):
@@ -93,9 +102,27 @@ def test_it_prints_its_variables_counts_and_ends_with_all_that_it_started(up):
     assert sorted(parts) == ["local.momento", "local.queue", "local.runtime"]
     assert listening([up.pid, *parts.values()]) == addresses(variables)
     os.killpg(up.pid, signal.SIGINT)  # Ctrl-C, as a terminal does it: to the whole group
-    assert up.communicate(timeout=WAIT_S) == ("", RUNNING + "Ended.\n")
+    assert up.communicate(timeout=WAIT_S) == ("", running(variables) + "Ended.\n")
     assert up.returncode == 0
     assert all_is_over(parts, variables)
+
+
+def test_it_serves_the_api_over_http_and_shows_what_goes_on(up):
+    url = exports(up)["TALLY_URL"]
+    sent = urllib.request.Request(f"{url}/counters/page%3Ahome/increments", method="POST")  # noqa: S310 (our own server)
+    accepted = ask(sent)
+    event = accepted["event"]
+    outcome = f"/counters/page%3Ahome/increments/{event}"
+    assert accepted == {"event": event, "counter": "page:home", "outcome": outcome}
+    assert wait_until(lambda: ask(f"{url}{outcome}") == {"outcome": "applied"})
+    assert ask(f"{url}/counters/page:home") == {"counter": "page:home", "count": 1}
+    shown = {"name": "page:home", "count": "1"}
+    assert wait_until(lambda: ask(f"{url}/status.json")["counters"] == [shown])
+
+
+def ask(request):
+    with urllib.request.urlopen(request, timeout=WAIT_S) as response:  # noqa: S310 (our own server)
+        return json.load(response)
 
 
 @pytest.mark.parametrize(
@@ -161,17 +188,24 @@ def test_sigterm_ends_it_and_leaves_the_process_as_it_was():
     ender.start()
     said = Terminal()(*UP)
     ender.join()
-    assert (said.status, said.stderr) == (0, RUNNING + "Ended.\n")
-    assert [name for name, _ in EXPORT.findall(said.stdout)] == NAMES
+    exported = dict(EXPORT.findall(said.stdout))
+    assert list(exported) == NAMES
+    assert (said.status, said.stderr) == (0, running(exported) + "Ended.\n")
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    assert children(os.getpid()) == {}
+
+
+def test_an_http_port_that_is_taken_is_a_clear_error(taken_port):
+    said = Terminal()(*UP, "--http-port", str(taken_port))
+    reason = f"tally: the HTTP port {taken_port} cannot be had: Address already in use\n"
+    assert said == Said(1, "", reason)
     assert children(os.getpid()) == {}
 
 
 def test_logs_are_for_people_and_metrics_are_not(capsys):
     output = '{"level":"INFO"}\n{"_aws":{},"EventsApplied":[1]}\nhello\n'
-    _print_logs(Delivery(0, (), frozenset(), Invocation(b"", None, output, 0.1, is_cold=False)))
+    _print_logs("consumer", Invocation(b"", None, output, 0.1, is_cold=False))
     assert capsys.readouterr() == ("", '{"level":"INFO"}\nhello\n')
     error = FunctionError("SettingsError", "MOMENTO_CACHE_NAME must be set")
-    _print_logs(Delivery(0, (), frozenset(), Invocation(None, error, "", 0.1, is_cold=True)))
-    text = "the consumer failed: MOMENTO_CACHE_NAME must be set\n"
-    assert capsys.readouterr() == ("", text)
+    _print_logs("API", Invocation(None, error, "", 0.1, is_cold=True))
+    assert capsys.readouterr() == ("", "the API failed: MOMENTO_CACHE_NAME must be set\n")

@@ -1,0 +1,104 @@
+"""An HTTP request becomes the event of a REST API, and an answer of the function a response."""
+
+import json
+
+import pytest
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request
+
+from local.http_event import MAX_PARAMETERS, http_response, proxy_event
+
+
+def request(method="GET", uri="/", **options):
+    environ = EnvironBuilder(method=method, **options).get_environ()
+    return Request(environ | {"REQUEST_URI": uri})
+
+
+def test_a_request_is_handed_on_as_it_came():
+    uri = "/counters/a%2Fb%C3%A9/increments?name=a%2Cb&name=c&empty="
+    headers = {"Idempotency-Key": "k", "Content-Type": "application/json", "Host": "127.0.0.1:8000"}
+    event = proxy_event(request("POST", uri, data='{"amount": 2}', headers=headers))
+    event["requestContext"].pop("requestId")
+    told = headers | {"Content-Length": "13"}
+    path = "/counters/a%2Fb%C3%A9/increments"
+    assert event == {
+        "resource": "/{proxy+}",
+        "path": path,
+        "httpMethod": "POST",
+        "headers": told,
+        "multiValueHeaders": {name: [value] for name, value in told.items()},
+        "queryStringParameters": {"name": "c", "empty": ""},
+        "multiValueQueryStringParameters": {"name": ["a,b", "c"], "empty": [""]},
+        "pathParameters": {"proxy": path.lstrip("/")},
+        "stageVariables": None,
+        "requestContext": {
+            "httpMethod": "POST",
+            "identity": {"sourceIp": "127.0.0.1"},
+            "path": path,
+            "protocol": "HTTP/1.1",
+            "resourcePath": "/{proxy+}",
+            "stage": "$default",
+        },
+        "body": '{"amount": 2}',
+        "isBase64Encoded": False,
+    }
+
+
+def test_each_request_has_an_id_of_its_own():
+    ids = [proxy_event(request())["requestContext"]["requestId"] for _ in range(2)]
+    assert len(set(ids)) == 2
+
+
+def test_what_is_not_there_is_null():
+    event = proxy_event(request())
+    names = ("queryStringParameters", "multiValueQueryStringParameters", "body")
+    assert [event[name] for name in names] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("data", "body", "is_base64"), [("é".encode(), "é", False), (b"\xff", "/w==", True)]
+)
+def test_what_is_no_text_is_handed_on_in_base64(data, body, is_base64):
+    event = proxy_event(request("POST", data=data))
+    assert (event["body"], event["isBase64Encoded"]) == (body, is_base64)
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("http://127.0.0.1:8000/counters/a%2Fb?name=x", "/counters/a%2Fb"),
+        ("http://127.0.0.1:8000", "/"),
+        ("//counters", "//counters"),
+        ("*", "/"),
+    ],
+)
+def test_any_form_of_a_target_has_a_path(uri, path):
+    assert proxy_event(request(uri=uri))["path"] == path
+
+
+def test_the_number_of_parameters_is_bounded():
+    uri = "/?" + "&".join(["a=1"] * (MAX_PARAMETERS + 1))
+    with pytest.raises(ValueError, match="fields"):
+        proxy_event(request(uri=uri))
+
+
+def test_an_answer_becomes_a_response():
+    headers = {"Content-Type": ["application/json"], "X-Two": ["1", "2"]}
+    body = json.dumps({"count": 5})
+    response = http_response({"statusCode": 202, "body": body, "multiValueHeaders": headers})
+    assert (response.status_code, response.get_data()) == (202, body.encode())
+    assert response.content_type == "application/json"
+    assert response.headers.getlist("X-Two") == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "content"),
+    [
+        ({"statusCode": 204}, b""),
+        ({"statusCode": "200", "body": None}, b""),
+        ({"statusCode": 200, "body": "/w==", "isBase64Encoded": True}, b"\xff"),
+    ],
+)
+def test_an_answer_may_have_any_bytes_or_none(answer, content):
+    response = http_response(answer)
+    assert (response.status_code, response.get_data()) == (int(answer["statusCode"]), content)

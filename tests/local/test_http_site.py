@@ -1,0 +1,163 @@
+"""The local site over a socket: the API through its function, the pages, and whom it refuses."""
+
+import http.client
+import json
+import socket
+
+import pytest
+
+from local.child import ChildError
+from local.environment import InProcess, Invocation
+from local.http_server import HttpServer
+from local.http_site import MAX_BODY_BYTES, PAGES, POLICY, SAFE, Site
+from local.runtime import FunctionError
+
+STATUS = {"rate": 1.5}
+
+
+def gateway(event, _context):
+    """An API of which a path says what it answers."""
+    body = json.dumps({"path": event["path"], "method": event["httpMethod"], "body": event["body"]})
+    headers = {"Content-Type": ["application/json"], "Cache-Control": ["max-age=1"]}
+    match event["path"]:
+        case "/fails":
+            raise ZeroDivisionError
+        case "/openapi.json":
+            described = {
+                "openapi": "3.1.0",
+                "security": [{}],
+                "components": {"securitySchemes": {}},
+            }
+            body = json.dumps(described)
+    return {"statusCode": 202, "body": body, "multiValueHeaders": headers}
+
+
+class Asked:
+    """A server of the site, and each invocation of its API."""
+
+    def __init__(self):
+        self.invocations: list[Invocation] = []
+        function = InProcess(gateway)
+        site = Site(function, status=lambda: STATUS, printed=self.invocations.append)
+        self.function = function
+        self.server = HttpServer(site)
+
+    def __call__(self, method, path, body=None, **headers):
+        host, port = self.server.url.removeprefix("http://").split(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=10)
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            return response.status, dict(response.getheaders()), response.read()
+        finally:
+            connection.close()
+
+
+@pytest.fixture(scope="module")
+def site():
+    asked = Asked()
+    with asked.server:
+        yield asked
+    asked.function.close()
+
+
+def told(answer):
+    status, headers, body = answer
+    assert headers["Content-Type"] == "application/json"
+    return status, json.loads(body)
+
+
+def test_the_api_is_asked_with_the_path_as_it_came_and_answers_whole(site):
+    status, headers, body = site("POST", "/counters/a%2Fb/increments?x=1", '{"amount": 2}')
+    path = "/counters/a%2Fb/increments"
+    assert status == 202
+    assert json.loads(body) == {"path": path, "method": "POST", "body": '{"amount": 2}'}
+    assert headers["Cache-Control"] == "max-age=1"
+    assert site.invocations[-1].error is None
+
+
+def test_an_api_that_fails_answers_as_api_gateway_does(site):
+    assert told(site("GET", "/fails")) == (502, {"message": "Internal server error"})
+    assert site.invocations[-1].error == FunctionError("ZeroDivisionError", "")
+
+
+def test_the_description_asks_for_no_key_here(site):
+    assert told(site("GET", "/openapi.json")) == (202, {"openapi": "3.1.0", "components": {}})
+
+
+def test_the_status_is_told(site):
+    assert told(site("GET", "/status.json")) == (200, STATUS)
+
+
+@pytest.mark.parametrize(("path", "media_type"), [(path, page[1]) for path, page in PAGES.items()])
+def test_a_page_is_served_with_all_that_makes_it_safe(site, path, media_type):
+    status, headers, body = site("GET", path)
+    assert (status, headers["Content-Type"]) == (200, media_type)
+    assert {name: headers[name] for name in SAFE} == SAFE
+    assert len(body) > 100
+
+
+def test_pages_load_nothing_from_elsewhere_and_run_nothing_inline(site):
+    assert "unsafe" not in POLICY
+    for path in PAGES:
+        text = site("GET", path)[2].decode().replace("http://www.w3.org/2000/svg", "")
+        assert "://" not in text
+        assert " style=" not in text
+        assert " on" + "click" not in text
+        assert "<script>" not in text
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
+@pytest.mark.parametrize("path", ["/", "/status.json", "/counters/a"])
+def test_a_foreign_name_is_refused(site, host, path):
+    message = "this server is known as 127.0.0.1 or localhost"
+    assert told(site("GET", path, Host=host)) == (421, {"message": message})
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:9000", "127.0.0.1"])
+def test_its_own_names_are_not_refused_whatever_port_leads_here(site, host):
+    assert told(site("GET", "/status.json", Host=host)) == (200, STATUS)
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:1"])
+def test_a_page_of_another_site_may_send_nothing(site, origin):
+    before = len(site.invocations)
+    answer = site("POST", "/counters/a/increments", Origin=origin)
+    assert told(answer) == (403, {"message": "another site's page may not ask this"})
+    assert len(site.invocations) == before
+
+
+def test_its_own_page_may_send(site):
+    headers = {"Origin": "http://localhost:8000", "Host": "localhost:8000"}
+    assert site("POST", "/counters/a/increments", **headers)[0] == 202
+
+
+def test_too_long_a_body_is_refused(site):
+    answer = site("POST", "/counters/a/increments", b" " * (MAX_BODY_BYTES + 1))
+    assert told(answer) == (413, {"message": "Request Entity Too Large"})
+
+
+def test_too_many_parameters_are_refused(site):
+    answer = site("GET", "/counters?" + "&".join(["n=1"] * 1_001))
+    assert told(answer) == (400, {"message": "Bad request"})
+
+
+def test_other_methods_of_a_page_are_the_api_s_to_refuse(site):
+    assert told(site("DELETE", "/"))[1]["method"] == "DELETE"
+    assert told(site("POST", "/status.json"))[1]["method"] == "POST"
+
+
+def test_it_listens_on_loopback_and_ends():
+    server = HttpServer(lambda _environ, _start: [])
+    with server:
+        host, port = server.url.removeprefix("http://").split(":")
+        assert host == "127.0.0.1"
+    with socket.socket() as probe:
+        assert probe.connect_ex((host, int(port))) != 0
+
+
+def test_a_port_that_is_taken_is_a_clear_error(site):
+    port = int(site.server.url.rpartition(":")[2])
+    text = rf"^the HTTP port {port} cannot be had: Address already in use$"
+    with pytest.raises(ChildError, match=text):
+        HttpServer(lambda _environ, _start: [], port=port).__enter__()
