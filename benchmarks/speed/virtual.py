@@ -3,6 +3,7 @@
 Nothing here depends on the machine: a seed gives the same numbers everywhere.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from typing import Any, NamedTuple
@@ -63,7 +64,7 @@ class Land:
             uniform=self.random.uniform,
         )
 
-    def play(self, live: Any, actors: int) -> None:  # noqa: ANN401 (what Timeline.act takes)
+    def play(self, live: Callable[[Actor], object], actors: int) -> None:
         """Let actors live, to the end of all of them."""
         with ThreadPoolExecutor(actors) as executor:
             for _ in range(actors):

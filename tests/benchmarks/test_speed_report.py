@@ -88,6 +88,11 @@ def test_where_redis_is_missing_the_row_says_how_to_get_it():
     assert "no Redis" in report.page(results(redis=False))
 
 
+def test_the_documented_method_is_the_one_that_runs():
+    documented = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert documented.partition(METHOD)[1:] == report.page(results()).partition(METHOD)[1:]
+
+
 def test_a_page_has_every_table():
     told = results()
     page = report.page(told)
