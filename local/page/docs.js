@@ -95,7 +95,7 @@ function example(openapi, method, path, operation) {
 function article(openapi, path, method, operation) {
   return element(
     "article",
-    element("h2", element("b", method.toUpperCase()), path),
+    element("h2", element("b", method.toUpperCase()), " ", path),
     element("p", `${operation.summary}. ${operation.description ?? ""}`),
     example(openapi, method, path, operation),
     ...table("Parameters", parameters(openapi, operation)),

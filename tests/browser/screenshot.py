@@ -1,4 +1,4 @@
-"""Draws docs/img/page.png: `python -m tests.browser.screenshot`, some two minutes.
+"""Draws the page for docs/img/, in two minutes: `python -m tests.browser.screenshot`.
 
 The page over a real stack with something to show: load that comes and goes, two consumers that race
 for its counters, repeats, bounds, and messages that break the contract. The page takes the font
@@ -34,7 +34,6 @@ WARM_S = 5.0
 PICTURES: dict[str, Any] = {
     "page.png": {"scale": 1.5},
     "page-dark.png": {"scale": 1.5, "dark": True},
-    "page-phone.png": {"width": 390, "height": 844},
 }
 COUNTERS = {
     "page:home": 30,

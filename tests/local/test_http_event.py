@@ -14,34 +14,37 @@ def request(method="GET", uri="/", **options):
     return Request(environ | {"REQUEST_URI": uri})
 
 
-def test_a_request_is_handed_on_as_it_came():
-    uri = "/counters/a%2Fb%C3%A9/increments?name=a%2Cb&name=c&empty="
-    headers = {"Idempotency-Key": "k", "Content-Type": "application/json", "Host": "127.0.0.1:8000"}
-    event = proxy_event(request("POST", uri, data='{"amount": 2}', headers=headers))
-    event["requestContext"].pop("requestId")
-    told = headers | {"Content-Length": "13"}
-    path = "/counters/a%2Fb%C3%A9/increments"
-    assert event == {
-        "resource": "/{proxy+}",
-        "path": path,
+PATH = "/counters/a%2Fb%C3%A9/increments"
+HEADERS = {"Idempotency-Key": "k", "Content-Type": "application/json", "Host": "127.0.0.1:8000"}
+TOLD = HEADERS | {"Content-Length": "13"}
+EVENT = {
+    "resource": "/{proxy+}",
+    "path": PATH,
+    "httpMethod": "POST",
+    "headers": TOLD,
+    "multiValueHeaders": {name: [value] for name, value in TOLD.items()},
+    "queryStringParameters": {"name": "c", "empty": ""},
+    "multiValueQueryStringParameters": {"name": ["a,b", "c"], "empty": [""]},
+    "pathParameters": {"proxy": PATH.lstrip("/")},
+    "stageVariables": None,
+    "requestContext": {
         "httpMethod": "POST",
-        "headers": told,
-        "multiValueHeaders": {name: [value] for name, value in told.items()},
-        "queryStringParameters": {"name": "c", "empty": ""},
-        "multiValueQueryStringParameters": {"name": ["a,b", "c"], "empty": [""]},
-        "pathParameters": {"proxy": path.lstrip("/")},
-        "stageVariables": None,
-        "requestContext": {
-            "httpMethod": "POST",
-            "identity": {"sourceIp": "127.0.0.1"},
-            "path": path,
-            "protocol": "HTTP/1.1",
-            "resourcePath": "/{proxy+}",
-            "stage": "$default",
-        },
-        "body": '{"amount": 2}',
-        "isBase64Encoded": False,
-    }
+        "identity": {"sourceIp": "127.0.0.1"},
+        "path": PATH,
+        "protocol": "HTTP/1.1",
+        "resourcePath": "/{proxy+}",
+        "stage": "$default",
+    },
+    "body": '{"amount": 2}',
+    "isBase64Encoded": False,
+}
+
+
+def test_a_request_is_handed_on_as_it_came():
+    uri = f"{PATH}?name=a%2Cb&name=c&empty="
+    event = proxy_event(request("POST", uri, data='{"amount": 2}', headers=HEADERS))
+    event["requestContext"].pop("requestId")
+    assert event == EVENT
 
 
 def test_each_request_has_an_id_of_its_own():

@@ -1,0 +1,199 @@
+"""The pages in a real browser: what they show and send, and that anybody can read them."""
+
+import json
+from typing import NamedTuple
+
+import pytest
+from selenium.webdriver.common.by import By
+
+from local.http import serving
+from local.http_watch import Watch
+from local.poller import Batching
+from local.stack import Stack, StackSettings
+from tests.support.browser import MISSING, be, chromium, eventually
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
+
+SETTINGS = StackSettings(
+    batching=Batching(batch_size=10, window_s=0, poll_s=1),
+    visibility_timeout_s=1,
+    max_receive_count=2,
+)
+HOSTILE = '<img src="x" onerror="document.title = \'owned\'">'
+LEAST_CONTRAST = 4.5
+"""Of text that is not large (WCAG 2.2, 1.4.3)."""
+
+
+class Served(NamedTuple):
+    """A stack, and where it is served."""
+
+    stack: Stack
+    url: str
+
+
+@pytest.fixture(scope="module")
+def served():
+    watch = Watch()
+    running = Stack(SETTINGS, observe=watch.observe, wrap_function=watch.wrap)
+    with running, serving(running, SETTINGS, watch) as url:
+        yield Served(running, url)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as driver:
+        yield driver
+
+
+@pytest.fixture
+def page(browser, served):
+    be(browser)
+    browser.get(served.url)
+    shows(browser, "pulse", "live")
+    yield browser
+    assert browser.get_log("browser") == []  # no error, and nothing that the policy refused
+
+
+def text(driver, name):
+    return driver.find_element(By.ID, name).text
+
+
+def shows(driver, name, expected):
+    """Wait until an element has a text."""
+    try:
+        eventually(driver, lambda page: text(page, name) == expected)
+    finally:
+        assert text(driver, name) == expected
+
+
+def fill(driver, **fields):
+    for name, value in fields.items():
+        entry = driver.find_element(By.ID, name)
+        entry.clear()
+        entry.send_keys(value)
+    driver.find_element(By.ID, "count").click()
+
+
+def rows(driver):
+    """The counts by counter, in one look: the page makes its rows anew every second."""
+    script = "return [...$counters.rows].map((row) => [...row.cells].map((cell) => cell.innerText))"
+    return dict(
+        driver.execute_script(f"const $counters = document.getElementById('counters'); {script}")
+    )
+
+
+def test_it_says_that_nothing_has_been_counted(page):
+    assert page.title == "Tally"
+    assert text(page, "no-counters") == "Nothing has been counted yet."
+    assert text(page, "no-returned").startswith("None.")
+    assert [text(page, name) for name in ("rate", "applied", "dead")] == ["0", "0", "0"]
+
+
+def test_an_increment_is_sent_and_its_outcome_shown(page):
+    fill(page, counter="page:home", amount="1200")
+    eventually(page, lambda page: text(page, "answer").startswith("applied\n"))
+    eventually(page, lambda page: rows(page).get("page:home") == "1,200")
+    assert int(text(page, "applied")) >= 1
+    assert not page.find_element(By.ID, "no-counters").is_displayed()
+
+
+def test_a_bound_rejects_and_an_amount_is_exact_to_the_last_digit(page):
+    fill(page, counter="vault", amount="9223372036854775807")
+    eventually(page, lambda page: text(page, "answer").startswith("applied\n"))
+    eventually(page, lambda page: rows(page).get("vault") == "9,223,372,036,854,775,807")
+    fill(page, counter="vault", amount="1", max="5")
+    eventually(page, lambda page: text(page, "answer").startswith("rejected\n"))
+    shows(page, "rejected", "1")
+
+
+def test_a_problem_is_told_in_its_own_words(page):
+    fill(page, counter="vault", amount="9999999999999999999")
+    title = "The request breaks the contract"
+    detail = "amount must be less than or equal to 9223372036854775807"
+    shows(page, "answer", f"{title}\n{detail}")
+    page.get_log("browser")  # Chromium notes each answer of 4xx
+
+
+def test_a_name_is_never_read_as_html(page):
+    fill(page, counter=HOSTILE, amount="1")
+    eventually(page, lambda page: text(page, "answer").startswith("applied\n"))
+    eventually(page, lambda page: rows(page).get(HOSTILE) == "1")
+    assert page.title == "Tally"
+
+
+def test_a_dead_letter_is_shown_with_its_reason(page, served):
+    body = json.dumps({"counter": "cart", "amount": HOSTILE})
+    queue = served.stack.queue
+    queue.client().send_message(QueueUrl=queue.queue_url, MessageBody=body)
+    eventually(page, lambda page: text(page, "returned").endswith("dead letter"))
+    shows(page, "dead", "1")
+    counter, reason, tries = text(page, "returned").split("\n")
+    assert (counter, tries) == ("cart", "dead letter")
+    assert reason.startswith("amount: Expected `int`, got `str`, found ")
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+@pytest.mark.parametrize("width", [320, 390, 768])
+def test_it_fits_a_phone(page, served, path, width):
+    be(page, width=width, height=844)
+    page.get(served.url + path)
+    eventually(page, lambda page: text(page, "pulse") in {"live", "version 1.0.0"})
+    assert page.execute_script("return document.documentElement.scrollWidth") == width
+
+
+def contrast(driver):
+    """The least contrast of any text with the page's own background, and what that text is."""
+    return driver.execute_script("""
+        const channel = (c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+        const luminance = (color) => {
+          const [r, g, b] = color.match(/[0-9.]+/g).map(Number).map(channel);
+          return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+        };
+        const paper = luminance(getComputedStyle(document.body).backgroundColor);
+        const ratio = (element) => {
+          const own = getComputedStyle(element);
+          const filled = own.backgroundColor !== "rgba(0, 0, 0, 0)";
+          const behind = filled ? luminance(own.backgroundColor) : paper;
+          const [low, high] = [behind, luminance(own.color)].sort((a, b) => a - b);
+          return (high + 0.05) / (low + 0.05);
+        };
+        const all = [...document.querySelectorAll("body *")];
+        const texts = all.filter((element) => element.innerText);
+        return Math.min(...texts.map(ratio));
+    """)
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_every_text_stands_out(page, served, path, dark):
+    be(page, dark=dark)
+    page.get(served.url + path)
+    eventually(page, lambda page: text(page, "pulse") in {"live", "version 1.0.0"})
+    paper = page.find_element(By.TAG_NAME, "body").value_of_css_property("background-color")
+    assert (paper == "rgba(19, 18, 15, 1)") is dark
+    assert contrast(page) >= LEAST_CONTRAST
+
+
+def test_every_field_and_picture_has_a_name(page):
+    named = "return [...document.querySelectorAll('input')].every((field) => field.labels.length)"
+    assert page.execute_script(named)
+    assert page.find_element(By.ID, "spark").accessible_name == "Throughput of the last 90 seconds"
+    assert page.find_element(By.CLASS_NAME, "brand").accessible_name == "Tally"
+    assert page.find_element(By.ID, "answer").get_attribute("aria-live") == "polite"
+
+
+def test_the_api_is_described(page, served):
+    page.get(f"{served.url}/docs")
+    shows(page, "pulse", "version 1.0.0")
+    titles = [title.text for title in page.find_elements(By.TAG_NAME, "h2")]
+    assert sorted(titles) == [
+        "GET /counters",
+        "GET /counters/{counter}",
+        "GET /counters/{counter}/increments/{event}",
+        "POST /counters/{counter}/increments",
+        "POST /counters/{counter}/reset",
+    ]
+    [example] = [
+        one.text for one in page.find_elements(By.TAG_NAME, "pre") if "increments' " in one.text
+    ]
+    assert example.startswith(f"curl '{served.url}/counters/page:home/increments'")
