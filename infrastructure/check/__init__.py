@@ -1,0 +1,1 @@
+"""Proves, without an account, that the template deploys and that the packages run."""

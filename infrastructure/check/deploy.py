@@ -1,0 +1,168 @@
+"""Deploys to MiniStack and counts: `python -m infrastructure.check.deploy`.
+
+The packages are those of `sam build`, for this machine; the template is what SAM made of it. Both
+kinds of queue are tried. Exit status 1 and a reason if anything is not as it should be.
+"""
+
+import json
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from infrastructure.check.checking import CheckFailedError, expect, wait_until
+from infrastructure.check.deployment import build, deploy
+from infrastructure.check.ministack import MiniStack, ministack
+from local.momento.server import HOST, MomentoServer
+from producer.publisher import Publisher
+from producer.reader import Reader
+
+CACHE = "tally"
+INCREMENTS = 1_000
+COUNTERS = 10
+REPEATED = 3
+"""Every third increment is sent twice."""
+
+MAX = 5
+"""The bound of one more counter, which is asked for twice as much."""
+
+BAD = ('{"counter":"bad","amount":"1"}', "no JSON", '{"amount":1}')
+VISIBILITY_S = 2
+"""Instead of the template's three minutes, so that five receives of a bad message are soon over."""
+
+MAX_COUNTING_S = 120
+MAX_ANSWER_S = 30
+KINDS = ("standard", "fifo")
+KEYLESS_STATUS, ACCEPTED, OK = 403, 202, 200
+
+
+def check(kind: str, zips: Mapping[str, Path], log: Path) -> None:
+    """Deploy with a kind of queue, and see everything counted once.
+
+    Raises:
+        CheckFailedError: something is not as it should be.
+    """
+    with MomentoServer(caches=[CACHE]) as server, ministack(log) as aws:
+        momento = f"{HOST}:{server.port}"
+        outputs = deploy(aws, zips, momento, {"QueueType": kind})
+        queue = aws.client("sqs")
+        _check_visibility(aws, outputs)
+        visibility = {"VisibilityTimeout": str(VISIBILITY_S)}
+        queue.set_queue_attributes(QueueUrl=outputs["QueueUrl"], Attributes=visibility)
+        _publish(queue, outputs["QueueUrl"])
+        expected = {f"c{n}": INCREMENTS // COUNTERS for n in range(COUNTERS)} | {"bounded": MAX}
+        variables = {"MOMENTO_CACHE_NAME": CACHE, "MOMENTO_LOCAL": momento}
+        with Reader.from_environment(variables) as reader:
+            wait_until(
+                lambda: reader.counts(expected) == expected, MAX_COUNTING_S, "the counts are wrong"
+            )
+            _say(kind, f"{len(expected)} counters exact")
+            _check_dead_letters(queue, outputs["DeadLetterQueueUrl"])
+            _say(kind, f"{len(BAD)} bad messages in the dead letters, and no other")
+            _check_api(aws, outputs, reader)
+            _say(kind, "the API refuses who has no key, and counts for who has it")
+            wait_until(lambda: _is_empty(queue, outputs["QueueUrl"]), MAX_COUNTING_S, "not empty")
+            expect(reader.counts(expected) == expected, "the counts changed afterwards")
+            _say(kind, "the queue is empty, and the counts are the same: nothing counted twice")
+
+
+def _check_visibility(aws: MiniStack, outputs: Mapping[str, str]) -> None:
+    """The rule once more, on what stands there: 6 x timeout + window."""
+    functions = aws.client("lambda")
+    [source] = functions.list_event_source_mappings()["EventSourceMappings"]
+    function = functions.get_function_configuration(FunctionName=source["FunctionArn"])
+    asked = {"QueueUrl": outputs["QueueUrl"], "AttributeNames": ["VisibilityTimeout"]}
+    found = aws.client("sqs").get_queue_attributes(**asked)["Attributes"]["VisibilityTimeout"]
+    window_s = int(source.get("MaximumBatchingWindowInSeconds", 0))
+    expect(
+        int(found) == 6 * int(function["Timeout"]) + window_s,
+        "the visibility timeout is not six timeouts and the window",
+    )
+
+
+def _publish(queue: Any, url: str) -> None:  # noqa: ANN401 (a client of boto3)
+    """Publish good increments, some of them twice, and bad messages."""
+    with Publisher(url, client=queue) as publisher:
+        sent = [publisher.publish(f"c{number % COUNTERS}") for number in range(INCREMENTS)]
+        for _ in range(2 * MAX):
+            publisher.publish("bounded", max=MAX)
+        publisher.flush()
+        for increment in sent[::REPEATED]:
+            publisher.publish_again(increment)
+    for number, body in enumerate(BAD):
+        group = {"MessageGroupId": f"bad-{number}", "MessageDeduplicationId": f"bad-{number}"}
+        queue.send_message(
+            QueueUrl=url, MessageBody=body, **(group if url.endswith(".fifo") else {})
+        )
+
+
+def _is_empty(queue: Any, url: str) -> bool:  # noqa: ANN401 (a client of boto3)
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = queue.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return all(int(found[name]) == 0 for name in names)
+
+
+def _check_dead_letters(queue: Any, url: str) -> None:  # noqa: ANN401 (a client of boto3)
+    found: Counter[str] = Counter()
+
+    def all_there() -> bool:
+        answer = queue.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+        found.update(message["Body"] for message in answer.get("Messages", []))
+        return len(found) >= len(BAD)
+
+    wait_until(all_there, MAX_COUNTING_S, "the bad messages are not in the dead letters")
+    expect(set(found) == set(BAD), "there are other dead letters than the bad messages")
+
+
+def _check_api(aws: MiniStack, outputs: Mapping[str, str], reader: Reader) -> None:
+    key_id = outputs["ApiKeyCommand"].split("--api-key ")[1].split()[0]
+    key = aws.client("apigateway").get_api_key(apiKey=key_id, includeValue=True)["value"]
+    api = outputs["ApiUrl"].removeprefix("https://").split(".")[0]
+    address = f"{aws.url}/restapis/{api}/v1/_user_request_/counters/by-http"
+    expect(_ask(address, None)[0] == KEYLESS_STATUS, "the API answers without a key")
+    status, answer = _ask(f"{address}/increments", key, {"amount": 3})
+    expect(status == ACCEPTED, f"the API does not take an increment: {status} {answer}")
+    wait_until(lambda: reader.count("by-http") == 3, MAX_COUNTING_S, "not counted over HTTP")  # noqa: PLR2004 (as asked)
+    status, answer = _ask(address, key)
+    expect(
+        (status, json.loads(answer).get("count")) == (OK, 3),
+        f"the API does not tell the count: {status} {answer}",
+    )
+
+
+def _ask(address: str, key: str | None, body: object = None) -> tuple[int, str]:
+    headers = {"content-type": "application/json"} | ({"x-api-key": key} if key else {})
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(address, data, headers)  # noqa: S310 (our own address)
+    try:
+        with urllib.request.urlopen(request, timeout=MAX_ANSWER_S) as answer:  # noqa: S310 (as above)
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def _say(kind: str, what: str) -> None:
+    sys.stdout.write(f"{kind}: {what}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Check both kinds of queue."""
+    with tempfile.TemporaryDirectory(prefix="tally-deploy-") as folder:
+        zips = build(Path(folder))
+        for kind in KINDS:
+            log = Path(folder, f"ministack-{kind}.log")
+            try:
+                check(kind, zips, log)
+            except CheckFailedError as error:
+                sys.stderr.write("\n".join(log.read_text().splitlines()[-20:]) + "\n")
+                sys.exit(f"{kind}: {error}")
+
+
+if __name__ == "__main__":
+    main()
