@@ -8,12 +8,14 @@ import msgspec
 from msgspec import UNSET
 
 from consumer.reason import Reason
-from consumer.records import Record, check, checked
 from counters.body import increments, parse
-from counters.errors import InvalidIncrementError
+from counters.errors import InvalidIncrementError, shown
 from counters.event import Envelope, Event
 
 _DECIMAL = re.compile("[0-9]{1,18}")
+
+MAX_SENT_AT_DIGITS = 18
+"""Of a SentTimestamp: any sum with it fits 64 bits."""
 
 MAX_IDENTITY_CHARS = 512
 """How much of a producer's id a log line carries: an id may be as long as a message."""
@@ -51,14 +53,20 @@ class Message(msgspec.Struct, gc=False):
 
     @property
     def identity(self) -> str:
-        """How the producer knows the event that failed: its id (cut), or its source and seq."""
+        """The name of the event that failed; of an invalid message, what its increment claims."""
         if self.failure is None:
             return ""
         event = self.failure.event
+        return event.identity if event else self.failure.identity[:MAX_IDENTITY_CHARS]
+
+    @property
+    def id(self) -> str:
+        """The id (cut) that its producer gave the event that failed; empty if it gave none."""
+        event = self.failure.event if self.failure else None
         if event is None:
-            return self.failure.identity[:MAX_IDENTITY_CHARS]
+            return ""
         published = increments(self.record["body"])[list(self.events).index(event)]
-        return event.identity if published.id is UNSET else published.id[:MAX_IDENTITY_CHARS]
+        return "" if published.id is UNSET else published.id[:MAX_IDENTITY_CHARS]
 
     @property
     def receive_count(self) -> int:
@@ -69,10 +77,7 @@ class Message(msgspec.Struct, gc=False):
 
 def read(records: Sequence[dict[str, Any]], default_max: int) -> list[Message]:
     """The messages of a batch; what follows a bad one in its FIFO group has failed with it."""
-    messages = [
-        _read(raw, record, default_max)
-        for raw, record in zip(records, checked(records), strict=True)
-    ]
+    messages = [_read(record, default_max) for record in records]
     if _are_of_a_fifo_queue(records):
         for message in messages:
             message.group = _attribute(message.record, "MessageGroupId")
@@ -80,17 +85,24 @@ def read(records: Sequence[dict[str, Any]], default_max: int) -> list[Message]:
     return messages
 
 
-def _read(raw: dict[str, Any], record: Record | None, default_max: int) -> Message:
+def _read(record: dict[str, Any], default_max: int) -> Message:
     """Parse the body; a bad message fails here, and stops no other."""
     try:
-        record = record or check(raw)
-        envelope = Envelope(record.message_id, record.attributes.sent_at)
-        return Message(raw, parse(record.body, envelope, default_max))
+        return Message(record, parse(*_opened(record), default_max))
     except InvalidIncrementError as error:
         why = Failure(Reason.INVALID, str(error), error.counter, identity=error.identity)
-    except msgspec.ValidationError as error:
-        why = Failure(Reason.INVALID, str(error))
-    return Message(raw, failure=why)
+    return Message(record, failure=why)
+
+
+def _opened(record: dict[str, Any]) -> tuple[str, Envelope]:
+    """The body, and what SQS says of it."""
+    body, sent_at = record.get("body"), _attribute(record, "SentTimestamp")
+    if not isinstance(body, str):
+        raise InvalidIncrementError("body", "is no text", shown(body))
+    if not (sent_at.isdecimal() and len(sent_at) <= MAX_SENT_AT_DIGITS):
+        reason = "is no time in ms" if sent_at else "is missing"
+        raise InvalidIncrementError("attributes.SentTimestamp", reason, sent_at and shown(sent_at))
+    return body, Envelope(record["messageId"], int(sent_at))
 
 
 def fail_groups(messages: Iterable[Message]) -> None:

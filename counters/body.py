@@ -44,7 +44,7 @@ def increments(body: str) -> list[Increment]:
         raise explained(error, said) from None
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise InvalidIncrementError("body", f"is not JSON ({error})", shown(body)) from None
-    return decoded if isinstance(decoded, list) else [decoded]
+    return [decoded] if isinstance(decoded, Increment) else decoded
 
 
 _DECODER: msgspec.json.Decoder[Increment | list[Increment]] = msgspec.json.Decoder(Body)

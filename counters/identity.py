@@ -38,20 +38,18 @@ def identify(increment: Increment, envelope: Envelope, position: int, default_ma
     Raises:
         InvalidIncrementError: the fields make none of the three, or `at` lies in the future.
     """
-    check(increment)
-    at = increment.at
-    if at is UNSET:
-        source, seq, at = derived_source(envelope.message_id), position, envelope.sent_at
-    elif increment.source is not UNSET and increment.seq is not UNSET:
-        source, seq = source_number(increment.source), increment.seq
+    source, seq, at = increment.source, increment.seq, increment.at
+    plain = increment.id is UNSET and increment.reset is UNSET and increment.counter.isascii()
+    if plain and source is not UNSET and seq is not UNSET and at is not UNSET:
+        number = source_number(source)  # the usual one; nothing else in it can be wrong
     else:
-        source, seq = derived_source(str(increment.id)), 0
+        number, seq, at = _checked(increment, envelope, position)
     if at > envelope.sent_at + MAX_FUTURE_MS:
         reason = f"is over {MAX_FUTURE_MS} ms later than the SentTimestamp {envelope.sent_at}"
         raise InvalidIncrementError("at", reason, shown(at))
     return Event(
         increment.counter,
-        source,
+        number,
         seq,
         at,
         1 if increment.amount is UNSET else increment.amount,
@@ -59,6 +57,15 @@ def identify(increment: Increment, envelope: Envelope, position: int, default_ma
         default_max if increment.max is UNSET else increment.max,
         None if increment.reset is UNSET else increment.reset,
     )
+
+
+def _checked(increment: Increment, envelope: Envelope, position: int) -> EventName:
+    check(increment)
+    if increment.at is UNSET:
+        return EventName(derived_source(envelope.message_id), position, envelope.sent_at)
+    if increment.source is UNSET or increment.seq is UNSET:
+        return EventName(derived_source(str(increment.id)), 0, increment.at)
+    return EventName(source_number(increment.source), increment.seq, increment.at)
 
 
 def derived_source(identity: str) -> int:

@@ -134,8 +134,8 @@ ACKNOWLEDGING = (
         "invalid acknowledged",
         "A message that breaks the contract is deleted, not kept as a dead letter.",
         _MESSAGES,
-        "return Message(raw, failure=why)",
-        "return Message(raw)",
+        "return Message(record, failure=why)",
+        "return Message(record)",
     ),
     Mutation(
         "not sent taken for sent",
