@@ -162,6 +162,14 @@ def test_repeats_end_in_time():
     assert sum(time.slept_s) + 2 * READ_TIMEOUT_S <= MAX_SENDING_S
 
 
+def test_one_whose_own_caller_waits_is_less_patient():
+    time = FakeTime()
+    pacer = Pacer(clock=lambda: time.now_s, sleep=time.sleep, random=lambda: 1.0, patience_s=1.0)
+    one = Sender(FakeSqs(*[lost_before(CLOSED)] * MAX_ATTEMPTS), QUEUE_URL, pacer, owns_client=True)
+    assert len(one.send(messages(b"1"))) == 1
+    assert time.slept_s == [0.2, 0.4]
+
+
 def test_the_pacer_is_real_unless_told_otherwise():
     pacer = Pacer()
     pacer.sleep(0)
