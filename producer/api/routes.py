@@ -173,7 +173,7 @@ def _accepted(request: APIGatewayProxyEvent, increment: Increment) -> Accepted:
     path, full = request.path, request.request_context.path
     stage = full.removesuffix(path) if full.endswith(path) else ""
     event = identity_of(increment)
-    link = f"{stage}/counters/{quote(increment.counter, safe='')}/increments/{event}"
+    link = f"{stage}/counters/{quote(increment.counter, safe=':')}/increments/{event}"
     return Accepted(event=event, counter=increment.counter, outcome=link)
 
 

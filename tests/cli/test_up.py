@@ -112,7 +112,7 @@ def test_it_serves_the_api_over_http_and_shows_what_goes_on(up):
     sent = urllib.request.Request(f"{url}/counters/page%3Ahome/increments", method="POST")  # noqa: S310 (our own server)
     accepted = ask(sent)
     event = accepted["event"]
-    outcome = f"/counters/page%3Ahome/increments/{event}"
+    outcome = f"/counters/page:home/increments/{event}"
     assert accepted == {"event": event, "counter": "page:home", "outcome": outcome}
     assert wait_until(lambda: ask(f"{url}{outcome}") == {"outcome": "applied"})
     assert ask(f"{url}/counters/page:home") == {"counter": "page:home", "count": 1}

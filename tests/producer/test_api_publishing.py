@@ -37,7 +37,7 @@ UNCONFIRMED = (503, "unconfirmed", "The queue did not confirm")
 )
 def test_an_increment_is_published_and_its_event_named(body, fields):
     api = Called()
-    assert api("POST", INCREMENTS, body) == accepted("page:home", "/counters/page%3Ahome")
+    assert api("POST", INCREMENTS, body) == accepted("page:home", "/counters/page:home")
     assert api.published == [{"counter": "page:home", **fields, **NATIVE}]
 
 
@@ -46,7 +46,7 @@ def test_an_increment_is_published_and_its_event_named(body, fields):
 )
 def test_a_reset_is_published_like_any_event(body, to):
     api = Called()
-    assert api("POST", RESET, body) == accepted("page:home", "/counters/page%3Ahome")
+    assert api("POST", RESET, body) == accepted("page:home", "/counters/page:home")
     assert api.published == [{"counter": "page:home", "reset": to, **NATIVE}]
 
 
@@ -55,7 +55,7 @@ def test_a_reset_is_published_like_any_event(body, to):
 )
 def test_an_idempotency_key_makes_a_named_event(path, fields):
     api = Called()
-    answer = accepted("page:home", "/counters/page%3Ahome", NAMED)
+    answer = accepted("page:home", "/counters/page:home", NAMED)
     assert [api("POST", path, headers=KEY) for _ in range(2)] == [answer] * 2
     published = {"counter": "page:home", **fields, "id": "order-17", "at": NOW_MS}
     assert api.published == [published] * 2
@@ -66,7 +66,7 @@ def test_an_idempotency_key_makes_a_named_event(path, fields):
 def test_a_named_event_may_say_when_it_happened(at):
     api = Called()
     event = str(EventName(derived_source("order-17"), 0, at))
-    answer = accepted("page:home", "/counters/page%3Ahome", event)
+    answer = accepted("page:home", "/counters/page:home", event)
     assert api("POST", INCREMENTS, f'{{"at": {at}}}', headers=KEY) == answer
     assert api.published == [{"counter": "page:home", "id": "order-17", "at": at}]
 
@@ -209,7 +209,7 @@ def test_json_is_known_by_any_of_its_names(media_type):
 
 def test_a_lost_answer_is_asked_for_again_before_a_client_is_told():
     api = Called(lost_after(LOST))
-    assert api("POST", INCREMENTS) == accepted("page:home", "/counters/page%3Ahome")
+    assert api("POST", INCREMENTS) == accepted("page:home", "/counters/page:home")
     assert [event.seq for event in api.sqs.events] == [0, 0]
 
 
@@ -226,7 +226,7 @@ def test_what_is_not_confirmed_is_told_with_whether_a_repeat_is_safe(headers, de
     api = Called(*[lost] * MAX_ATTEMPTS)
     answer = api("POST", INCREMENTS, headers=headers)
     event = NAMED if headers else "0000000000000001:0:1790000000000"
-    link = f"/counters/page%3Ahome/increments/{event}"
+    link = f"/counters/page:home/increments/{event}"
     assert answer == problem(*UNCONFIRMED, detail, RETRY, event=event, outcome=link)
     [line] = api.log
     assert (line["level"], line["problem"]) == ("WARNING", "unconfirmed")
