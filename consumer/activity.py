@@ -14,10 +14,14 @@ class Activity:
     messages_invalid: int = 0
     messages_returned: int = 0
     counters_written: int = 0
+    counters_created: int = 0
+    """By a swap over nothing; a native increment does not tell."""
+    counters_vanished: int = 0
+    """Seen, and then gone: expired or evicted, with their ledger."""
     swaps_stored: int = 0
     swaps_lost: int = 0
     momento_throttled: int = 0
     momento_operations: int = 0
     """As Momento bills them: each 1,024 bytes begun, a conditional write twice."""
     value_bytes: int = 0
-    """The longest value written."""
+    """The longest value swapped in."""

@@ -12,9 +12,8 @@ from consumer import messages
 from consumer.activity import Activity
 from consumer.messages import Failure, Message
 from consumer.observability import Observer
-from consumer.progress import Settlement, Unsettled
+from consumer.progress import Settlement, Settler, Unsettled
 from consumer.reason import Reason
-from consumer.writer import Writer
 from counters.decision import Decision
 from counters.event import Event
 
@@ -29,16 +28,16 @@ class CounterBatch(BatchProcessor):
     """Settles one batch as a whole: the increments of a counter are one write, not many.
 
     Args:
-        writer: decides and writes the increments of each counter.
+        settler: decides and writes the increments of each counter.
         observer: is told of each message that is reported.
         activity: counts what is done.
-        ends_at: the writer's clock's time by which no call may be in flight any more.
+        ends_at: the settler's clock's time by which no call may be in flight any more.
         default_max: the bound of increments that bring no `max`.
     """
 
     def __init__(
         self,
-        writer: Writer,
+        settler: Settler,
         observer: Observer,
         activity: Activity,
         *,
@@ -47,7 +46,7 @@ class CounterBatch(BatchProcessor):
     ) -> None:
         # A batch that fails as a whole is a batch of failures, not a failure of the function.
         super().__init__(EventType.SQS, raise_on_entire_batch_failure=False)
-        self._writer = writer
+        self._settler = settler
         self._observer = observer
         self._activity = activity
         self._ends_at = ends_at
@@ -65,7 +64,7 @@ class CounterBatch(BatchProcessor):
         """
         batch = messages.read(self.records, self._default_max)
         groups = _by_counter(batch)
-        progress = self._writer.settle(groups, self._ends_at, self._activity)
+        progress = self._settler.settle(groups, self._ends_at, self._activity)
         unsettled: dict[int, Unsettled] = {}
         for counter, settlement in progress.settlements().items():
             self._count(settlement)
@@ -73,6 +72,7 @@ class CounterBatch(BatchProcessor):
         if unsettled:
             _mark(batch, unsettled)
         self._observer.swaps_lost(progress.losses)
+        self._observer.counters_vanished(progress.vanished)
         messages.fail_groups(batch)
         deletable: list[Any] = [message.record for message in batch if not message.failure]
         self.success_messages += deletable

@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from consumer.activity import Activity
 from consumer.batch import CounterBatch
 from consumer.observability import Observer
-from consumer.writer import Writer
+from consumer.progress import Settler
 
 RESERVE_S = 1.0
 """Time kept for the response and the log: a function that times out returns its whole batch."""
@@ -24,16 +24,16 @@ NO_CONTEXT_MS = 30_000
 
 
 class Consumer:
-    """What lives from invocation to invocation: the writer with its warm copies, and the observer.
+    """What lives from invocation to invocation: who settles, and who observes.
 
     Args:
-        writer: decides and writes the increments of each counter.
+        settler: decides and writes the increments of each counter.
         observer: logs and metrics.
         default_max: the bound of increments that bring no `max`.
     """
 
-    def __init__(self, writer: Writer, observer: Observer, default_max: int) -> None:
-        self._writer = writer
+    def __init__(self, settler: Settler, observer: Observer, default_max: int) -> None:
+        self._settler = settler
         self._observer = observer
         self._default_max = default_max
 
@@ -50,10 +50,10 @@ class Consumer:
         self._observer.begin(getattr(context, "aws_request_id", ""))
         activity = Activity()
         batch = CounterBatch(
-            self._writer,
+            self._settler,
             self._observer,
             activity,
-            ends_at=self._writer.clock() + _usable_s(context, len(event.get("Records", ()))),
+            ends_at=self._settler.clock() + _usable_s(context, len(event.get("Records", ()))),
             default_max=self._default_max,
         )
         try:

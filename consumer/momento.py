@@ -27,8 +27,6 @@ BILLED_BYTES = 1_024
 CONDITIONAL_FACTOR = 2
 """… and a conditional write twice."""
 
-Item = TypeVar("Item")
-
 
 class Copy(NamedTuple):
     """A counter as it was read or stored: its value, None if absent, and Momento's hash of it."""
@@ -38,15 +36,25 @@ class Copy(NamedTuple):
 
 
 class Swap(NamedTuple):
-    """A write that is to happen only if the counter is still as `seen`."""
+    """A write that is to happen only if the counter is still as `seen`.
+
+    Compared is the hash; of a copy without one, the value.
+    """
 
     counter: str
     seen: Copy
     value: bytes
 
 
+class Addition(NamedTuple):
+    """A native increment: an amount to add to a bare integer, whatever that is."""
+
+    counter: str
+    amount: int
+
+
 class Stored(NamedTuple):
-    """The swap happened; Momento tells no hash of a counter that it created."""
+    """The write happened; a hash is told only of what was swapped by its hash."""
 
     hash: bytes | None
 
@@ -56,6 +64,9 @@ class LostRace(NamedTuple):
 
 
 ABSENT = Copy(None, None)
+
+Item = TypeVar("Item")
+Write = TypeVar("Write", bound=Swap | Addition)
 
 
 class Momento:
@@ -101,24 +112,34 @@ class Momento:
                 self.operations += 1
                 yield counter, ABSENT
 
-    def swap(
-        self, swaps: Iterable[Swap], ends_at: float
-    ) -> Iterator[tuple[Swap, Stored | LostRace | Failed]]:
-        """Write what is still as it was seen; each is pulled when there is room to send it."""
-        for swap, answer in self._in_flight(self._start_swap, swaps, ends_at):
+    def write(
+        self, writes: Iterable[Write], ends_at: float
+    ) -> Iterator[tuple[Write, Stored | LostRace | Failed]]:
+        """Swap and add, in the order given; each is pulled when there is room to send it."""
+        for write, answer in self._in_flight(self._start_write, writes, ends_at):
             if answer is not NOT_SENT:
-                self.operations += CONDITIONAL_FACTOR * billed(swap.value)
+                self.operations += _cost(write)
             if isinstance(answer, Failed):
-                yield swap, answer
+                yield write, answer
+            elif isinstance(write, Addition):
+                yield write, Stored(None)
             elif answer.HasField("stored"):
-                created = swap.seen.hash is None
-                yield swap, Stored(None if created else answer.stored.new_hash)
+                by_hash = write.seen.hash is not None
+                yield write, Stored(answer.stored.new_hash if by_hash else None)
             else:
-                yield swap, LostRace()
+                yield write, LostRace()
 
     def _start_read(self, counter: str, timeout_s: float) -> Any:  # noqa: ANN401 (a gRPC future)
         request = messages._GetWithHashRequest(cache_key=counter.encode())  # noqa: SLF001 (so named)
         return self._stub.GetWithHash.future(request, timeout_s, self._metadata)
+
+    def _start_write(self, write: Swap | Addition, timeout_s: float) -> Any:  # noqa: ANN401 (a gRPC future)
+        if isinstance(write, Swap):
+            return self._start_swap(write, timeout_s)
+        request = messages._IncrementRequest(  # noqa: SLF001 (so named)
+            cache_key=write.counter.encode(), amount=write.amount, ttl_milliseconds=self._ttl_ms
+        )
+        return self._stub.Increment.future(request, timeout_s, self._metadata)
 
     def _start_swap(self, swap: Swap, timeout_s: float) -> Any:  # noqa: ANN401 (a gRPC future)
         fields: dict[str, Any] = {
@@ -126,8 +147,12 @@ class Momento:
             "cache_body": swap.value,
             "ttl_milliseconds": self._ttl_ms,
         }
-        if swap.seen.hash is None:
+        if swap.seen.value is None:
             request = messages._SetIfRequest(absent=conditions.Absent(), **fields)  # noqa: SLF001 (so named)
+            return self._stub.SetIf.future(request, timeout_s, self._metadata)
+        if swap.seen.hash is None:
+            equal = conditions.Equal(value_to_check=swap.seen.value)
+            request = messages._SetIfRequest(equal=equal, **fields)  # noqa: SLF001 (so named)
             return self._stub.SetIf.future(request, timeout_s, self._metadata)
         unchanged = conditions.PresentAndHashEqual(hash_to_check=swap.seen.hash)
         hashed = messages._SetIfHashRequest(present_and_hash_equal=unchanged, **fields)  # noqa: SLF001 (so named)
@@ -153,6 +178,11 @@ class Momento:
             return item, call.result()
         except grpc.RpcError as error:
             return item, failed(error, self._key)
+
+
+def _cost(write: Swap | Addition) -> int:
+    """The operations of a write: an integer is one chunk."""
+    return CONDITIONAL_FACTOR * billed(write.value) if isinstance(write, Swap) else 1
 
 
 def billed(value: bytes) -> int:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
@@ -39,6 +39,7 @@ class Observer:
     def message_returned(self, message: Message, failure: Failure) -> None:
         """One line for a message that is reported to SQS; there is no stack behind a decision."""
         reason = failure.reason
+        named = {"id": message.id} if message.id else {}
         self._write[reason.level](
             "message returned to SQS: %s",
             reason.text,
@@ -48,6 +49,7 @@ class Observer:
                 "detail": failure.detail,
                 "counter": failure.counter,
                 "identity": message.identity,
+                **named,
                 "message_id": message.record["messageId"],
                 "receive_count": message.receive_count,
             },
@@ -59,6 +61,14 @@ class Observer:
             self._logger.info(
                 "another writer was first; decided again",
                 extra={"action": "swap_lost", "counter": counter, "times": times},
+            )
+
+    def counters_vanished(self, counters: Iterable[str]) -> None:
+        """One line for each counter that has gone with its count: what it held is lost."""
+        for counter in counters:
+            self._logger.warning(
+                "the counter has expired or was evicted; counted from 0",
+                extra={"action": "counter_vanished", "counter": counter},
             )
 
     def publish(self, activity: Activity) -> None:

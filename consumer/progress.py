@@ -1,9 +1,10 @@
 """How far a batch has come: which counters are open, what was decided, why a try failed."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple, assert_never
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol, assert_never
 
 from consumer.activity import Activity
+from consumer.momento import Swap
 from consumer.reason import Reason
 from counters.counter import Fold
 from counters.decision import Decision
@@ -35,6 +36,7 @@ class Progress:
         open: the counters not settled, each with what ended its last try.
         throttled: how often each open counter's calls were throttled.
         losses: how often each counter's swap lost the race.
+        vanished: the counters that were there at first, and then no more.
     """
 
     def __init__(
@@ -45,9 +47,23 @@ class Progress:
         self.open = dict.fromkeys(groups, Unsettled(Reason.OUT_OF_TIME))
         self.throttled: dict[str, int] = {}
         self.losses: dict[str, int] = {}
+        self.vanished: list[str] = []
+        self._there: set[str] = set()
         self._activity = activity
         self._decisions: dict[str, Sequence[Decision]] = {}
         self._settled: dict[str, Settlement] = {}
+
+    def saw(self, counter: str, value: bytes | None) -> None:
+        """What is decided on next; a counter that was there and is not has expired, or was evicted.
+
+        One that was absent at once may never have been: of that nobody can tell.
+        """
+        if value is not None:
+            self._there.add(counter)
+        elif counter in self._there:
+            self._there.remove(counter)
+            self._activity.counters_vanished += 1
+            self.vanished.append(counter)
 
     def decided(self, counter: str, folded: Fold) -> None:
         """A fold is done; where nothing is to be written it stands at once."""
@@ -55,12 +71,18 @@ class Progress:
         if folded.value is None:
             self.close(counter, folded.decisions)
 
-    def stored(self, counter: str, value: bytes) -> None:
+    def stored(self, swap: Swap) -> None:
         """The swap happened, and with it the decisions."""
         self._activity.swaps_stored += 1
         self._activity.counters_written += 1
-        self._activity.value_bytes = max(self._activity.value_bytes, len(value))
-        self.close(counter, self._decisions[counter])
+        self._activity.counters_created += swap.seen.value is None
+        self._activity.value_bytes = max(self._activity.value_bytes, len(swap.value))
+        self.close(swap.counter, self._decisions[swap.counter])
+
+    def added(self, counter: str, decisions: Sequence[Decision]) -> None:
+        """The native increment happened; it does not tell whether the counter was there."""
+        self._activity.counters_written += 1
+        self.close(counter, decisions)
 
     def lost(self, counter: str) -> None:
         """Another writer was first: decide again, on what it wrote."""
@@ -104,3 +126,28 @@ class Progress:
         self.throttled[counter] = self.throttled.get(counter, 0) + 1
         if self.throttled[counter] == MAX_THROTTLED_TRIES:
             self.close(counter, unsettled)
+
+
+class Settler(Protocol):
+    """Who settles a batch: one for each guarantee."""
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Monotonic, in seconds."""
+
+    def settle(
+        self, groups: Mapping[str, Sequence[Event]], ends_at: float, activity: Activity
+    ) -> Progress:
+        """Decide each counter's events and write what is new.
+
+        Args:
+            groups: the events by counter, in the order in which to decide them.
+            ends_at: the clock's time by which no call may be in flight any more.
+            activity: counts what is done.
+
+        Returns:
+            What became of every counter, and how many races each lost.
+
+        Raises:
+            BrokenSetupError: Momento refuses the set-up; some counters may have been written.
+        """

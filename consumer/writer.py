@@ -1,4 +1,4 @@
-"""The bounded rounds of read, decide and compare-and-swap that settle a batch."""
+"""Exactly once: rounds of read, decide and compare-and-swap, on counts with their ledgers."""
 
 import random
 import time
@@ -7,37 +7,15 @@ from typing import assert_never
 
 from consumer.activity import Activity
 from consumer.copies import Copies
-from consumer.momento import (
-    MAX_CALLS_IN_FLIGHT,
-    Copy,
-    LostRace,
-    Momento,
-    Stored,
-    Swap,
-)
+from consumer.momento import Copy, LostRace, Momento, Stored, Swap
 from consumer.progress import Progress, Unsettled
 from consumer.reason import Reason
+from consumer.rounds import Rounds
 from counters.counter import Fold, fold
 from counters.errors import UnreadableValueError
 from counters.event import Event
 from counters.ledger import Limits
 from store.troubles import Failed
-
-MAX_ROUNDS = 1_000
-"""Rounds of a batch. The time ends them first; this ends them if a clock stands still."""
-
-MAX_BACKOFF_ROUNDS = 16
-"""The longest wait before a round, in rounds; the wait is drawn between none and it."""
-
-MIN_ROUND_S = 0.005
-"""What a round is taken to last at the least: a refused connection answers at once, and is no
-reason to try again at once."""
-
-ROUND_MARGIN = 2
-"""A round needs this many times what the last one took: cut off, it would leave answers unknown."""
-
-THROTTLED_ROUND_S = 0.1
-"""What a round is taken to last when Momento throttles: its quota is one of a second."""
 
 
 class Writer:
@@ -62,71 +40,33 @@ class Writer:
         sleep: Callable[[float], None] = time.sleep,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        self.momento = momento
         self.clock = clock
+        self._momento = momento
         self._copies = copies
         self._limits = limits
-        self._sleep = sleep
-        self._uniform = uniform
+        self._rounds = Rounds(momento, clock=clock, sleep=sleep, uniform=uniform)
 
     def settle(
         self, groups: Mapping[str, Sequence[Event]], ends_at: float, activity: Activity
     ) -> Progress:
-        """Decide each counter's events and write what is new.
-
-        Args:
-            groups: the events by counter, in the order in which to decide them.
-            ends_at: the clock's time by which no call may be in flight any more.
-            activity: counts what is done.
-
-        Returns:
-            What became of every counter, and how many races each lost.
+        """Decide each counter's events and write what is new; `progress.Settler` has the terms.
 
         Raises:
             BrokenSetupError: Momento refuses the set-up; some counters may have been written,
                 which the ledger makes harmless.
         """
-        progress = Progress(groups, ends_at, activity)
-        operations = self.momento.operations
-        round_s = MIN_ROUND_S
-        try:
-            for number in range(MAX_ROUNDS):
-                room_s = ends_at - self.clock() - ROUND_MARGIN * round_s
-                if not progress.open or room_s < 0:
-                    break
-                # A wait that would end too late is cut short, and leaves time for a last round.
-                pause_s = min(room_s, self._pause_s(number, round_s, progress))
-                if pause_s:
-                    self._sleep(pause_s)
-                started_at, waves = self.clock(), _waves(progress)
-                self._round(progress, warm=number == 0)
-                # The next round is as much shorter as fewer counters are open.
-                wave_s = (self.clock() - started_at) / waves
-                round_s = max(MIN_ROUND_S, wave_s * _waves(progress))
-        finally:
-            activity.momento_operations += self.momento.operations - operations
-        return progress
+        return self._rounds.play(groups, ends_at, activity, self._round)
 
-    def _pause_s(self, number: int, round_s: float, progress: Progress) -> float:
-        """None before the first round, nor before its repeat; then full jitter, doubling.
-
-        Where Momento throttles, the repeat waits as well, and all wait longer.
-        """
-        if number == 0 or (number == 1 and not progress.throttled):
-            return 0.0
-        unit_s = max(THROTTLED_ROUND_S, round_s) if progress.throttled else round_s
-        return self._uniform(0.0, min(MAX_BACKOFF_ROUNDS, 2 ** (number - 1)) * unit_s)
-
-    def _round(self, progress: Progress, *, warm: bool) -> None:
-        """Read, fold and swap each open counter."""
-        copies = {counter: self._copies.take(counter) for counter in progress.open} if warm else {}
+    def _round(self, progress: Progress, number: int) -> None:
+        """Read, fold and swap each open counter; the first round does without reading if it can."""
+        copies = {} if number else {each: self._copies.take(each) for each in progress.open}
         used = {counter: copy for counter, copy in copies.items() if copy is not None}
         swaps = self._swaps(progress, used)
-        for swap, answer in self.momento.swap(swaps, progress.ends_at):
+        for swap, answer in self._momento.write(swaps, progress.ends_at):
             counter = swap.counter
             match answer:
                 case Stored(hash=new_hash):
-                    progress.stored(counter, swap.value)
+                    progress.stored(swap)
                     if new_hash is not None:
                         self._copies.put(counter, Copy(swap.value, new_hash))
                     if counter in used:
@@ -147,7 +87,7 @@ class Writer:
         warm = [self._swap(progress, counter, copy, warm=True) for counter, copy in used.items()]
         yield from filter(None, warm)
         unread = [counter for counter in progress.open if counter not in used]
-        for counter, read in self.momento.read(unread, progress.ends_at):
+        for counter, read in self._momento.read(unread, progress.ends_at):
             if isinstance(read, Failed):
                 progress.failed(counter, read)
             elif swap := self._swap(progress, counter, read, warm=False):
@@ -158,6 +98,7 @@ class Writer:
 
         A warm copy that would have events reported may be old: the counter stays open, to be read.
         """
+        progress.saw(counter, copy.value)
         try:
             folded = fold(copy.value, progress.groups[counter], self._limits)
         except UnreadableValueError as error:
@@ -174,8 +115,3 @@ class Writer:
 
 def _all_settled(folded: Fold) -> bool:
     return all(decision.is_settled for decision in folded.decisions)
-
-
-def _waves(progress: Progress) -> int:
-    """How many times as many calls as may be in flight at once a round takes."""
-    return -(-len(progress.open) // MAX_CALLS_IN_FLIGHT)

@@ -4,7 +4,7 @@ import grpc
 import pytest
 
 from consumer.invocation import NO_CONTEXT_MS, RESERVE_PER_MESSAGE_S, RESERVE_S
-from consumer.writer import ROUND_MARGIN
+from consumer.rounds import ROUND_MARGIN
 from counters.event import INT64_MAX, MAX_FUTURE_MS
 from counters.ledger import Limits
 from store.errors import BrokenSetupError

@@ -16,27 +16,30 @@ def read(*records):
     return messages.read(records, INT64_MAX)
 
 
+NAMED_EVENT = f"{blake2b(b'order-1', digest_size=8).hexdigest()}:0:{SENT_AT_MS}"
+
+
 @pytest.mark.parametrize(
-    ("body", "identity"),
+    ("body", "identity", "given"),
     [
-        (increment(17), name(17)),
-        (NAMED, "order-1"),
-        ([increment(16), NAMED, increment(17)], name(17)),
-        ([increment(16), increment(17), NAMED], "order-1"),
-        ({"counter": "c"}, f"{blake2b(b'm1', digest_size=8).hexdigest()}:0:{SENT_AT_MS}"),
+        (increment(17), name(17), ""),
+        (NAMED, NAMED_EVENT, "order-1"),
+        ([increment(16), NAMED, increment(17)], name(17), ""),
+        ([increment(16), increment(17), NAMED], NAMED_EVENT, "order-1"),
+        ({"counter": "c"}, f"{blake2b(b'm1', digest_size=8).hexdigest()}:0:{SENT_AT_MS}", ""),
     ],
     ids=["native", "named", "packed native", "packed named", "anonymous"],
 )
-def test_an_events_identity_is_what_its_producer_gave_it(body, identity):
+def test_an_event_has_its_one_name_and_the_id_that_its_producer_gave_it(body, identity, given):
     [message] = read(record("m1", body))
     message.fail(Reason.LOST_RACE, "", message.events[-1])
-    assert message.identity == identity
+    assert (message.identity, message.id) == (identity, given)
 
 
 def test_an_id_as_long_as_a_message_is_cut_for_the_log():
     [message] = read(record("m1", NAMED | {"id": "i" * 100_000}))
     message.fail(Reason.LOST_RACE, "", message.events[0])
-    assert message.identity == "i" * messages.MAX_IDENTITY_CHARS
+    assert message.id == "i" * messages.MAX_IDENTITY_CHARS
 
 
 @pytest.mark.parametrize(
@@ -51,7 +54,7 @@ def test_an_id_as_long_as_a_message_is_cut_for_the_log():
 )
 def test_an_invalid_message_tells_the_identity_that_it_claims(body, identity):
     [message] = read(record("m1", body))
-    assert (message.failure.reason, message.identity) == (Reason.INVALID, identity)
+    assert (message.failure.reason, message.identity, message.id) == (Reason.INVALID, identity, "")
 
 
 @pytest.mark.parametrize(
@@ -79,9 +82,9 @@ def test_a_record_that_sqs_never_makes_holds_up_its_fifo_group_too():
     assert (bad.failure.reason, behind.failure.reason) == (Reason.INVALID, Reason.GROUP)
 
 
-def test_what_has_not_failed_or_is_invalid_has_no_identity_to_tell():
+def test_what_has_not_failed_or_is_invalid_has_no_name_to_tell():
     good, bad = read(record("m1", increment()), record("m2", "{"))
-    assert (good.identity, bad.identity) == ("", "")
+    assert [(one.identity, one.id) for one in (good, bad)] == [("", "")] * 2
 
 
 def test_an_invalid_message_names_its_counter_and_what_is_wrong():

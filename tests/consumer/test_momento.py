@@ -51,7 +51,7 @@ def read(momento, *counters, time_s=60.0):
 
 
 def swap(momento, *swaps, time_s=60.0):
-    return [answer for _, answer in momento.swap(swaps, momento._clock() + time_s)]
+    return [answer for _, answer in momento.write(swaps, momento._clock() + time_s)]
 
 
 def seen(value):

@@ -50,7 +50,7 @@ def read(momento, *counters):
 
 
 def swap(momento, *swaps):
-    return [answer for _, answer in momento.swap(swaps, momento._clock() + 60)]
+    return [answer for _, answer in momento.write(swaps, momento._clock() + 60)]
 
 
 def create(momento, counter, value):
@@ -133,7 +133,7 @@ def test_reads_are_answered_in_the_order_of_their_counters(momento):
 def test_swaps_are_answered_in_their_order_each_for_itself(momento):
     seen = create(momento, "b", b"1")
     swaps = [Swap("c", ABSENT, b"1"), Swap("b", ABSENT, b"2"), Swap("b", seen, b"3")]
-    answers = list(momento.swap(swaps, momento._clock() + 60))
+    answers = list(momento.write(swaps, momento._clock() + 60))
     stored = Stored(read(momento, "b")["b"].hash)
     assert answers == list(zip(swaps, [Stored(None), LostRace(), stored], strict=True))
 

@@ -1,6 +1,7 @@
 """What people and alarms see of an invocation: one record of metrics, lines with stable keys."""
 
 import json
+from hashlib import blake2b
 
 import grpc
 import pytest
@@ -14,7 +15,7 @@ from tests.support.momento_channel import Fault
 
 STATUS = grpc.StatusCode
 MANY = 10**6
-# DESIGN.md, section 10, in its order.
+# DESIGN.md, section 10, in its order, and two more.
 METRICS = {
     "EventsApplied": "Count",
     "EventsRejected": "Count",
@@ -23,6 +24,8 @@ METRICS = {
     "MessagesInvalid": "Count",
     "MessagesReturned": "Count",
     "CountersWritten": "Count",
+    "CountersCreated": "Count",
+    "CountersVanished": "Count",
     "SwapsStored": "Count",
     "SwapsLost": "Count",
     "MomentoThrottled": "Count",
@@ -52,7 +55,7 @@ def metrics(capsys):
     return {name: told[name][0] for name in METRICS if told[name] != [0.0]}
 
 
-def test_an_invocation_writes_one_record_with_exactly_the_twelve_metrics(deployed, capsys):
+def test_an_invocation_writes_one_record_with_exactly_the_fourteen_metrics(deployed, capsys):
     handle(deployed, context=Context(deployed.clock, 60))
     told = emf(capsys)
     [directive] = told["_aws"].pop("CloudWatchMetrics")
@@ -102,6 +105,7 @@ def test_every_decision_is_counted_once(deployed, capsys):
         "MessagesInvalid": 1,
         "MessagesReturned": 2,
         "CountersWritten": 1,
+        "CountersCreated": 1,
         "SwapsStored": 1,
         "MomentoOperations": 4,
         "ValueBytes": len(value),
@@ -183,8 +187,10 @@ def test_each_returned_message_is_told_once_with_whose_event_it_is(deployed):
         record("m4", [increment(4), increment(5, "worse", amount="x")]),
         record("m5", "no JSON"),
     )
+    order = f"{blake2b(b'order-1', digest_size=8).hexdigest()}:0:{SENT_AT_MS - 2_000}"
+    assert [line.get("id") for line in deployed.log] == ["order-1", None, None, None]
     assert [about(line) for line in deployed.log] == [
-        ["m2", "ERROR", "unreadable", "bad", "order-1"],
+        ["m2", "ERROR", "unreadable", "bad", order],
         ["m3", "ERROR", "unreadable", "bad", name(3)],
         ["m4", "ERROR", "invalid", "worse", ""],
         ["m5", "ERROR", "invalid", "", ""],
@@ -249,6 +255,29 @@ def test_a_race_that_is_lost_and_then_won_is_one_line_of_information(deployed):
         "action": "swap_lost",
         "counter": "page:home",
         "times": 1,
+    }
+
+
+def test_a_counter_that_has_vanished_is_one_warning_and_one_of_a_metric(deployed, capsys):
+    for seq in range(2):
+        handle(deployed, record("m1", increment(seq)))
+    deployed.channel.store.drop("page:home")
+    capsys.readouterr()
+    assert handle(deployed, record("m1", increment(2))) == {"batchItemFailures": []}
+    told = [[line[key] for key in ("level", "action", "counter")] for line in deployed.log]
+    assert told == [
+        ["INFO", "swap_lost", "page:home"],
+        ["WARNING", "counter_vanished", "page:home"],
+    ]
+    assert metrics(capsys) == {
+        "EventsApplied": 1,
+        "CountersWritten": 1,
+        "CountersCreated": 1,
+        "CountersVanished": 1,
+        "SwapsStored": 1,
+        "SwapsLost": 1,
+        "MomentoOperations": 2 + 1 + 2,
+        "ValueBytes": len(deployed.channel.store.get("page:home")),
     }
 
 

@@ -7,7 +7,7 @@ from consumer.activity import Activity
 from consumer.momento import MAX_CALLS_IN_FLIGHT
 from consumer.progress import MAX_THROTTLED_TRIES, Unsettled
 from consumer.reason import Reason
-from consumer.writer import MAX_ROUNDS, MIN_ROUND_S, ROUND_MARGIN
+from consumer.rounds import MAX_ROUNDS, MIN_ROUND_S, ROUND_MARGIN
 from counters.counter import fold
 from counters.decision import Decision
 from counters.event import INT64_MAX
@@ -342,11 +342,51 @@ def test_the_activity_counts_every_swap_and_the_longest_value(channel, writer):
     writer.settle({"c": events(0), "d": gaps, "e": events(0)}, START_S + 10, activity)
     assert activity == Activity(
         counters_written=3,
+        counters_created=2,
         swaps_stored=3,
         swaps_lost=1,
         momento_operations=4 * 1 + 4 * 2,
         value_bytes=len(channel.store.get("d")),
     )
+
+
+def gone(writer, groups):
+    """How many counters a batch found to have gone, which, and how many it created."""
+    activity = Activity()
+    progress = writer.settle(groups, writer.clock() + 10, activity)
+    return activity.counters_vanished, progress.vanished, activity.counters_created
+
+
+def test_a_counter_that_a_warm_copy_knew_and_that_is_absent_has_vanished(channel, writer):
+    for seq in range(2):
+        settle(writer, c=events(seq), d=events(seq, counter="d"))
+    channel.store.drop("c")
+    groups = {name: events(2, counter=name) for name in "cde"}
+    assert gone(writer, groups) == (1, ["c"], 2)
+    assert stored_count(channel) == 1
+    assert gone(writer, {"c": events(3)}) == (0, [], 0)
+
+
+def test_a_counter_that_goes_between_read_and_swap_has_vanished_once(channel, writer):
+    write_elsewhere(channel, 0)
+    channel.faults = [
+        Fault("SetIfHash", before=lambda: channel.store.drop("c")),
+        Fault("SetIf", STATUS.UNAVAILABLE, times=3),
+    ]
+    assert gone(writer, {"c": events(0)}) == (1, ["c"], 1)
+
+
+def test_a_counter_that_is_absent_when_it_is_first_read_is_created_and_has_not_vanished(
+    channel, writer
+):
+    assert gone(writer, {"c": events(0)}) == (0, [], 1)
+    channel.store.drop("c")
+    assert gone(writer, {"c": events(1)}) == (0, [], 1)
+
+
+def test_a_creation_whose_answer_is_lost_is_not_counted_as_one(channel, writer):
+    channel.faults = [Fault("SetIf", STATUS.UNAVAILABLE, Effect.DONE)]
+    assert gone(writer, {"c": events(0)}) == (0, [], 0)
 
 
 def test_bounds_and_times_are_decided_on_what_is_stored(channel, writer):

@@ -15,14 +15,14 @@ SWAPPING = (
         "An event is acknowledged whose write was lost on its way.",
         _WRITER,
         "progress.failed(counter, answer)",
-        "progress.stored(counter, swap.value)",
+        "progress.stored(swap)",
     ),
     Mutation(
         "lost race taken for success",
         "An event is acknowledged though another writer was first.",
         _WRITER,
         "progress.lost(counter)",
-        "progress.stored(counter, swap.value)",
+        "progress.stored(swap)",
     ),
     Mutation(
         "same new value tried again after a lost race",

@@ -57,7 +57,11 @@ class Witness(Observer):
     def swaps_lost(self, losses: object) -> None:
         pass
 
+    def counters_vanished(self, counters: object) -> None:
+        pass
+
     def publish(self, activity: Activity) -> None:
+        self._world.totals["counters found gone"] += activity.counters_vanished
         self._world.totals["swaps lost"] += activity.swaps_lost
 
 
