@@ -83,7 +83,8 @@ def build(
         on_broken_setup: called when Momento refuses the key, which may have been rotated.
         clock_ms: the time, in ms since the epoch.
     """
-    app = Resolver(enable_validation=True, json_body_deserializer=_json_object)
+    # Said explicitly: with POWERTOOLS_DEV it would print each event, and x-api-key is in it.
+    app = Resolver(enable_validation=True, json_body_deserializer=_json_object, debug=False)
     causes.install(app, logger, on_broken_setup)
     _add_publishing(app, partial(_publish, publisher, clock_ms))
     _add_reading(app, reader)

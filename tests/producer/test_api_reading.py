@@ -146,6 +146,14 @@ def test_an_error_that_nobody_knows_is_logged_and_not_told():
     assert line["exception_name"] == "ZeroDivisionError"
 
 
+def test_not_even_a_developer_is_shown_an_event_or_a_trace(monkeypatch, capsys):
+    monkeypatch.setenv("POWERTOOLS_DEV", "true")
+    with pytest.warns(UserWarning, match="POWERTOOLS_DEV"):  # from the logger
+        api = Called(counts={"seats": ZeroDivisionError("a bug")})
+    assert api("GET", "/counters/seats", headers={"x-api-key": "secret"}) == INTERNAL
+    assert "secret" not in capsys.readouterr().out + api._log.getvalue()
+
+
 @pytest.mark.parametrize("path", ["/", "/nothing", "/counters/a/nothing", "/counters/a/b/c/d"])
 def test_a_path_that_there_is_not(path):
     answer = Called()("GET", path)
