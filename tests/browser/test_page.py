@@ -6,11 +6,15 @@ from typing import NamedTuple
 import pytest
 from selenium.webdriver.common.by import By
 
+from local.environment import InProcess
 from local.http import serving
+from local.http_server import HttpServer
+from local.http_site import Site
 from local.http_watch import Watch
 from local.poller import Batching
 from local.stack import Stack, StackSettings
 from tests.support.browser import MISSING, be, chromium, eventually
+from tests.support.handlers import echo
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 
@@ -197,3 +201,15 @@ def test_the_api_is_described(page, served):
         one.text for one in page.find_elements(By.TAG_NAME, "pre") if "increments' " in one.text
     ]
     assert example.startswith(f"curl '{served.url}/counters/page:home/increments'")
+
+
+def test_it_says_when_the_stack_has_ended(browser):
+    be(browser)
+    status = {"rate": 0, "per_second": [], "totals": {}, "queue": None, "counters": None}
+    site = Site(InProcess(echo), status=lambda: status | {"returned": []})
+    with HttpServer(site) as server:
+        browser.get(server.url)
+        shows(browser, "pulse", "live")
+    shows(browser, "pulse", "not running")
+    browser.get("about:blank")
+    browser.get_log("browser")  # the refused connections

@@ -1,5 +1,6 @@
 """Every way in which a request can end, and what is sent again."""
 
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -164,7 +165,7 @@ def test_repeats_end_in_time():
 
 def test_one_whose_own_caller_waits_is_less_patient():
     time = FakeTime()
-    pacer = Pacer(clock=lambda: time.now_s, sleep=time.sleep, random=lambda: 1.0, patience_s=1.0)
+    pacer = replace(time.pacer, patience_s=1.0)
     one = Sender(FakeSqs(*[lost_before(CLOSED)] * MAX_ATTEMPTS), QUEUE_URL, pacer, owns_client=True)
     assert len(one.send(messages(b"1"))) == 1
     assert time.slept_s == [0.2, 0.4]
