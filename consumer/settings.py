@@ -1,6 +1,7 @@
 """What the consumer is told by its environment."""
 
 import dataclasses
+import enum
 from collections.abc import Mapping
 
 from counters.event import INT64_MAX, INT64_MIN
@@ -9,7 +10,12 @@ from store.settings import Environment, Local, Service
 MAX_TTL_S = 86_400
 """The longest that Momento keeps an item on demand: a day."""
 
-EXACTLY_ONCE = "exactly-once"
+
+class Guarantee(enum.StrEnum):
+    """How often an event is counted; of a deployment, never of an event."""
+
+    EXACTLY_ONCE = "exactly-once"
+    AT_LEAST_ONCE = "at-least-once"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +26,7 @@ class Settings:
     momento: Local | Service
     ttl_s: int = MAX_TTL_S
     max_counter_value: int = INT64_MAX
+    guarantee: Guarantee = Guarantee.EXACTLY_ONCE
 
 
 def read(variables: Mapping[str, str]) -> Settings:
@@ -30,14 +37,8 @@ def read(variables: Mapping[str, str]) -> Settings:
     """
     environment = Environment(variables)
     cache = environment.cache()
-    settings = Settings(
-        cache_name=cache.name,
-        momento=cache.momento,
-        ttl_s=environment.integer("MOMENTO_TTL_SECONDS", (MAX_TTL_S, 1, MAX_TTL_S)),
-        max_counter_value=environment.integer(
-            "MAX_COUNTER_VALUE", (INT64_MAX, INT64_MIN, INT64_MAX)
-        ),
-    )
-    environment.choice("COUNTER_GUARANTEE", (EXACTLY_ONCE,))
+    ttl_s = environment.integer("MOMENTO_TTL_SECONDS", (MAX_TTL_S, 1, MAX_TTL_S))
+    bound = environment.integer("MAX_COUNTER_VALUE", (INT64_MAX, INT64_MIN, INT64_MAX))
+    guarantee = environment.choice("COUNTER_GUARANTEE", tuple(Guarantee))
     environment.finish()
-    return settings
+    return Settings(cache.name, cache.momento, ttl_s, bound, Guarantee(guarantee))

@@ -11,10 +11,11 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
 from consumer import momento, settings
+from consumer.bare_writer import BareWriter
 from consumer.copies import Copies
 from consumer.invocation import Consumer
 from consumer.observability import NAMESPACE, SERVICE, Observer
-from consumer.settings import Settings
+from consumer.settings import Guarantee, Settings
 from consumer.writer import Writer
 from counters.ledger import Limits
 from store.connection import connect, credentials_for, deadline_s
@@ -46,7 +47,7 @@ def build(  # noqa: PLR0913 (all that a test may want to be otherwise, by keywor
         told: what the environment says.
         observer: where logs and metrics go.
         channel: to Momento, if not the one that the settings mean.
-        limits: how much a counter remembers.
+        limits: how much a counter remembers, exactly once.
         clock: monotonic, in seconds.
         sleep: waits the seconds given.
         uniform: draws between two numbers.
@@ -63,6 +64,9 @@ def build(  # noqa: PLR0913 (all that a test may want to be otherwise, by keywor
         deadline_s=deadline_s(),
         clock=clock,
     )
+    if told.guarantee is Guarantee.AT_LEAST_ONCE:
+        bare = BareWriter(store, clock=clock, sleep=sleep, uniform=uniform)
+        return Consumer(bare, observer, told.max_counter_value)
     writer = Writer(store, Copies(), limits=limits, clock=clock, sleep=sleep, uniform=uniform)
     return Consumer(writer, observer, told.max_counter_value)
 

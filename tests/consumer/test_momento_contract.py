@@ -5,19 +5,19 @@ import contextlib
 import pytest
 from momento.auth import CredentialProvider
 
-from consumer.momento import ABSENT, Copy, LostRace, Stored, Swap
+from consumer.momento import ABSENT, Addition, Copy, LostRace, Stored, Swap
 from local.momento.server import HOST, MomentoServer
 from store.connection import connect
 from store.troubles import Failed, Trouble
 from tests.support.consumers import make_momento
-from tests.support.momento_channel import CACHE, Clock, FakeChannel
+from tests.support.momento_channel import AT_LEAST_ONCE, CACHE, EXACTLY_ONCE, Clock, FakeChannel
 
 NS_PER_S = 1_000_000_000
 
 
 @contextlib.contextmanager
 def fake(clock):
-    yield FakeChannel(clock)
+    yield FakeChannel(clock, methods=EXACTLY_ONCE | AT_LEAST_ONCE)
 
 
 @contextlib.contextmanager
@@ -49,12 +49,12 @@ def read(momento, *counters):
     return dict(momento.read(counters, momento._clock() + 60))
 
 
-def swap(momento, *swaps):
-    return [answer for _, answer in momento.write(swaps, momento._clock() + 60)]
+def write(momento, *writes):
+    return [answer for _, answer in momento.write(writes, momento._clock() + 60)]
 
 
 def create(momento, counter, value):
-    assert swap(momento, Swap(counter, ABSENT, value)) == [Stored(None)]
+    assert write(momento, Swap(counter, ABSENT, value)) == [Stored(None)]
     return read(momento, counter)[counter]
 
 
@@ -70,23 +70,23 @@ def test_a_created_counter_tells_no_hash_and_is_read_with_one(momento):
 
 def test_a_counter_that_is_there_is_not_created_again(momento):
     seen = create(momento, "c", b"1")
-    assert swap(momento, Swap("c", ABSENT, b"2")) == [LostRace()]
+    assert write(momento, Swap("c", ABSENT, b"2")) == [LostRace()]
     assert read(momento, "c") == {"c": seen}
 
 
 def test_a_swap_on_what_is_there_is_stored_and_tells_the_hash_of_the_next(momento):
     seen = create(momento, "c", b"1")
-    [stored] = swap(momento, Swap("c", seen, b"2"))
+    [stored] = write(momento, Swap("c", seen, b"2"))
     assert read(momento, "c") == {"c": Copy(b"2", stored.hash)}
     assert stored.hash != seen.hash
-    [stored_again] = swap(momento, Swap("c", Copy(b"2", stored.hash), b"3"))
+    [stored_again] = write(momento, Swap("c", Copy(b"2", stored.hash), b"3"))
     assert read(momento, "c") == {"c": Copy(b"3", stored_again.hash)}
 
 
 def test_a_swap_on_what_was_there_before_loses_and_changes_nothing(momento):
     seen = create(momento, "c", b"1")
-    [stored] = swap(momento, Swap("c", seen, b"2"))
-    assert swap(momento, Swap("c", seen, b"3")) == [LostRace()]
+    [stored] = write(momento, Swap("c", seen, b"2"))
+    assert write(momento, Swap("c", seen, b"3")) == [LostRace()]
     assert read(momento, "c") == {"c": Copy(b"2", stored.hash)}
 
 
@@ -97,14 +97,14 @@ def test_a_swap_on_a_counter_that_has_expired_loses(channel, clock):
     assert read(momento, "c") == {"c": seen}
     clock.now_s += 0.1
     assert read(momento, "c") == {"c": ABSENT}
-    assert swap(momento, Swap("c", seen, b"2")) == [LostRace()]
+    assert write(momento, Swap("c", seen, b"2")) == [LostRace()]
 
 
 def test_each_swap_sets_the_time_to_live_anew(channel, clock):
     momento = make_momento(channel, clock, ttl_s=2)
     seen = create(momento, "c", b"1")
     clock.now_s += 1.5
-    [stored] = swap(momento, Swap("c", seen, b"2"))
+    [stored] = write(momento, Swap("c", seen, b"2"))
     clock.now_s += 1.5
     assert read(momento, "c") == {"c": Copy(b"2", stored.hash)}
 
@@ -138,9 +138,59 @@ def test_swaps_are_answered_in_their_order_each_for_itself(momento):
     assert answers == list(zip(swaps, [Stored(None), LostRace(), stored], strict=True))
 
 
+def test_a_swap_by_value_is_stored_only_over_that_value(momento):
+    create(momento, "c", b"41")
+    stale, fresh = Swap("c", Copy(b"40", None), b"0"), Swap("c", Copy(b"41", None), b"42")
+    answers = [write(momento, each) for each in (stale, fresh, fresh)]
+    assert answers == [[LostRace()], [Stored(None)], [LostRace()]]
+    assert read(momento, "c")["c"].value == b"42"
+    assert write(momento, Swap("d", Copy(b"1", None), b"2")) == [LostRace()]
+
+
+def test_an_addition_creates_a_bare_integer_or_adds_to_it(momento):
+    assert write(momento, Addition("c", 5), Addition("c", -7)) == [Stored(None)] * 2
+    assert read(momento, "c")["c"].value == b"-2"
+
+
+def test_each_addition_sets_the_time_to_live_anew(channel, clock):
+    momento = make_momento(channel, clock, ttl_s=2)
+    for _ in range(3):
+        write(momento, Addition("c", 1))
+        clock.now_s += 1.5
+    assert read(momento, "c")["c"].value == b"3"
+    clock.now_s += 0.5
+    assert read(momento, "c") == {"c": ABSENT}
+
+
+@pytest.mark.parametrize(
+    ("value", "amount"),
+    [
+        (b"1\n\x95\x01\xc4\x00\x91\x00\x90\x80", 1),
+        (b"words", 0),
+        (b"", 1),
+        (b"9223372036854775807", 1),
+        (b"-9223372036854775808", -1),
+    ],
+    ids=["a ledger", "words", "empty", "too much", "too little"],
+)
+def test_an_addition_to_what_cannot_take_it_is_refused_and_changes_nothing(momento, value, amount):
+    seen = create(momento, "c", value)
+    [refused] = write(momento, Addition("c", amount))
+    assert refused.trouble is Trouble.REFUSED
+    assert read(momento, "c") == {"c": seen}
+
+
+def test_additions_and_swaps_are_answered_in_their_order(momento):
+    writes = [Addition("c", 1), Swap("d", ABSENT, b"5"), Addition("e", 1)]
+    answers = list(momento.write(writes, momento._clock() + 60))
+    assert answers == [(each, Stored(None)) for each in writes]
+    assert momento.operations == 1 + 2 + 1
+    assert [copy.value for copy in read(momento, *"cde").values()] == [b"1", b"5", b"1"]
+
+
 def test_a_cache_that_is_not_there_is_a_broken_set_up(channel, clock):
     momento = make_momento(channel, clock, cache_name="nowhere")
     refused = Failed(Trouble.BROKEN_SETUP, "NOT_FOUND: cache not found: nowhere")
     assert read(momento, "c") == {"c": refused}
-    assert swap(momento, Swap("c", ABSENT, b"1")) == [refused]
-    assert swap(momento, Swap("c", Copy(b"1", b"hash"), b"2")) == [refused]
+    assert write(momento, Swap("c", ABSENT, b"1")) == [refused]
+    assert write(momento, Swap("c", Copy(b"1", b"hash"), b"2"), Addition("c", 1)) == [refused] * 2

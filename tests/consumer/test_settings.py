@@ -1,8 +1,10 @@
 """The environment: what each variable says, and every mistake told at once."""
 
+import dataclasses
+
 import pytest
 
-from consumer.settings import Settings, read
+from consumer.settings import Guarantee, Settings, read
 from counters.event import INT64_MAX, INT64_MIN
 from store.errors import SettingsError
 from store.settings import Local, Service
@@ -29,6 +31,7 @@ def without(environment, *names):
 
 def test_a_local_momento_needs_two_variables_and_the_rest_has_its_default():
     assert read(LOCAL) == Settings("tally", Local("127.0.0.1", 8080), 86_400, INT64_MAX)
+    assert read(LOCAL).guarantee is Guarantee.EXACTLY_ONCE
 
 
 def test_the_service_needs_an_endpoint_and_a_key():
@@ -65,8 +68,10 @@ def test_an_empty_optional_variable_is_as_good_as_none(name):
     assert read(LOCAL | {name: ""}) == read(LOCAL)
 
 
-def test_exactly_once_may_be_said():
-    assert read(LOCAL | {"COUNTER_GUARANTEE": "exactly-once"}) == read(LOCAL)
+@pytest.mark.parametrize("guarantee", Guarantee)
+def test_either_guarantee_may_be_said(guarantee):
+    told = read(LOCAL | {"COUNTER_GUARANTEE": str(guarantee)})
+    assert told == dataclasses.replace(read(LOCAL), guarantee=guarantee)
 
 
 def test_an_empty_environment_is_told_all_that_it_lacks():
@@ -93,7 +98,7 @@ def test_every_mistake_is_told_at_once_and_no_key():
         "MOMENTO_CACHE_NAME must be printable ASCII, found 'Zähler'",
         "MOMENTO_TTL_SECONDS must be an integer from 1 to 86400, found '0'",
         f"MAX_COUNTER_VALUE must be an integer from {INT64_MIN} to {INT64_MAX}, found 'many'",
-        "COUNTER_GUARANTEE must be exactly-once, found 'at-most-once'",
+        "COUNTER_GUARANTEE must be exactly-once or at-least-once, found 'at-most-once'",
     ]
 
 

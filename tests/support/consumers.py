@@ -8,6 +8,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 from momento.auth import CredentialProvider
 
+from consumer.bare_writer import BareWriter
 from consumer.copies import Copies
 from consumer.invocation import Consumer
 from consumer.momento import Momento
@@ -15,7 +16,7 @@ from consumer.observability import Observer
 from consumer.writer import Writer
 from counters.event import INT64_MAX, Event
 from counters.ledger import Limits
-from tests.support.momento_channel import CACHE, Clock, FakeChannel
+from tests.support.momento_channel import AT_LEAST_ONCE, CACHE, Clock, FakeChannel
 
 AT_MS = 1_790_000_000_000
 DEADLINE_S = 1.1
@@ -64,19 +65,30 @@ def make_writer(channel, *, uniform=None, sleep=None, limits=None):
     )
 
 
+def make_bare_writer(channel, *, uniform=None):
+    return BareWriter(
+        make_momento(channel),
+        clock=channel.clock,
+        sleep=channel.clock.sleep,
+        uniform=uniform or Draws(),
+    )
+
+
 class Deployed:
     """A consumer with its channel, its clock, and what it logged."""
 
-    def __init__(self, default_max=INT64_MAX, limits=None):
+    def __init__(self, default_max=INT64_MAX, limits=None, *, at_least_once=False):
         self.clock = Clock()
-        self.channel = FakeChannel(self.clock)
+        self.channel = FakeChannel(self.clock, methods=AT_LEAST_ONCE if at_least_once else None)
         self._log = io.StringIO()
         self.service = next(_services)
         observer = Observer(
             Logger(service=self.service, stream=self._log, level="INFO"),
             EphemeralMetrics(service=self.service, namespace="Tally"),
         )
-        self.consumer = Consumer(make_writer(self.channel, limits=limits), observer, default_max)
+        bare = make_bare_writer(self.channel)
+        settler = bare if at_least_once else make_writer(self.channel, limits=limits)
+        self.consumer = Consumer(settler, observer, default_max)
 
     def handle(self, event, context=None):
         return self.consumer.handle(event, context)

@@ -8,6 +8,7 @@ import dataclasses
 import enum
 import functools
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -129,8 +130,11 @@ class Store:
 class FakeChannel:
     """One client's channel to a store; `calls` is all that it sent."""
 
-    def __init__(self, clock: Clock, store: Store | None = None) -> None:
+    def __init__(
+        self, clock: Clock, store: Store | None = None, methods: "Methods | None" = None
+    ) -> None:
         self.clock = clock
+        self.methods = EXACTLY_ONCE if methods is None else methods
         self.store = Store(clock) if store is None else store
         self.calls: list[Call] = []
         self.faults: list[Fault] = []
@@ -184,7 +188,7 @@ class FakeMethod:
             fault.before()
         channel.store.land()
         try:
-            answer = _carried_out(channel.store, call, fault).SerializeToString()
+            answer = _carried_out(channel, call, fault).SerializeToString()
         except FakeRpcError as error:
             return FakeAnswer(channel, call, fault, error)
         return FakeAnswer(channel, call, fault, self._parse(answer))
@@ -217,12 +221,13 @@ def value_hash(value: bytes) -> bytes:
     return hashlib.sha256(value).digest()
 
 
-def _carried_out(store: Store, call: Call, fault: Fault) -> Any:
+def _carried_out(channel: FakeChannel, call: Call, fault: Fault) -> Any:
     """The answer to a call, which takes effect here, or later, or never."""
+    store = channel.store
     cache = dict(call.metadata)["cache"]
     if cache != CACHE:
         raise FakeRpcError(grpc.StatusCode.NOT_FOUND, f"cache not found: {cache}")
-    carry_out = functools.partial(_METHODS[call.method], store, call)
+    carry_out = functools.partial(channel.methods[call.method], store, call)
     if fault.status is None:
         return _found(store.stale(call.key)) if fault.stale else carry_out()
     if fault.effect is Effect.DONE:
@@ -245,7 +250,20 @@ def _found(value: bytes | None) -> Any:
 
 def _set_if(store: Store, call: Call) -> Any:
     assert call.request.WhichOneof("condition") == "absent"
-    if store.get(call.key) is not None:
+    return _set_if_is(store, call, None)
+
+
+def _set_if_bare(store: Store, call: Call) -> Any:
+    equal = call.request.WhichOneof("condition") == "equal"
+    return (
+        _set_if_is(store, call, call.request.equal.value_to_check)
+        if equal
+        else _set_if(store, call)
+    )
+
+
+def _set_if_is(store: Store, call: Call, expected: bytes | None) -> Any:
+    if store.get(call.key) != expected:
         return pb._SetIfResponse(not_stored=pb._SetIfResponse._NotStored())
     store.put(call.key, call.request.cache_body, call.request.ttl_milliseconds)
     return pb._SetIfResponse(stored=pb._SetIfResponse._Stored())
@@ -261,9 +279,28 @@ def _set_if_hash(store: Store, call: Call) -> Any:
     return pb._SetIfHashResponse(stored=pb._SetIfHashResponse._Stored(new_hash=new_hash))
 
 
-_METHODS: dict[str, Callable[[Store, Call], Any]] = {
+def _increment(store: Store, call: Call) -> Any:
+    value = store.get(call.key)
+    if value is not None and not re.fullmatch(rb"-?[0-9]+", value):
+        raise FakeRpcError(grpc.StatusCode.FAILED_PRECONDITION, "no integer")
+    total = int(value or b"0") + call.request.amount
+    if not -(2**63) <= total < 2**63:
+        raise FakeRpcError(grpc.StatusCode.FAILED_PRECONDITION, "no 64 bits")
+    store.put(call.key, b"%d" % total, call.request.ttl_milliseconds)
+    return pb._IncrementResponse(value=total)
+
+
+Methods = dict[str, Callable[[Store, Call], Any]]
+EXACTLY_ONCE: Methods = {
     "GetWithHash": _get_with_hash,
     "SetIf": _set_if,
     "SetIfHash": _set_if_hash,
 }
 """What an exactly-once counter may be touched with; any other call is a KeyError."""
+
+AT_LEAST_ONCE: Methods = {
+    "GetWithHash": _get_with_hash,
+    "SetIf": _set_if_bare,
+    "Increment": _increment,
+}
+"""And one that is a bare integer."""
