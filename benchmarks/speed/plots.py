@@ -53,7 +53,7 @@ def throughput(matches: Sequence[Match]) -> Figure:
     ]
     canvas.logarithmic(axes, x=sizes, y=DECADES[2:])
     canvas.plot(axes, lines)
-    axes.set_ylim(top=400_000)
+    axes.set_ylim(top=500_000)
     canvas.name_ends(axes, lines)
     last = matches[-1]
     times = spread(ratios(last.rates(arena.OURS), last.rates(arena.SEED))).median
@@ -154,7 +154,7 @@ PLACES = ((0.85, 3.95), (5.6, 3.95), (0.85, 0.65), (5.6, 0.65))
 
 def _draw(axes: Axes, line: Line, title: str) -> None:
     canvas.plot(axes, [line])
-    axes.margins(y=0.2)
+    axes.margins(y=0.28)
     canvas.number_ends(axes, line, number)
     canvas.caption(axes, title)
 
