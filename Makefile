@@ -9,7 +9,7 @@ DEPLOY := .venv-deploy/bin
 CHECKOV := .venv-checkov/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help demo test soak fuzz check lint types format lock prove mutants recipes bench clean
+.PHONY: help demo test soak fuzz check lint types format lock prove mutants recipes bench stages api-check clean
 .PHONY: template template-check
 
 help: ## what there is to run
@@ -45,6 +45,12 @@ mutants: $(READY) ## bugs planted one by one, which the simulation must find: ma
 bench: $(BENCH) ## ours and what people would use instead, side by side: docs/benchmarks.md
 	$(BIN)/python -m benchmarks.speed --write docs
 
+stages: $(READY) ## where the CPU of a batch goes: docs/performance.md
+	$(BIN)/python -m benchmarks.stages
+
+api-check: $(READY) ## the HTTP API against its own description: make api-check EXAMPLES=300
+	$(BIN)/python -m tests.api --examples $(or $(EXAMPLES),100)
+
 recipes: $(READY) ## the same events and faults through the usual recipes: docs/recipes.md
 	$(BIN)/python -m benchmarks.recipes --write docs/recipes.md
 
@@ -72,7 +78,7 @@ lock: $(READY) ## resolve the pinned files anew (needs a package index)
 	$(BIN)/python requirements/lock.py
 
 clean: ## remove .venv and what tools left behind
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.* .hypothesis
+	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.* .hypothesis
 
 # The stamp is written last, so an interrupted set-up is begun again.
 $(READY): requirements/dev.txt pyproject.toml
