@@ -59,6 +59,7 @@ QUESTIONS = {
         "Dead letters",
         "Not counted",
         "Failed invocations",
+        "Counters made and lost",
         "Why messages came back",
     ],
     "# What does it cost?": [

@@ -80,9 +80,11 @@ def test_what_the_template_allows_the_consumer_takes(deploy, parameter, values):
 
 
 def test_every_guarantee_that_the_template_offers_is_one_of_the_consumers(template, deploy):
-    for guarantee in template["Parameters"]["CounterGuarantee"]["AllowedValues"]:
-        told = deploy(CounterGuarantee=guarantee)
-        consumer_settings.read(environment(told, "ConsumerFunction"))
+    offered = template["Parameters"]["CounterGuarantee"]["AllowedValues"]
+    assert offered == list(consumer_settings.Guarantee)
+    for guarantee in offered:
+        told = environment(deploy(CounterGuarantee=guarantee), "ConsumerFunction")
+        assert consumer_settings.read(told).guarantee == guarantee
 
 
 @pytest.mark.parametrize(
