@@ -2,12 +2,20 @@
 
 from tests.mutants.mutation import Mutation
 
+_BARE = "consumer/bare.py"
+_BARE_WRITER = "consumer/bare_writer.py"
 _BATCH = "consumer/batch.py"
 _COPIES = "consumer/copies.py"
 _MESSAGES = "consumer/messages.py"
 _MOMENTO = "consumer/momento.py"
 _PROGRESS = "consumer/progress.py"
+_WIRING = "consumer/wiring.py"
 _WRITER = "consumer/writer.py"
+
+_ADDING = "tests/consumer/test_bare_writer.py"
+_AGREEING = "tests/consumer/test_guarantees.py"
+_SUMMING = "tests/consumer/test_bare.py"
+_WRITING = "tests/consumer/test_writer.py"
 
 SWAPPING = (
     Mutation(
@@ -207,4 +215,155 @@ ORDER = (
     ),
 )
 
-OF_CONSUMER = SWAPPING + COPIES + ACKNOWLEDGING + ORDER
+AT_LEAST_ONCE = (
+    Mutation(
+        "guarantee not asked",
+        "Whatever the deployment says, counters have ledgers.",
+        _WIRING,
+        "if told.guarantee is Guarantee.AT_LEAST_ONCE:",
+        "if not told.guarantee:",
+        tests=_AGREEING,
+    ),
+    Mutation(
+        "maximum overlooked in a sum",
+        "A native increment carries the count past its maximum.",
+        _BARE,
+        "return event.high < INT64_MAX",
+        "return False",
+        tests=_SUMMING,
+    ),
+    Mutation(
+        "minimum overlooked in a sum",
+        "A native increment carries the count below its minimum.",
+        _BARE,
+        "return event.amount < 0 and event.low > INT64_MIN",
+        "return False",
+        tests=_SUMMING,
+    ),
+    Mutation(
+        "reset summed",
+        "A reset changes nothing.",
+        _BARE,
+        "event.reset is not None or _is_bounded(event)",
+        "_is_bounded(event)",
+        tests=_SUMMING,
+    ),
+    Mutation(
+        "sum of twins",
+        "The same event twice in a batch counts twice.",
+        _BARE,
+        "        if identity in seen:\n            continue\n",
+        "",
+        tests=_SUMMING,
+    ),
+    Mutation(
+        "sum past 64 bits",
+        "A sum that no call can carry fails the function.",
+        _BARE,
+        "if up > INT64_MAX or down < INT64_MIN:",
+        "if up + down > INT64_MAX:",
+        tests=_SUMMING,
+    ),
+    Mutation(
+        "ledger taken for an integer",
+        "A bare integer overwrites a count with its ledger.",
+        _BARE,
+        'if value is not None and b"\\n" in value:',
+        'if value == b"\\n":',
+        tests=_AGREEING,
+    ),
+    Mutation(
+        "lost increment repeated",
+        "An increment whose answer was lost is made again at once, and counts twice.",
+        _BARE_WRITER,
+        "progress.close(counter, Unsettled(Reason.UNKNOWN_OUTCOME, answer.detail))",
+        "progress.failed(counter, answer)",
+        tests=_ADDING,
+    ),
+    Mutation(
+        "lost increment acknowledged",
+        "A message is deleted though its increment may never have arrived.",
+        _BARE_WRITER,
+        "progress.close(counter, Unsettled(Reason.UNKNOWN_OUTCOME, answer.detail))",
+        "progress.added(counter, sums[counter].decisions)",
+        tests=_ADDING,
+    ),
+    Mutation(
+        "refused increment given up",
+        "An overflow keeps its message from ever succeeding.",
+        _BARE_WRITER,
+        "        del sums[counter]\n"
+        "        progress.open[counter] = Unsettled(Reason.REFUSED, answer.detail)",
+        "        progress.failed(counter, answer)",
+        tests=_ADDING,
+    ),
+    Mutation(
+        "refused increment tried again",
+        "A value that no increment can change is tried until the time is up.",
+        _BARE_WRITER,
+        "        del sums[counter]\n",
+        "",
+        tests=_ADDING,
+    ),
+    Mutation(
+        "bare swap lost and taken for stored",
+        "A message is deleted though another writer was first.",
+        _BARE_WRITER,
+        "progress.lost(write.counter)",
+        "progress.stored(write)",
+        tests=_ADDING,
+    ),
+    Mutation(
+        "bare swap that failed taken for stored",
+        "A message is deleted whose write was lost on its way.",
+        _BARE_WRITER,
+        "                    progress.failed(write.counter, answer)",
+        "                    progress.stored(write)",
+        tests=_ADDING,
+    ),
+    Mutation(
+        "bare value overwritten",
+        "What other programs added since the read is lost.",
+        _MOMENTO,
+        "equal = conditions.Equal(value_to_check=swap.seen.value)",
+        "equal = conditions.Equal(value_to_check=swap.value)",
+        tests=_AGREEING,
+    ),
+    Mutation(
+        "increment that does not renew",
+        "A counter that is incremented all day is gone at its end.",
+        _MOMENTO,
+        "amount=write.amount, ttl_milliseconds=self._ttl_ms",
+        "amount=write.amount, ttl_milliseconds=1",
+        tests="tests/consumer/test_momento_contract.py",
+    ),
+)
+
+TELLING = (
+    Mutation(
+        "every swap a creation",
+        "Nobody can tell new counters from old ones.",
+        _PROGRESS,
+        "counters_created += swap.seen.value is None",
+        "counters_created += 1",
+        tests=_WRITING,
+    ),
+    Mutation(
+        "every absent counter vanished",
+        "A counter that is new rings the bell for one that was lost.",
+        _PROGRESS,
+        "elif counter in self._there:",
+        "elif self._there.add(counter) is None:",
+        tests=_WRITING,
+    ),
+    Mutation(
+        "vanished again at each look",
+        "One loss is told as many.",
+        _PROGRESS,
+        "            self._there.remove(counter)\n",
+        "",
+        tests=_WRITING,
+    ),
+)
+
+OF_CONSUMER = SWAPPING + COPIES + ACKNOWLEDGING + ORDER + AT_LEAST_ONCE + TELLING
