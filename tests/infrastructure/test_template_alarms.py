@@ -59,7 +59,7 @@ QUESTIONS = {
         "Dead letters",
         "Not counted",
         "Failed invocations",
-        "Counters made and lost",
+        "Counters made and gone",
         "Why messages came back",
     ],
     "# What does it cost?": [
