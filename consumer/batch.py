@@ -67,8 +67,7 @@ class CounterBatch(BatchProcessor):
         progress = self._settler.settle(groups, self._ends_at, self._activity)
         unsettled: dict[int, Unsettled] = {}
         for counter, settlement in progress.settlements().items():
-            self._count(settlement)
-            unsettled |= _unsettled(groups[counter], settlement)
+            unsettled |= self._unsettled(groups[counter], settlement)
         if unsettled:
             _mark(batch, unsettled)
         self._observer.swaps_lost(progress.losses)
@@ -78,15 +77,26 @@ class CounterBatch(BatchProcessor):
         self.success_messages += deletable
         return [self._failed(message, message.failure) for message in batch if message.failure]
 
-    def _count(self, settlement: Settlement) -> None:
-        """Count a counter's decisions, if its events are decided."""
+    def _unsettled(self, events: Sequence[Event], settlement: Settlement) -> dict[int, Unsettled]:
+        """Count a counter's decisions; why which of its events are not settled, by their `id`.
+
+        Not by what they say: of two copies of one event in a batch only one may be settled.
+        """
         if isinstance(settlement, Unsettled):
-            return
-        activity, count = self._activity, list(settlement).count
-        activity.events_applied += count(Decision.APPLIED)
+            return dict.fromkeys(map(id, events), settlement)
+        activity, count = self._activity, settlement.count
+        applied = count(Decision.APPLIED)
+        activity.events_applied += applied
+        if applied == len(events):  # mostly so; each further count compares all of them
+            return {}
         activity.events_rejected += count(Decision.REJECTED)
         activity.events_duplicate += sum(map(count, _BEFORE))
         activity.events_undecidable += count(Decision.UNDECIDABLE)
+        return {
+            id(event): _REPORTED[decision]
+            for event, decision in zip(events, settlement, strict=True)
+            if decision in _REPORTED
+        }
 
     def _failed(self, message: Message, failure: Failure) -> tuple[Any, ...]:
         self._activity.messages_returned += 1
@@ -117,22 +127,6 @@ def _by_counter(batch: Sequence[Message]) -> dict[str, list[Event]]:
         for events in groups.values():
             events.sort(key=attrgetter("at"))
     return groups
-
-
-def _unsettled(events: Sequence[Event], settlement: Settlement) -> dict[int, Unsettled]:
-    """Why which events of a counter are not settled, by their `id`.
-
-    Not by what they say: of two copies of one event in a batch only one may be settled.
-    """
-    if isinstance(settlement, Unsettled):
-        return dict.fromkeys(map(id, events), settlement)
-    if not any(decision in settlement for decision in _REPORTED):
-        return {}
-    return {
-        id(event): _REPORTED[decision]
-        for event, decision in zip(events, settlement, strict=True)
-        if decision in _REPORTED
-    }
 
 
 def _mark(batch: Iterable[Message], unsettled: Mapping[int, Unsettled]) -> None:
