@@ -25,7 +25,7 @@ UNSENT = Path("unsent.jsonl")
 
 
 def create_app() -> Flask:
-    """The application; flask, gunicorn and uWSGI call this, and may fork before or after it."""
+    """The application; flask and gunicorn call this, and may fork before or after it."""
     app = Flask(__name__)
     publisher = Publisher(os.environ["SQS_QUEUE_URL"])
     atexit.register(close, publisher)
