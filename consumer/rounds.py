@@ -86,14 +86,14 @@ class Rounds:
         return progress
 
     def _pause_s(self, number: int, round_s: float, progress: Progress) -> float:
-        """None before the first round, nor before its repeat; then full jitter, doubling.
+        """None before the first round, nor before its repeat; then full jitter, 4, 8, 16 rounds.
 
         Where Momento throttles, the repeat waits as well, and all wait longer.
         """
         if number == 0 or (number == 1 and not progress.throttled):
             return 0.0
         unit_s = max(THROTTLED_ROUND_S, round_s) if progress.throttled else round_s
-        return self._uniform(0.0, min(MAX_BACKOFF_ROUNDS, 2 ** (number - 1)) * unit_s)
+        return self._uniform(0.0, min(MAX_BACKOFF_ROUNDS, 2**number) * unit_s)
 
 
 def _waves(progress: Progress) -> int:

@@ -264,7 +264,7 @@ def test_the_settings_are_all_that_the_consumer_reads_and_no_more(architecture):
         f"up to {momento.MAX_CALLS_IN_FLIGHT} of each",
         f"each {momento.BILLED_BYTES:,} bytes begun",
         f"the deadline of a call ({deadline_s():g} s)",
-        f"U(0, min({rounds.MAX_BACKOFF_ROUNDS}, 2^(k-1))) rounds",
+        f"U(0, min({rounds.MAX_BACKOFF_ROUNDS}, 2^k)) rounds",
         f"at least {rounds.MIN_ROUND_S * 1_000:g} ms",
         f"at least {rounds.THROTTLED_ROUND_S * 1_000:g} ms while Momento throttles",
         f"1, 3, 7 … {copies.MAX_SKIPPED_BATCHES} batches",

@@ -154,7 +154,7 @@ def test_a_throttled_increment_waits_and_is_given_back_after_its_tries(channel, 
     throttled = Unsettled(Reason.THROTTLED, "RESOURCE_EXHAUSTED: told by a test")
     assert progress.settlements() == {"d": [APPLIED], "c": throttled}
     assert channel.sent.count(ADD) == activity.momento_throttled == MAX_THROTTLED_TRIES
-    assert draws.spans == [(0.0, 0.1), (0.0, 0.2), (0.0, 0.4), (0.0, 0.8)]
+    assert draws.spans == [(0.0, 0.2), (0.0, 0.4), (0.0, 0.8), (0.0, 1.6)]
 
 
 def test_a_throttled_increment_that_is_let_through_later_counts_once(channel, writer):
