@@ -9,7 +9,7 @@ DEPLOY := .venv-deploy/bin
 CHECKOV := .venv-checkov/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help demo test soak fuzz check lint types format lock prove mutants recipes bench stages api-check clean
+.PHONY: help demo test soak fuzz check lint types format lock prove mutants recipes bench stages api-check audit examples clean
 .PHONY: template template-check
 
 help: ## what there is to run
@@ -68,7 +68,15 @@ template-check: $(READY) $(DEPLOY)/.ready $(CHECKOV)/.ready ## the template and 
 	$(BIN)/python -m pytest -q tests/infrastructure
 	PATH="$(CURDIR)/$(DEPLOY):$$PATH" $(DEPLOY)/sam build
 
-check: lint types test ## what CI runs
+audit: $(READY) ## known vulnerabilities in what the Lambdas run with, where an advisory source answers
+	@if $(BIN)/python -m infrastructure.audit; then $(MAKE) --no-print-directory $(DEPLOY)/.ready \
+		&& $(DEPLOY)/pip-audit --strict --disable-pip --require-hashes -r requirements/lambda.txt -r requirements/api.txt; fi
+
+examples: $(READY) ## the programs of examples/, also in Node.js
+	npm ci --prefix examples/node --no-audit --no-fund
+	$(BIN)/python -m pytest -v tests/examples
+
+check: lint types audit test ## what CI runs
 
 format: $(READY) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

@@ -27,24 +27,15 @@ from producer import packing, sending, sequence
 from store.connection import deadline_s
 from store.errors import SettingsError
 from store.troubles import TROUBLES
+from tests.support.tidy import PACKAGES
 
 ROOT = Path(__file__).parent.parent
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
-CODE = (
-    "counters",
-    "store",
-    "consumer",
-    "producer",
-    "local",
-    "cli",
-    "tests",
-    "benchmarks",
-    "requirements",
-)
+CODE = (*PACKAGES, "benchmarks", "examples", "infrastructure", "requirements", "tests")
 MADE = (".venv", "build", "dist")  # what a path may begin with and not be in the repository
 SUFFIXES = (".md", ".py", ".toml", ".txt", ".json", ".yaml")
-ECOSYSTEM = re.compile("(AWS|POWERTOOLS)_[A-Z_]+|SQS_QUEUE_URL")
+ECOSYSTEM = re.compile("(AWS|POWERTOOLS)_[A-Z_]+|SQS_(QUEUE|DLQ)_URL")
 
 FENCE = re.compile(r"^```(?P<kind>\w*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`]+)`")
@@ -118,7 +109,7 @@ def unknown_names(text: str) -> Iterator[str]:
 
 def constants() -> set[str]:
     """The names in capitals that our code assigns, members of enumerations included."""
-    files = [path for package in CODE[:5] for path in (ROOT / package).rglob("*.py")]
+    files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
     assignment = re.compile(r"^\s*([A-Z][A-Z0-9_]+)(?:: \w+)? = ", re.MULTILINE)
     return {name for path in files for name in assignment.findall(path.read_text("utf-8"))}
 

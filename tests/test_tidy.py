@@ -8,7 +8,7 @@ from tests.support.tidy import PACKAGES, RULES, Source
 from tests.support.tidy_rules import addresses
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = (*PACKAGES, "tests", "benchmarks", "requirements")
+FOLDERS = (*PACKAGES, "benchmarks", "examples", "infrastructure", "requirements", "tests")
 FILES = sorted(
     path.relative_to(ROOT) for folder in FOLDERS for path in ROOT.glob(f"{folder}/**/*.py")
 )

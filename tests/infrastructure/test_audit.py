@@ -1,0 +1,60 @@
+"""The audit asks only where it is answered: a mirror that knows no advisories is no source."""
+
+import http.server
+import threading
+
+import pytest
+
+from infrastructure.audit import PINS, has_advisories, source
+
+
+class Index(http.server.BaseHTTPRequestHandler):
+    """Answers `/STATUS/BODY`."""
+
+    def do_GET(self):
+        _, status, body = self.path.split("/", 2)
+        self.send_response(int(status))
+        self.end_headers()
+        self.wfile.write(body.replace("'", '"').encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def index():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Index) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("answer", "has"),
+    [
+        ("200/{'vulnerabilities':[]}", True),
+        ("200/{'info':1}", False),
+        ("200/[]", False),
+        ("200/no-json", False),
+        ("404/{'vulnerabilities':[]}", False),
+    ],
+)
+def test_a_source_is_what_answers_with_vulnerabilities(index, answer, has):
+    assert has_advisories(f"{index}/{answer}") is has
+
+
+def test_where_nobody_listens_there_is_no_source():
+    with http.server.HTTPServer(("127.0.0.1", 0), Index) as server:
+        closed = f"http://127.0.0.1:{server.server_port}/200/"
+    assert not has_advisories(closed)
+
+
+def test_the_source_is_asked_for_the_first_package_that_is_pinned():
+    pins = "# a comment\nmomento==1.29.1 \\\n    --hash=sha256:00\nmsgspec==0.22.0\n"
+    assert source(pins) == "https://pypi.org/pypi/momento/1.29.1/json"
+    assert source(PINS.read_text("utf-8")).startswith("https://pypi.org/pypi/")
+
+
+def test_no_pins_are_an_error():
+    with pytest.raises(ValueError, match=r"^lambda\.txt pins nothing$"):
+        source("# nothing\n")
