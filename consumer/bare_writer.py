@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import assert_never
 
 from consumer.activity import Activity
-from consumer.bare import Sum, fold_bare, summed
 from consumer.momento import Addition, Copy, LostRace, Momento, Stored, Swap
 from consumer.progress import Progress, Unsettled
 from consumer.reason import Reason
 from consumer.rounds import Rounds
+from counters.bare import Sum, fold_bare, summed
 from counters.counter import Fold
 from counters.errors import UnreadableValueError
 from counters.event import Event

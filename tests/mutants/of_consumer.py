@@ -2,7 +2,7 @@
 
 from tests.mutants.mutation import Mutation
 
-_BARE = "consumer/bare.py"
+_BARE = "counters/bare.py"
 _BARE_WRITER = "consumer/bare_writer.py"
 _BATCH = "consumer/batch.py"
 _COPIES = "consumer/copies.py"
@@ -14,7 +14,7 @@ _WRITER = "consumer/writer.py"
 
 _ADDING = "tests/consumer/test_bare_writer.py"
 _AGREEING = "tests/consumer/test_guarantees.py"
-_SUMMING = "tests/consumer/test_bare.py"
+_SUMMING = "tests/counters/test_bare.py"
 _WRITING = "tests/consumer/test_writer.py"
 
 SWAPPING = (

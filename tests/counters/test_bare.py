@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.bare import Sum, fold_bare, summed
+from counters.bare import Sum, fold_bare, summed
 from counters.counter import fold, read_count
 from counters.decision import Decision
 from counters.errors import UnreadableValueError
