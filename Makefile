@@ -10,7 +10,7 @@ CHECKOV := .venv-checkov/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help demo test soak fuzz check lint types format lock prove mutants recipes bench stages api-check audit examples clean
-.PHONY: template template-check
+.PHONY: template template-check deploy-check
 
 help: ## what there is to run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ template-check: $(READY) $(DEPLOY)/.ready $(CHECKOV)/.ready ## the template and 
 	$(BIN)/python -m pytest -q tests/infrastructure
 	PATH="$(CURDIR)/$(DEPLOY):$$PATH" $(DEPLOY)/sam build
 
+deploy-check: template-check .venv-ministack/bin/.ready ## that it deploys and runs: both packages, both queues
+	$(BIN)/python -m infrastructure.check
+
 audit: $(READY) ## known vulnerabilities in what the Lambdas run with, where an advisory source answers
 	@if $(BIN)/python -m infrastructure.audit; then $(MAKE) --no-print-directory $(DEPLOY)/.ready \
 		&& $(DEPLOY)/pip-audit --strict --disable-pip --require-hashes -r requirements/lambda.txt -r requirements/api.txt; fi
@@ -86,7 +89,7 @@ lock: $(READY) ## resolve the pinned files anew (needs a package index)
 	$(BIN)/python requirements/lock.py
 
 clean: ## remove .venv and what tools left behind
-	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.* .hypothesis
+	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.* .hypothesis .aws-sam
 
 # The stamp is written last, so an interrupted set-up is begun again.
 $(READY): requirements/dev.txt pyproject.toml

@@ -1,7 +1,12 @@
 """What a check is made of: something holds, or will soon, or the check has failed."""
 
+import socket
+import sys
 import time
 from collections.abc import Callable
+
+HOST = "127.0.0.1"
+"""Where whatever a check starts listens, and nowhere else."""
 
 POLL_S = 0.2
 
@@ -18,6 +23,15 @@ def expect(holds: object, otherwise: str) -> None:
     """
     if not holds:
         raise CheckFailedError(otherwise)
+
+
+def expect_same(found: object, expected: object, what: str) -> None:
+    """Go on only if something is what it should be, whole.
+
+    Raises:
+        CheckFailedError: it is not; its text has both.
+    """
+    expect(found == expected, f"{what}: expected {expected!r}, found {found!r}")
 
 
 def wait_until(
@@ -37,3 +51,17 @@ def wait_until(
             return
         sleep(POLL_S)
     raise CheckFailedError(otherwise)
+
+
+def say(where: str, what: str) -> None:
+    """Tell what holds, as soon as it is known."""
+    sys.stdout.write(f"{where}: {what}\n")
+    sys.stdout.flush()
+
+
+def free_port() -> int:
+    """A port of HOST where nobody listens yet."""
+    with socket.socket() as found:
+        found.bind((HOST, 0))
+        port: int = found.getsockname()[1]
+        return port

@@ -1,12 +1,9 @@
-"""Deploys to MiniStack and counts: `python -m infrastructure.check.deploy`.
+"""The template on MiniStack: increments, bad messages and requests, until the counts are exact.
 
-The packages are those of `sam build`, for this machine; the template is what SAM made of it. Both
-kinds of queue are tried. Exit status 1 and a reason if anything is not as it should be.
+The packages are those of `sam build`, for this machine; the template is what SAM made of it.
 """
 
 import json
-import sys
-import tempfile
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -14,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infrastructure.check.checking import CheckFailedError, expect, wait_until
-from infrastructure.check.deployment import build, deploy
+from infrastructure.check.checking import expect, say, wait_until
+from infrastructure.check.deployment import deploy
 from infrastructure.check.ministack import MiniStack, ministack
-from local.momento.server import HOST, MomentoServer
+from local.momento.server import MomentoServer
 from producer.publisher import Publisher
 from producer.reader import Reader
 
@@ -40,14 +37,19 @@ KINDS = ("standard", "fifo")
 KEYLESS_STATUS, ACCEPTED, OK = 403, 202, 200
 
 
-def check(kind: str, zips: Mapping[str, Path], log: Path) -> None:
+def check(kind: str, zips: Mapping[str, bytes], log: Path) -> None:
     """Deploy with a kind of queue, and see everything counted once.
+
+    Args:
+        kind: one of KINDS.
+        zips: the package of each function.
+        log: of MiniStack and the functions.
 
     Raises:
         CheckFailedError: something is not as it should be.
     """
     with MomentoServer(caches=[CACHE]) as server, ministack(log) as aws:
-        momento = f"{HOST}:{server.port}"
+        momento = server.endpoint
         outputs = deploy(aws, zips, momento, {"QueueType": kind})
         queue = aws.client("sqs")
         _check_visibility(aws, outputs)
@@ -60,14 +62,14 @@ def check(kind: str, zips: Mapping[str, Path], log: Path) -> None:
             wait_until(
                 lambda: reader.counts(expected) == expected, MAX_COUNTING_S, "the counts are wrong"
             )
-            _say(kind, f"{len(expected)} counters exact")
+            say(kind, f"{len(expected)} counters exact")
             _check_dead_letters(queue, outputs["DeadLetterQueueUrl"])
-            _say(kind, f"{len(BAD)} bad messages in the dead letters, and no other")
+            say(kind, f"{len(BAD)} bad messages in the dead letters, and no other")
             _check_api(aws, outputs, reader)
-            _say(kind, "the API refuses who has no key, and counts for who has it")
+            say(kind, "the API refuses who has no key, and counts for who has it")
             wait_until(lambda: _is_empty(queue, outputs["QueueUrl"]), MAX_COUNTING_S, "not empty")
             expect(reader.counts(expected) == expected, "the counts changed afterwards")
-            _say(kind, "the queue is empty, and the counts are the same: nothing counted twice")
+            say(kind, "the queue is empty, and the counts are the same: nothing counted twice")
 
 
 def _check_visibility(aws: MiniStack, outputs: Mapping[str, str]) -> None:
@@ -144,25 +146,3 @@ def _ask(address: str, key: str | None, body: object = None) -> tuple[int, str]:
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read().decode()
-
-
-def _say(kind: str, what: str) -> None:
-    sys.stdout.write(f"{kind}: {what}\n")
-    sys.stdout.flush()
-
-
-def main() -> None:
-    """Check both kinds of queue."""
-    with tempfile.TemporaryDirectory(prefix="tally-deploy-") as folder:
-        zips = build(Path(folder))
-        for kind in KINDS:
-            log = Path(folder, f"ministack-{kind}.log")
-            try:
-                check(kind, zips, log)
-            except CheckFailedError as error:
-                sys.stderr.write("\n".join(log.read_text().splitlines()[-20:]) + "\n")
-                sys.exit(f"{kind}: {error}")
-
-
-if __name__ == "__main__":
-    main()

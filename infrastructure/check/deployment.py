@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infrastructure.check.checking import expect, wait_until
+from infrastructure.check.checking import expect, say, wait_until
 from infrastructure.check.ministack import REGION, MiniStack
 from infrastructure.package import FUNCTIONS, package
 from infrastructure.template import TRANSFORMED
@@ -41,23 +41,29 @@ def architecture() -> str:
 
 
 def build(target: Path) -> dict[str, Path]:
-    """Make the packages for this machine and its Python, and zip them.
+    """Make the packages for this machine and its Python.
 
     Returns:
-        The zip of each function.
+        The folder of each function.
     """
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    zips = {}
-    for name in FUNCTIONS:
-        folder = target / name
-        sys.stdout.write(f"{package(name, folder, architecture=architecture(), python=python)}\n")
-        zips[name] = folder.with_suffix(".zip")
-        zips[name].write_bytes(_zipped(folder))
-    return zips
+    folders = {name: target / name for name in FUNCTIONS}
+    for name, folder in folders.items():
+        say("build", package(name, folder, architecture=architecture(), python=python))
+    return folders
+
+
+def zipped(folder: Path) -> bytes:
+    """A package as Lambda takes it."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, path.relative_to(folder))
+    return made.getvalue()
 
 
 def deploy(
-    aws: MiniStack, zips: Mapping[str, Path], momento: str, parameters: Mapping[str, str]
+    aws: MiniStack, zips: Mapping[str, bytes], momento: str, parameters: Mapping[str, str]
 ) -> dict[str, str]:
     """Create the stack.
 
@@ -75,8 +81,8 @@ def deploy(
     """
     store = aws.client("s3")
     store.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-    for name, path in zips.items():
-        store.put_object(Bucket=BUCKET, Key=f"{name}.zip", Body=path.read_bytes())
+    for name, content in zips.items():
+        store.put_object(Bucket=BUCKET, Key=f"{name}.zip", Body=content)
     clouds = aws.client("cloudformation")
     template = prepared(json.loads(TRANSFORMED.read_text("utf-8")), momento)
     values = {**PARAMETERS, **parameters}
@@ -133,11 +139,3 @@ def _failures(clouds: Any) -> list[str]:  # noqa: ANN401 (a client of boto3)
         for each in events
         if each["ResourceStatus"].endswith("FAILED")
     ]
-
-
-def _zipped(folder: Path) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for path in sorted(folder.rglob("*")):
-            archive.write(path, path.relative_to(folder))
-    return made.getvalue()

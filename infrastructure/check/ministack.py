@@ -2,9 +2,6 @@
 
 import contextlib
 import os
-import signal
-import socket
-import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,14 +10,13 @@ from typing import Any
 
 import boto3
 
-from infrastructure.check.checking import wait_until
+from infrastructure.check.checking import HOST, free_port, wait_until
+from infrastructure.check.leash import leashed
 from infrastructure.template import ROOT
 
 BIN = ROOT / ".venv-ministack" / "bin"
-HOST = "127.0.0.1"
 REGION = "eu-central-1"
 MAX_START_S = 60
-MAX_STOP_S = 20
 
 
 class MiniStack:
@@ -59,7 +55,7 @@ def ministack(log: Path) -> Iterator[MiniStack]:
     Raises:
         CheckFailedError: it does not answer in time.
     """
-    port = _free_port()
+    port = free_port()
     variables = {
         "BIND_HOST": HOST,
         "GATEWAY_PORT": str(port),
@@ -68,34 +64,8 @@ def ministack(log: Path) -> Iterator[MiniStack]:
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",  # its functions run with its Python
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    with log.open("w") as output:
-        process = subprocess.Popen(  # noqa: S603 (our own words)
-            [BIN / "ministack"],
-            env={**os.environ, **variables},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
+    environment = {**os.environ, **variables}
+    with leashed([str(BIN / "ministack")], log, variables=environment):
         started = MiniStack(port)
         wait_until(started.is_up, MAX_START_S, "MiniStack does not answer")
         yield started
-    finally:
-        _end(process)
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Stop it and the environments of its functions, which are in its session."""
-    process.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(MAX_STOP_S)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait(MAX_STOP_S)
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind((HOST, 0))
-        port: int = found.getsockname()[1]
-        return port
