@@ -6,6 +6,7 @@ import pytest
 
 from consumer.activity import Activity
 from consumer.invocation import RESERVE_PER_MESSAGE_S, RESERVE_S
+from consumer.settings import MAX_TTL_S
 from consumer.wiring import observer
 from counters.ledger import Limits
 
@@ -42,6 +43,7 @@ ALARMS = {
     "UndecidableAlarm": ("EventsUndecidable", "Sum", (1, 1), 0),
     "GivingUpAlarm": ("returned - invalid", None, (5, 5), 0),
     "ValueBytesAlarm": ("ValueBytes", "Maximum", (1, 1), Limits().max_bytes // 2),
+    "VanishedAlarm": ("CountersVanished", "Sum", (1, 1), 0),
     "ApiErrorsAlarm": ("5XXError", "Sum", (3, 5), 0),
 }
 
@@ -163,6 +165,11 @@ def test_alarms_reach_the_topic_if_there_is_one(stack, deploy):
         assert not {"AlarmActions", "OKActions"} & stack[name].keys()
 
 
+@pytest.mark.parametrize(("ttl", "rings"), [(MAX_TTL_S, True), (MAX_TTL_S - 1, False)])
+def test_what_expires_by_a_shorter_ttl_rings_no_alarm(deploy, ttl, rings):
+    assert ("VanishedAlarm" in alarms(deploy(MomentoTtlSeconds=ttl))) is rings
+
+
 def test_dead_letters_are_counted_where_they_lie(stack):
     alarm = stack["DeadLettersAlarm"]
     assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "DeadLetterQueue.QueueName"}]
@@ -204,8 +211,9 @@ def test_the_dashboard_shows_the_api_if_there_is_one(stack):
 
 
 @pytest.mark.parametrize("api", ["yes", "no"])
-def test_the_dashboard_shows_every_alarm(deploy, api):
-    stack = deploy(HttpApi=api)
+@pytest.mark.parametrize("ttl", [60, 86_400])
+def test_the_dashboard_shows_every_alarm(deploy, api, ttl):
+    stack = deploy(HttpApi=api, MomentoTtlSeconds=ttl)
     [shown] = [each for each in widgets(stack) if each["type"] == "alarm"]
     assert shown["properties"]["alarms"] == [f"{name}.Arn" for name in alarms(stack)]
 

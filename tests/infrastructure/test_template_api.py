@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from producer.api.problems import MEDIA_TYPE, RETRY_AFTER_S
+
 STAGE = "AWS::ApiGateway::Stage"
 ROLE = ("AWS::ApiGateway::Account", "AWS::IAM::Role")
 
@@ -77,6 +79,30 @@ def test_there_is_one_stage_and_its_access_log_holds_no_key(stack):
 
 def test_the_function_answers_as_long_as_somebody_waits(stack):
     assert stack["ApiFunction"]["Timeout"] == 29
+
+
+def test_what_api_gateway_answers_by_itself_is_a_problem(stack):
+    answers = stack["Api"]["Body"]["x-amazon-apigateway-gateway-responses"]
+    problems = {}
+    for name, answer in answers.items():
+        headers = answer["responseParameters"]
+        assert headers.pop("gatewayresponse.header.Content-Type") == f"'{MEDIA_TYPE}'"
+        assert headers.pop("gatewayresponse.header.Cache-Control") == "'no-store'"
+        wait = {"gatewayresponse.header.Retry-After": f"'{RETRY_AFTER_S}'"}
+        assert headers == (wait if name == "THROTTLED" else {})
+        [[media_type, template]] = answer["responseTemplates"].items()
+        assert media_type == "application/json"  # the only one that API Gateway looks for
+        told = json.loads(template.replace("$context.error.messageString", '"why"'))
+        problems[name] = (told["type"], told.get("status"))
+        assert told.keys() <= {"type", "title", "status", "detail"}
+    assert problems == {
+        "INVALID_API_KEY": ("urn:tally:forbidden", 403),
+        "THROTTLED": ("urn:tally:too-fast", 429),
+        "QUOTA_EXCEEDED": ("urn:tally:quota-exceeded", 429),
+        "INTEGRATION_TIMEOUT": ("urn:tally:no-answer", 504),
+        "DEFAULT_4XX": ("urn:tally:refused", None),
+        "DEFAULT_5XX": ("urn:tally:failed", None),
+    }
 
 
 @pytest.mark.parametrize(
