@@ -58,6 +58,8 @@ def ministack(log: Path) -> Iterator[MiniStack]:
     port = free_port()
     variables = {
         "BIND_HOST": HOST,
+        "IOT_MTLS_ENABLED": "0",  # these two listen at ports of their own
+        "SFTP_ENABLED": "0",
         "GATEWAY_PORT": str(port),
         "MINISTACK_HOST": HOST,
         "MINISTACK_REGION": REGION,
