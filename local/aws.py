@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 REGION = "us-east-1"
 LOOPBACK = "127.0.0.1"
+LOOPBACK_NAMES = frozenset({LOOPBACK, "localhost"})
+"""What a program or a browser may call a server of ours. Any other name is a foreign page's, made to
+point here (DNS rebinding)."""
+
 TEST_KEY = "testing"
 """Both halves of the credentials: moto accepts any, and these open nothing anywhere."""
 
@@ -98,6 +102,11 @@ def sqs_client(endpoint_url: str) -> "SQSClient":
         proxies={},
     )
     return session.client("sqs", endpoint_url=endpoint_url, config=config)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a `Host` header has one of our own names, whatever port leads here."""
+    return host.partition(":")[0] in LOOPBACK_NAMES
 
 
 def proxy_variables(environment: Mapping[str, str]) -> dict[str, str]:

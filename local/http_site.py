@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
+from local.aws import LOOPBACK_NAMES, is_loopback
 from local.environment import Function, Invocation
 from local.http_event import http_response, proxy_event, target
 
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 1_048_576
 """The longest body that is read; API Gateway's own limit is 10 MB."""
-
-HOSTS = frozenset({"127.0.0.1", "localhost"})
-"""The names that a browser may know this server by. Any other is a foreign page's, whose name was
-made to point here (DNS rebinding)."""
 
 PAGES = {
     "/": ("index.html", "text/html; charset=utf-8"),
@@ -110,8 +107,8 @@ class Site:
 def _refusal(request: Request) -> Response | None:
     """The answer to what no page of ours and no command line sends."""
     host = request.headers.get("Host", "")
-    if host.partition(":")[0] not in HOSTS:
-        message = f"this server is known as {' or '.join(sorted(HOSTS))}"
+    if not is_loopback(host):
+        message = f"this server is known as {' or '.join(sorted(LOOPBACK_NAMES))}"
         return _json({"message": message}, HTTPStatus.MISDIRECTED_REQUEST)
     origin = request.headers.get("Origin")
     if origin not in {None, f"http://{host}"}:

@@ -16,6 +16,8 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Response
 
+from local.aws import is_loopback
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -59,7 +61,10 @@ class OneAtATime:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Answer a request, when it has its turn."""
+        """Answer a request, when it has its turn; a browser's never has one."""
+        if _is_foreign(environ):
+            refusal = Response("no page may ask this\n", HTTPStatus.FORBIDDEN)
+            return refusal(environ, start_response)
         with self._changed:
             if environ.get("HTTP_X_AMZ_TARGET") == RECEIVE:
                 response = self._receive(environ)
@@ -90,6 +95,15 @@ class OneAtATime:
 class _SilentHandler(MotoRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Print no line for each request."""
+
+
+def _is_foreign(environ: "WSGIEnvironment") -> bool:
+    """Whether a page in a browser may have sent this: no SDK and no CLI names an origin.
+
+    moto allows every origin and any name of the host, so that each page that a user opens could
+    read, publish and delete here.
+    """
+    return "HTTP_ORIGIN" in environ or not is_loopback(environ.get("HTTP_HOST", ""))
 
 
 def _is_empty(response: Response) -> bool:

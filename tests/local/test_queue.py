@@ -1,5 +1,7 @@
 """SQS on loopback: what a program finds there, and how its process ends."""
 
+import contextlib
+import http.client
 import json
 import signal
 import socket
@@ -143,7 +145,7 @@ def test_the_server_ends_with_a_parent_that_is_killed():
         assert parent.communicate(timeout=WAIT_S) == (b"", b"")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def in_process():
     server = make_sqs_server()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -176,6 +178,46 @@ def test_no_send_and_no_delete_is_lost_when_threads_do_both_at_once(in_process):
         assert [*sends, *consumers] == [None] * 43
     assert received == sent
     assert depth_of(in_process, url) == [0, 0]
+
+
+def post(client, url, **headers):
+    """Send a message as a program without an SDK may; status, and who else may read the answer."""
+    host, port = client.meta.endpoint_url.removeprefix("http://").split(":")
+    body = json.dumps({"QueueUrl": url, "MessageBody": "posted"})
+    scope = f"testing/20260101/{client.meta.region_name}/sqs/aws4_request"
+    headers = {
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
+        "Content-Type": "application/x-amz-json-1.0",
+        "X-Amz-Target": "AmazonSQS.SendMessage",
+    } | headers
+    with contextlib.closing(http.client.HTTPConnection(host, int(port), timeout=WAIT_S)) as opened:
+        opened.request("POST", "/", body, headers)
+        response = opened.getresponse()
+        response.read()
+        return response.status, response.getheader("Access-Control-Allow-Origin")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example:80"},
+        {"Host": ""},
+    ],
+)
+def test_a_page_in_a_browser_can_neither_send_nor_read(in_process, headers):
+    url = in_process.create_queue(QueueName="private")["QueueUrl"]
+    assert post(in_process, url, **headers) == (403, None)
+    assert depth_of(in_process, url) == [0, 0]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost:4566"])
+def test_a_program_may_send_by_either_name_of_loopback(in_process, host):
+    url = in_process.create_queue(QueueName=host.partition(":")[0].replace(".", "-"))["QueueUrl"]
+    assert post(in_process, url, Host=host)[0] == 200
+    assert depth_of(in_process, url) == [1, 0]
 
 
 def depth_of(sqs, url):
