@@ -38,14 +38,6 @@ def connect(service: str) -> Any:  # noqa: ANN401 (boto3 makes its clients at ru
     return make(service, config=config)
 
 
-def described(error: BaseException) -> str:
-    """An error of AWS's SDK; of a refusal its code only: its text can quote the signed request."""
-    if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return f"{error.response.get('Error', {}).get('Code', '')} (HTTP {status})"
-    return f"{type(error).__name__}: {error}"
-
-
 def is_local(client: Any) -> bool:  # noqa: ANN401 (boto3's)
     """Whether a client speaks to this machine, where no rule for a deployment holds."""
     return urlsplit(client.meta.endpoint_url).hostname in LOOPBACK

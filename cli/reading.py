@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from cli.cache import MOMENTO_ERRORS, cache_from, credentials_of
+from cli.cache import MOMENTO_ERRORS, cache_from
 from cli.output import fail
 from counters.errors import InvalidIncrementError
 from producer.reader import Reader
 from producer.shards import MAX_SHARDS
+from store.connection import credentials_for
 
 Counters = Annotated[list[str], typer.Argument(help="The counters' names.")]
 Counter = Annotated[str, typer.Argument(help="The counter's name.")]
@@ -32,7 +33,7 @@ def reading() -> Iterator[Reader]:
     """
     try:
         cache = cache_from(os.environ)
-        with Reader(cache.name, credentials_of(cache)) as reader:
+        with Reader(cache.name, credentials_for(cache.momento)) as reader:
             yield reader
     except InvalidIncrementError as error:
         raise typer.BadParameter(str(error)) from None

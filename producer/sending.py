@@ -10,6 +10,7 @@ import botocore.exceptions as boto
 from botocore.parsers import ResponseParserError
 
 from producer.packing import Message
+from store.aws_errors import described
 
 MAX_ATTEMPTS = 10
 """How often the same messages are sent, the first time included."""
@@ -172,9 +173,9 @@ class Sender:
         except boto.ClientError as error:
             return _answer_to(error, entries)
         except PASSING_ERRORS as error:
-            return _Answer(frozenset(), {}, _described(error))
+            return _Answer(frozenset(), {}, described(error))
         except boto.BotoCoreError as error:
-            return _refusal(_described(error), entries)
+            return _refusal(described(error), entries)
         return _read(response)
 
 
@@ -209,10 +210,10 @@ def _read(response: Mapping[str, Any]) -> _Answer:
 
 
 def _answer_to(error: boto.ClientError, entries: Sequence[Mapping[str, str]]) -> _Answer:
-    """An error about a whole request. Its text is left out: it can quote the signed request."""
+    """An error about a whole request: whether it passes."""
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    reason = f"{code} (HTTP {status})"
+    reason = described(error)
     if status >= SERVER_ERROR_STATUS or _passes(code):
         return _Answer(frozenset(), {}, reason)
     return _refusal(reason, entries)
@@ -225,7 +226,3 @@ def _refusal(reason: str, entries: Sequence[Mapping[str, str]]) -> _Answer:
 def _passes(code: str) -> bool:
     """Whether a code tells of a failure that passes; some come as `AWS.SimpleQueueService.Code`."""
     return code.rpartition(".")[2] in PASSING_CODES
-
-
-def _described(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

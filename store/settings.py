@@ -8,6 +8,8 @@ from store.errors import SettingsError
 
 MAX_PORT = 65_535
 
+SECRET = "MOMENTO_API_KEY_SECRET"  # noqa: S105 (the name of a variable)
+
 _HOST_PORT = re.compile(r"(?P<host>[^:\s]+):(?P<port>[0-9]{1,5})")
 _INTEGER = re.compile("-?[0-9]{1,19}")
 
@@ -98,9 +100,9 @@ class Environment:
             self._problems.append(f"MOMENTO_LOCAL must be host:port, found {local!r}")
             return Local("", 0)
         key = self._variables.get("MOMENTO_API_KEY", "")
-        secret = self._variables.get("MOMENTO_API_KEY_SECRET", "")
+        secret = self._variables.get(SECRET, "")
         if bool(key) is bool(secret):
-            choice = "MOMENTO_API_KEY or MOMENTO_API_KEY_SECRET"
+            choice = f"MOMENTO_API_KEY or {SECRET}"
             self._problems.append(
                 f"{choice}, not both, must be set" if key else f"{choice} must be set"
             )

@@ -6,13 +6,13 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from cli.cache import cache_from, credentials_of
+from cli.cache import cache_from
 from cli.dlq.letter import Letter, Standing
 from counters.counter import Counter
 from counters.errors import UnreadableValueError
 from counters.event import Event
 from producer.values import MAX_COUNTERS_PER_CALL, Values
-from store.connection import deadline_s
+from store.connection import credentials_for, deadline_s
 
 Judge = Callable[[Sequence[Letter]], list[Letter]]
 """Tells the standing of letters."""
@@ -28,7 +28,7 @@ def judge_from(variables: Mapping[str, str]) -> Iterator[Judge]:
     cache = cache_from(variables)
     values = Values(
         cache.name,
-        credentials_of(cache),
+        credentials_for(cache.momento),
         channel=None,
         sleep=time.sleep,
         uniform=random.uniform,

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cli.aws import AWS_ERRORS, described
+from cli.aws import AWS_ERRORS
 from cli.dlq.letter import Letter, read
 from producer.packing import MAX_ENTRIES, MAX_REQUEST_BYTES
+from store.aws_errors import described
 
 HOLD_S = 120
 """How long a message is hidden while it is looked at; it is given back before, if all goes well."""

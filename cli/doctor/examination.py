@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cli import aws
-from cli.aws import AWS_ERRORS, CONNECT_ERRORS, described
-from cli.cache import credentials_of
+from cli.aws import AWS_ERRORS, CONNECT_ERRORS
 from cli.dlq.places import url_of
 from cli.doctor import queues
 from cli.doctor.cache import MOMENTO, check_cache
@@ -25,6 +24,8 @@ from cli.doctor.round_trip import ROUND_TRIP, check_round_trip, own_counter
 from cli.doctor.world import World
 from producer.publisher import Publisher
 from producer.reader import Reader
+from store.aws_errors import described
+from store.connection import credentials_for
 from store.errors import SettingsError
 from store.settings import Cache, Environment
 
@@ -81,7 +82,7 @@ class Examination:
             yield skipped(MOMENTO, "the environment does not tell where it is")
             return
         try:
-            credentials = credentials_of(cache)
+            credentials = credentials_for(cache.momento)
         except SettingsError as error:
             yield bad(MOMENTO, str(error), "mend the key, or the permission to read its secret")
             return

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from cli.aws import AWS_ERRORS, described
+from cli.aws import AWS_ERRORS
 from cli.doctor.check import Check, bad, good, skipped
+from store.aws_errors import described
 
 FUNCTION, VISIBILITY = "function", "visibility timeout"
 

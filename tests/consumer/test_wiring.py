@@ -1,5 +1,6 @@
 """Settings become a consumer: which channel, whose key, and nothing before it is needed."""
 
+import contextlib
 import io
 import itertools
 import json
@@ -14,7 +15,6 @@ import grpc
 import pytest
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
-from aws_lambda_powertools.utilities import parameters
 from momento.auth import CredentialProvider
 from moto import mock_aws
 
@@ -22,6 +22,7 @@ from consumer import wiring
 from consumer.activity import Activity
 from consumer.observability import Observer
 from consumer.settings import Settings
+from store import connection
 from store.connection import TLS_PORT, connect, credentials_for
 from store.errors import BrokenSetupError, SettingsError
 from store.settings import Local, Service
@@ -29,6 +30,7 @@ from tests.support.consumers import Draws, make_momento
 from tests.support.keys import ENDPOINT, KEY, api_key
 from tests.support.lambda_event import event, failures, increment, record
 from tests.support.momento_channel import CACHE, START_S, Clock, FakeChannel, Fault
+from tests.support.secrets_manager import QUOTED, REFUSAL, secrets_manager
 
 SECRET_NAME = "momento/api-key"  # noqa: S105 (the name of one)
 WAIT_S = 10.0
@@ -49,17 +51,20 @@ def observer(log):
 
 
 @pytest.fixture
-def secrets(monkeypatch):
+def account(monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    parameters.clear_caches()
+    return monkeypatch
+
+
+@pytest.fixture
+def secrets(account):  # noqa: ARG001 (its environment)
     with mock_aws():
         client = boto3.client("secretsmanager")
         yield client
         client.close()
-    parameters.clear_caches()
 
 
 @pytest.fixture
@@ -125,11 +130,61 @@ def test_a_consumer_carries_the_key_of_secrets_manager_and_asks_for_it_once(secr
     assert {call.metadata[0] for call in channel.calls} == {("authorization", KEY)}
 
 
-@pytest.mark.usefixtures("secrets")
-def test_a_secret_that_is_not_there_is_an_error(observer):
-    told = Settings(CACHE, Service(ENDPOINT, api_key_secret=SECRET_NAME))
-    with pytest.raises(parameters.exceptions.GetParameterError, match="ResourceNotFound"):
-        wiring.build(told, observer=observer)
+def refused(secret=SECRET_NAME):
+    """What is told of a secret that opens nothing: the problem, and all that a log would show."""
+    with pytest.raises(SettingsError) as caught:
+        credentials_for(Service(ENDPOINT, api_key_secret=secret))
+    [problem] = caught.value.problems
+    return problem, "".join(traceback.format_exception(caught.value))
+
+
+def test_a_secret_that_is_not_there_or_is_no_text_is_an_error(secrets):
+    unread = "MOMENTO_API_KEY_SECRET cannot be read: ResourceNotFoundException (HTTP 404)"
+    assert refused()[0] == unread
+    secrets.create_secret(Name=SECRET_NAME, SecretBinary=b"key")
+    assert refused()[0] == "MOMENTO_API_KEY_SECRET holds no text"
+
+
+def test_a_refusal_of_secrets_manager_is_told_without_the_request_that_it_quotes(account):
+    with secrets_manager(400, REFUSAL) as (variables, asked):
+        account.setenv(*next(iter(variables.items())))
+        problem, shown = refused()
+    reason = "InvalidSignatureException (HTTP 400)"
+    assert problem == f"MOMENTO_API_KEY_SECRET cannot be read: {reason}"
+    assert QUOTED not in shown
+    assert "GetParameterError" not in shown
+    assert asked == [{"SecretId": SECRET_NAME}]
+
+
+def test_secrets_manager_is_asked_twice_and_not_waited_for_longer_than_a_caller_would(account):
+    with secrets_manager(500, {}) as (variables, asked):
+        account.setenv(*next(iter(variables.items())))
+        assert refused()[0].endswith("(HTTP 500)")
+        with contextlib.closing(connection.secrets_manager().client) as client:
+            config = client.meta.config
+    assert asked == [{"SecretId": SECRET_NAME}] * 2
+    assert (config.connect_timeout, config.read_timeout) == (5, 5)
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({"AWS_SESSION_TOKEN": "the-token\n"}, "HTTPClientError"),  # its text quotes the header
+        ({"AWS_PROFILE": "nix"}, "ProfileNotFound: The config profile (nix) could not be found"),
+        ({"AWS_ENDPOINT_URL": "nowhere"}, "ValueError"),
+    ],
+    ids=["token", "profile", "endpoint"],
+)
+def test_a_secret_that_cannot_be_asked_for_is_an_error_too(account, variables, reason):
+    with secrets_manager(500, {}) as (here, asked):
+        for name, value in (here | variables).items():
+            account.setenv(name, value)
+        if "AWS_ENDPOINT_URL" in variables:
+            account.delenv(*here)
+        problem, shown = refused()
+    assert problem == f"MOMENTO_API_KEY_SECRET cannot be read: {reason}"
+    assert "the-token" not in shown
+    assert asked == []
 
 
 @pytest.mark.parametrize(

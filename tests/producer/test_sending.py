@@ -24,6 +24,7 @@ from producer.sending import (
 )
 from tests.support.sqs import (
     QUEUE_URL,
+    QUOTED,
     FakeSqs,
     FakeTime,
     answered,
@@ -94,6 +95,7 @@ def test_what_may_have_failed_before_or_after_it_was_stored_is_sent_again_as_it_
         (client_error("AccessDenied", 403), "AccessDenied (HTTP 403)"),
         (client_error("QueueDoesNotExist", 400), "QueueDoesNotExist (HTTP 400)"),
         (boto.NoCredentialsError(), "NoCredentialsError: Unable to locate credentials"),
+        (boto.ParamValidationError(report=QUOTED), "ParamValidationError"),
     ],
 )
 def test_a_request_that_no_repeat_will_change_is_sent_once(error, reason):
@@ -102,6 +104,24 @@ def test_a_request_that_no_repeat_will_change_is_sent_once(error, reason):
     first, second = messages(b"1", b"2")
     assert one.send([first, second]) == [Failure(first, reason), Failure(second, reason)]
     assert (counts(one), time.slept_s) == ((0, 0, 1, 0), [])
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (boto.HTTPClientError(error=f"Invalid header value {QUOTED}"), "HTTPClientError"),
+        (boto.CredentialRetrievalError(provider="p", error_msg=QUOTED), "CredentialRetrievalError"),
+        (ResponseParserError(QUOTED), "ResponseParserError"),
+        (
+            boto.ReadTimeoutError(endpoint_url="u"),
+            'ReadTimeoutError: Read timeout on endpoint URL: "u"',
+        ),
+    ],
+)
+def test_of_an_error_that_may_quote_a_secret_only_the_class_is_told(error, reason):
+    one = sender(FakeSqs(*[lost_before(error)] * MAX_ATTEMPTS))
+    [message] = messages(b"1")
+    assert one.send([message]) == [Failure(message, reason)]
 
 
 @pytest.mark.parametrize(
