@@ -62,7 +62,9 @@ def test_the_consumer_reads_what_the_template_tells_it(stack):
 
 def test_the_api_reads_what_the_template_tells_it(stack):
     told = environment(stack, "ApiFunction")
-    assert api_settings.read(told) == api_settings.Settings("Queue", Cache("tally", MOMENTO))
+    assert told["SQS_QUEUE_URL"] == "Queue"
+    told["SQS_QUEUE_URL"] = url = "https://sqs.example.com/1/queue"  # what a Ref of it becomes
+    assert api_settings.read(told) == api_settings.Settings(url, Cache("tally", MOMENTO))
     assert told.asked == set(told) - POWERTOOLS | NOT_OF_A_DEPLOYMENT
 
 
