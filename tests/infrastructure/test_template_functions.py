@@ -61,9 +61,10 @@ def test_the_consumer_reads_what_the_template_tells_it(stack):
 
 
 def test_the_api_reads_what_the_template_tells_it(stack):
-    told = environment(stack, "ApiFunction")
-    assert told["SQS_QUEUE_URL"] == "Queue"
-    told["SQS_QUEUE_URL"] = url = "https://sqs.example.com/1/queue"  # what a Ref of it becomes
+    url = "https://sqs.example.com/1/queue"
+    variables = stack["ApiFunction"]["Environment"]["Variables"]
+    assert variables["SQS_QUEUE_URL"] == "Queue"  # a reference to it, which is its URL
+    told = Remembering({**variables, "SQS_QUEUE_URL": url})
     assert api_settings.read(told) == api_settings.Settings(url, Cache("tally", MOMENTO))
     assert told.asked == set(told) - POWERTOOLS | NOT_OF_A_DEPLOYMENT
 
