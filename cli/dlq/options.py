@@ -15,7 +15,8 @@ MAX_LIMIT = 10_000
 """Letters that one command takes; for more, run it again."""
 
 QueueUrl = Annotated[
-    str, typer.Option(envvar="SQS_DLQ_URL", help="The dead letters; by their source if not given.")
+    str,
+    typer.Option(envvar="SQS_DLQ_URL", help="The dead-letter queue; by default --source-url's."),
 ]
 SourceUrl = Annotated[
     str, typer.Option(envvar="SQS_QUEUE_URL", help="The queue whose dead letters they are.")

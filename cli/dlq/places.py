@@ -1,6 +1,7 @@
 """Where the dead letters are, and which queue they are the dead letters of."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
@@ -19,9 +20,10 @@ def locate(client: Any, queue_url: str, source_url: str) -> Place:  # noqa: ANN4
     """The dead-letter queue: the one given, or that of the source's redrive policy.
 
     Raises:
-        PlaceError: none is given, or the source has none.
+        PlaceError: none is given, the one given is none, or the source has none.
     """
     if queue_url:
+        _check(client, queue_url, source_url)
         return Place(queue_url, source_url)
     if not source_url:
         message = "give --queue-url or set SQS_DLQ_URL; or --source-url or SQS_QUEUE_URL"
@@ -40,8 +42,7 @@ def source_of(client: Any, place: Place) -> str:  # noqa: ANN401 (boto3's)
         PlaceError: there are none or several, or the one given has other dead letters.
     """
     if not place.source_url:
-        answer = client.list_dead_letter_source_queues(QueueUrl=place.url)
-        urls: list[str] = answer["queueUrls"]
+        urls = _sources(client, place.url)
         if len(urls) != 1:
             message = f"{place.url} is the dead-letter queue of {len(urls)}; give --source-url"
             raise PlaceError(message)
@@ -56,9 +57,14 @@ def source_of(client: Any, place: Place) -> str:  # noqa: ANN401 (boto3's)
 def dead_letter_arn(client: Any, source_url: str) -> str:  # noqa: ANN401 (boto3's)
     """The ARN in a queue's redrive policy; empty if it has none."""
     answer = client.get_queue_attributes(QueueUrl=source_url, AttributeNames=["RedrivePolicy"])
-    policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy", "{}"))
-    arn: str = policy.get("deadLetterTargetArn", "")
+    arn: str = redrive_policy(answer.get("Attributes", {})).get("deadLetterTargetArn", "")
     return arn
+
+
+def redrive_policy(queue: Mapping[str, str]) -> Mapping[str, Any]:
+    """Where a queue's dead letters go, by its attributes; empty if nowhere."""
+    policy: Mapping[str, Any] = json.loads(queue.get("RedrivePolicy") or "{}")
+    return policy
 
 
 def url_of(client: Any, arn: str) -> str:  # noqa: ANN401 (boto3's)
@@ -67,3 +73,27 @@ def url_of(client: Any, arn: str) -> str:  # noqa: ANN401 (boto3's)
     answer = client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
     url: str = answer["QueueUrl"]
     return url
+
+
+def _check(client: Any, queue_url: str, source_url: str) -> None:  # noqa: ANN401 (boto3's)
+    """See that a queue has dead letters: what `purge` deletes from another one was to be counted.
+
+    Raises:
+        PlaceError: it is the queue itself, has dead letters of its own, or is nobody's.
+    """
+    if queue_url == source_url:
+        message = f"{queue_url} is given for the queue and for its dead letters"
+        raise PlaceError(message)
+    if dead_letter_arn(client, queue_url):
+        message = f"{queue_url} has a dead-letter queue, and is none; give it as --source-url"
+        raise PlaceError(message)
+    if not _sources(client, queue_url):
+        message = f"{queue_url} is the dead-letter queue of no queue"
+        raise PlaceError(message)
+
+
+def _sources(client: Any, url: str) -> list[str]:  # noqa: ANN401 (boto3's)
+    """The queues whose dead letters go here."""
+    answer = client.list_dead_letter_source_queues(QueueUrl=url)
+    urls: list[str] = answer["queueUrls"]
+    return urls

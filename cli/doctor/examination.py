@@ -7,7 +7,7 @@ from typing import Any
 
 from cli import aws
 from cli.aws import AWS_ERRORS, CONNECT_ERRORS
-from cli.dlq.places import url_of
+from cli.dlq.places import redrive_policy, url_of
 from cli.doctor import queues
 from cli.doctor.cache import MOMENTO, check_cache
 from cli.doctor.check import Check, Verdict, bad, good, skipped
@@ -135,7 +135,7 @@ class Examination:
             yield from check_functions(functions, queue["QueueArn"], visibility_s)
 
     def _dead_letters(self, queue: Attributes) -> Iterator[Check]:
-        arn = queues.redrive_policy(queue).get("deadLetterTargetArn")
+        arn = redrive_policy(queue).get("deadLetterTargetArn")
         if not arn:
             return
         name = "dead-letter queue"

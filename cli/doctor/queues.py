@@ -1,9 +1,8 @@
 """Whether the queue and its dead letters are as the template has them."""
 
-import json
 from collections.abc import Mapping
-from typing import Any
 
+from cli.dlq.places import redrive_policy
 from cli.doctor.check import Check, bad, good
 
 MIN_RECEIVES = 3
@@ -11,12 +10,6 @@ MIN_RECEIVES = 3
 
 Attributes = Mapping[str, str]
 """Of a queue, as GetQueueAttributes tells them."""
-
-
-def redrive_policy(queue: Attributes) -> Mapping[str, Any]:
-    """Where dead letters go; empty if nowhere."""
-    policy: Mapping[str, Any] = json.loads(queue.get("RedrivePolicy") or "{}")
-    return policy
 
 
 def check_redrive(queue: Attributes) -> Check:

@@ -242,7 +242,7 @@ def test_without_momento_a_letter_is_valid_and_only_some_filters_work(parts):
 
 def test_the_queues_are_found_by_each_other_or_not_at_all(parts):
     parts.bury(NATIVE)
-    dead, live = parts.dead, parts.live
+    dead, live, other = parts.dead, parts.live, parts.create({})
     assert parts.whys(SQS_DLQ_URL=dead, SQS_QUEUE_URL="") == ["pending"]
     assert parts.type("dlq", "redrive", SQS_DLQ_URL=dead, SQS_QUEUE_URL="").status == 0
     for variables, problem in [
@@ -255,15 +255,41 @@ def test_the_queues_are_found_by_each_other_or_not_at_all(parts):
             {"SQS_QUEUE_URL": f"{live}x"},
             "SQS: AWS.SimpleQueueService.NonExistentQueue (HTTP 400)",
         ),
-        ({"SQS_DLQ_URL": live}, f"{live} is not the dead-letter queue of {live}"),
         (
-            {"SQS_DLQ_URL": live, "SQS_QUEUE_URL": ""},
-            f"{live} is the dead-letter queue of 0; give --source-url",
+            {"SQS_DLQ_URL": dead, "SQS_QUEUE_URL": other},
+            f"{dead} is not the dead-letter queue of {other}",
         ),
         ({"AWS_ENDPOINT_URL_SQS": "nowhere"}, "Invalid endpoint: nowhere"),
     ]:
         said = parts.type("dlq", "redrive", **variables)
         assert said == Said(1, "", f"tally: {problem}\n")
+
+
+@pytest.mark.parametrize(
+    "command", [["list"], ["show", "12345678"], ["redrive"], ["purge", "--yes"]], ids=" ".join
+)
+def test_what_waits_to_be_counted_is_no_dead_letter_however_the_queues_are_given(parts, command):
+    live, bare = parts.live, parts.create({})
+    twice = f"{live} is given for the queue and for its dead letters"
+    policy = f"{live} has a dead-letter queue, and is none; give it as --source-url"
+    for variables, options, problem in [
+        ({}, ["--queue-url", live], twice),
+        ({"SQS_DLQ_URL": live}, [], twice),
+        ({"SQS_DLQ_URL": live}, ["--source-url", parts.dead], policy),
+        ({"SQS_QUEUE_URL": ""}, ["--queue-url", live], policy),
+        ({}, ["--queue-url", bare], f"{bare} is the dead-letter queue of no queue"),
+    ]:
+        for url in (live, bare):
+            parts.sqs.send_message(QueueUrl=url, MessageBody=NATIVE)
+        said = parts.type("dlq", *command, *options, **variables)
+        assert said == Said(1, "", f"tally: {problem}\n")
+    for url in (live, bare):
+        answer = parts.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["ApproximateReceiveCount"]
+        )
+        assert [one["Attributes"]["ApproximateReceiveCount"] for one in answer["Messages"]] == (
+            ["1"] * 5
+        )
 
 
 def test_options_that_make_no_sense_ask_nobody(parts):
