@@ -131,7 +131,8 @@ def purge(  # noqa: PLR0913 (the options of a command, which typer passes by nam
 ) -> None:
     """Delete dead letters for good, once they were shown and that is confirmed.
 
-    What was not looked at stays. Exit status 1: not confirmed, or not all is deleted.
+    What was not looked at stays. What was is held for some 110 s: an answer that comes later
+    deletes nothing. Exit status 1: not confirmed, or not all is deleted.
     """
     chosen = choice(limit, counter, reason, ids, older_than)
     with opened(queue_url, source_url, chosen, asks=True) as session:

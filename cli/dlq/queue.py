@@ -1,7 +1,8 @@
 """The dead-letter queue: looked at by receiving, given back, deleted from, sent on."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from cli.aws import AWS_ERRORS
 from cli.dlq.letter import Letter, read
@@ -10,6 +11,10 @@ from store.aws_errors import described
 
 HOLD_S = 120
 """How long a message is hidden while it is looked at; it is given back before, if all goes well."""
+
+USE_S = HOLD_S - 10
+"""How long a handle deletes or gives back; the rest is for the call. Past the hold somebody else
+may have the message, and SQS may confirm a deletion that it does not make."""
 
 POLL_S = 1
 """A long poll, in seconds: SQS then asks all its servers, and empty means empty."""
@@ -21,6 +26,13 @@ Failures = dict[str, str]
 """The messages for which a call did not succeed, by id, and why."""
 
 
+class _Handle(NamedTuple):
+    """What a held message is deleted by, until the clock says `ends_at_s`."""
+
+    receipt: str
+    ends_at_s: float
+
+
 class DeadLetterQueue:
     """Messages received once each, and held until they are deleted or given back.
 
@@ -29,12 +41,19 @@ class DeadLetterQueue:
     Args:
         client: boto3's SQS client.
         url: the dead-letter queue.
+        clock: monotonic, in seconds.
     """
 
-    def __init__(self, client: Any, url: str) -> None:  # noqa: ANN401 (boto3's)
+    def __init__(
+        self,
+        client: Any,  # noqa: ANN401 (boto3's)
+        url: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.url = url
         self._client = client
-        self._handles: dict[str, str] = {}
+        self._clock = clock
+        self._handles: dict[str, _Handle] = {}
         self._seen: set[str] = set()
 
     def depth(self) -> tuple[int, int]:
@@ -53,15 +72,16 @@ class DeadLetterQueue:
             expected: how many are there; to wait for more than these would be in vain.
         """
         for _ in range(MAX_RECEIVES):
+            ends_at_s = self._clock() + USE_S
             answer = self._receive(POLL_S if len(self._seen) < expected else 0)
             if not answer:
                 return
-            if letters := self._new(answer):
+            if letters := self._new(answer, ends_at_s):
                 yield letters
 
     def give_back(self) -> bool:
         """Make all visible that is still held; whether that succeeded. If not, HOLD_S does it."""
-        handles = list(self._handles.values())
+        handles = [one.receipt for name, one in self._handles.items() if self._holds(name)]
         self._handles.clear()
         is_done = True
         for start in range(0, len(handles), MAX_ENTRIES):
@@ -80,12 +100,20 @@ class DeadLetterQueue:
         return is_done
 
     def delete(self, letters: Sequence[Letter]) -> Failures:
-        """Delete held letters; returns those of which SQS has not confirmed it."""
-        failures: Failures = {}
-        for start in range(0, len(letters), MAX_ENTRIES):
-            batch = letters[start : start + MAX_ENTRIES]
+        """Delete held letters; returns those of which SQS has not confirmed it.
+
+        What was looked at too long ago is not deleted: it is not held any more.
+        """
+        failures: Failures = {
+            letter.id: f"it was held for {USE_S} s: look again"
+            for letter in letters
+            if not self._holds(letter.id)
+        }
+        held = [letter for letter in letters if letter.id not in failures]
+        for start in range(0, len(held), MAX_ENTRIES):
+            batch = held[start : start + MAX_ENTRIES]
             entries = [
-                {"Id": str(position), "ReceiptHandle": self._handles[letter.id]}
+                {"Id": str(position), "ReceiptHandle": self._handles[letter.id].receipt}
                 for position, letter in enumerate(batch)
             ]
             failed = _asked(self._client.delete_message_batch, self.url, entries, batch)
@@ -94,6 +122,9 @@ class DeadLetterQueue:
                     del self._handles[letter.id]
             failures |= failed
         return failures
+
+    def _holds(self, letter_id: str) -> bool:
+        return self._clock() < self._handles[letter_id].ends_at_s
 
     def _receive(self, wait_s: int) -> list[Mapping[str, Any]]:
         answer = self._client.receive_message(
@@ -107,9 +138,11 @@ class DeadLetterQueue:
         messages: list[Mapping[str, Any]] = answer.get("Messages", [])
         return messages
 
-    def _new(self, messages: Sequence[Mapping[str, Any]]) -> list[Letter]:
+    def _new(self, messages: Sequence[Mapping[str, Any]], ends_at_s: float) -> list[Letter]:
         """Hold what was received; of a message that comes again, its latest handle counts."""
-        self._handles |= {one["MessageId"]: one["ReceiptHandle"] for one in messages}
+        self._handles |= {
+            one["MessageId"]: _Handle(one["ReceiptHandle"], ends_at_s) for one in messages
+        }
         new = {one["MessageId"]: one for one in messages if one["MessageId"] not in self._seen}
         self._seen |= new.keys()
         return [read(one) for one in new.values()]

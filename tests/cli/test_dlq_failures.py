@@ -19,7 +19,7 @@ from tests.support.dead_letters import (
     message_id,
     nothing,
 )
-from tests.support.sqs import FIFO_URL, QUEUE_URL, QUOTED, client_error
+from tests.support.sqs import FIFO_URL, QUEUE_URL, QUOTED, FakeTime, client_error
 
 LOST = client_error("ServiceUnavailable", 503)
 REASON = "ServiceUnavailable (HTTP 503)"
@@ -171,6 +171,18 @@ def test_what_cannot_be_given_back_is_told_and_keeps_back_no_other(step):
     assert [len(page) for page in queue.pages(20)] == [10, 10]
     assert not queue.give_back()
     assert [len(entries) for entries in client.told("give_back")] == [10, 10]
+
+
+def test_what_was_looked_at_too_long_ago_is_neither_deleted_nor_given_back():
+    client, time = FakeQueues([message(1, "{")], [message(2, "{")]), FakeTime()
+    queue, result = DeadLetterQueue(client, URL, clock=lambda: time.now_s), work.Result()
+    for _ in work.choose(queue, 2, Choice(2), list, result):
+        time.now_s += 60  # a person thinks it over
+    work.purge(queue, result)
+    assert result.undeleted == {message_id(1): "it was held for 110 s: look again"}
+    assert (result.deleted, list(map(handles, client.told("delete")))) == (1, [["handle 2"]])
+    assert queue.give_back()
+    assert client.told("give_back") == []
 
 
 def test_a_purge_deletes_by_tens_only_what_was_looked_at():
