@@ -13,6 +13,7 @@ from counters.body import increments
 from counters.errors import InvalidIncrementError
 from local.environment import Function, Invocation
 from local.poller import Delivery
+from local.printed import lines_of, metrics_of
 
 WINDOW_S = 90
 """How many seconds of throughput are kept."""
@@ -27,8 +28,6 @@ MAX_RETURNED = 200
 """How many messages that came back are remembered; the oldest goes first."""
 
 DECIDED = ("EventsApplied", "EventsRejected")
-EMF_MARK = "_aws"
-"""The key by which CloudWatch, and this, knows a line as metrics."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class Watch:
 
     def observe(self, delivery: Delivery) -> None:
         """Take in what one invocation printed and settled."""
-        lines = [line for line in map(_parsed, delivery.invocation.output.split("\n")) if line]
+        lines = lines_of(delivery.invocation.output)
         with self._lock:
             self._batches += 1
             self._failed_batches += delivery.invocation.error is not None
@@ -88,9 +87,8 @@ class Watch:
                 if message_id not in delivery.failed:
                     self._returned.pop(message_id, None)
             for line in lines:
-                if EMF_MARK in line:
-                    self._add(line)
-                elif line.get("action") == "message_returned":
+                self._add(metrics_of(line))
+                if line.get("action") == "message_returned":
                     self._keep(line)
 
     def look(self) -> Seen:
@@ -115,12 +113,7 @@ class Watch:
             while len(self._counters) > MAX_COUNTERS:
                 self._counters.popitem(last=False)
 
-    def _add(self, record: dict[str, Any]) -> None:
-        found = {
-            metric["Name"]: int(sum(record[metric["Name"]]))
-            for directive in record[EMF_MARK]["CloudWatchMetrics"]
-            for metric in directive["Metrics"]
-        }
+    def _add(self, found: dict[str, int]) -> None:
         self._metrics.update(found)
         now = int(self._clock() - self._started_at)
         self._decided[now] += sum(found.get(name, 0) for name in DECIDED)
@@ -171,10 +164,3 @@ def _names(payload: bytes) -> Iterable[str]:
         except InvalidIncrementError:
             continue
         yield from (increment.counter for increment in found)
-
-
-def _parsed(line: str) -> dict[str, Any] | None:
-    try:
-        return msgspec.json.decode(line, type=dict[str, Any])
-    except msgspec.DecodeError:
-        return None

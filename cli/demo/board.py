@@ -3,12 +3,8 @@
 import dataclasses
 import threading
 from collections import Counter
-from typing import Any
 
-import msgspec
-
-EMF_MARK = "_aws"
-"""The key by which CloudWatch, and this, knows a line as metrics."""
+from local.printed import lines_of, metrics_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,14 +30,13 @@ class Board:
 
     def tell(self, output: str, *, failed: bool) -> None:
         """Take in what one invocation printed."""
-        lines = [line for line in map(_parsed, output.split("\n")) if line]
+        lines = lines_of(output)
         with self._lock:
             self._batches += 1
             self._failed_batches += failed
             for line in lines:
-                if EMF_MARK in line:
-                    self._add(line)
-                elif line.get("action") == "message_returned":
+                self._metrics.update(metrics_of(line))
+                if line.get("action") == "message_returned":
                     self._reasons[line["message_id"]] = line["detail"] or line["reason"]
 
     def look(self) -> Seen:
@@ -50,15 +45,3 @@ class Board:
             return Seen(
                 self._metrics.copy(), self._batches, self._failed_batches, self._reasons.copy()
             )
-
-    def _add(self, record: dict[str, Any]) -> None:
-        for directive in record[EMF_MARK]["CloudWatchMetrics"]:
-            for metric in directive["Metrics"]:
-                self._metrics[metric["Name"]] += int(sum(record[metric["Name"]]))
-
-
-def _parsed(line: str) -> dict[str, Any] | None:
-    try:
-        return msgspec.json.decode(line, type=dict[str, Any])
-    except msgspec.DecodeError:
-        return None
