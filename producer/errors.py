@@ -37,8 +37,17 @@ class ReadError(TallyError):
 
     Attributes:
         trouble: what Momento's status means; None where it answered with what is no counter.
+        counter: whose value is none; empty where Momento did not answer.
     """
 
-    def __init__(self, text: str, trouble: Trouble | None = None) -> None:
+    def __init__(self, text: str, trouble: Trouble | None = None, *, counter: str = "") -> None:
         self.trouble = trouble
+        self.counter = counter
         super().__init__(text)
+
+
+class ReaderClosedError(TallyError):
+    """A closed reader reads nothing; make a new one."""
+
+    def __init__(self) -> None:
+        super().__init__("the reader is closed")

@@ -36,6 +36,7 @@ class Reader:
         InvalidIncrementError: the name of a counter or an event is none; its `field` says which.
         ReadError: Momento does not answer, or what is under the name is no counter.
         BrokenSetupError: Momento refuses the key or the cache; no repeat would help.
+        ReaderClosedError: the reader is closed.
     """
 
     def __init__(  # noqa: PLR0913 (all that a test may want to be otherwise, by keyword)
@@ -188,4 +189,4 @@ def _count(counter: str, value: bytes | None) -> int | None:
 
 
 def _no_counter(counter: str, error: UnreadableValueError) -> ReadError:
-    return ReadError(f"{counter}: {error}")
+    return ReadError(f"{counter}: {error}", counter=counter)

@@ -13,7 +13,7 @@ from momento.auth import CredentialProvider
 from momento_wire_types import cacheclient_pb2 as messages
 from momento_wire_types import cacheclient_pb2_grpc as service
 
-from producer.errors import ReadError
+from producer.errors import ReaderClosedError, ReadError
 from store.connection import connect, metadata
 from store.errors import BrokenSetupError
 from store.troubles import Failed, Trouble, failed
@@ -63,6 +63,7 @@ class Values:
         self._uniform = uniform
         self._lock = threading.Lock()
         self._stub: Any = None
+        self._closed = False
 
     def read(
         self, keys: Sequence[str], deadline_s: float, tries: int = MAX_TRIES
@@ -74,6 +75,7 @@ class Values:
         Raises:
             BrokenSetupError: Momento refuses the key or the cache.
             ReadError: it did not answer, however often it was asked.
+            ReaderClosedError: close() was called, be it meanwhile.
         """
         answer = self._call(keys, deadline_s)
         for repeat in range(1, tries):
@@ -88,8 +90,9 @@ class Values:
         raise ReadError(answer.detail, answer.trouble)
 
     def close(self) -> None:
-        """Close the channel, if it is its own."""
+        """Close the channel, if it is its own, and read no more."""
         with self._lock:
+            self._closed = True
             if self._owns_channel and self._channel is not None:
                 self._channel.close()
 
@@ -101,7 +104,9 @@ class Values:
         items = [messages._GetRequest(cache_key=key.encode()) for key in keys]  # noqa: SLF001 (so named)
         request = messages._GetBatchRequest(items=items)  # noqa: SLF001 (so named)
         try:
-            answers = list(self._connected().GetBatch(request, deadline_s, self._metadata))
+            with self._lock:  # or the channel might be closed before the call begins
+                answering = self._connected().GetBatch(request, deadline_s, self._metadata)
+            answers = list(answering)
         except grpc.RpcError as error:
             return failed(error, self._credentials.auth_token)
         if len(answers) != len(keys):
@@ -114,9 +119,14 @@ class Values:
         return [answer.cache_body if answer.result == messages.Hit else None for answer in answers]
 
     def _connected(self) -> Any:  # noqa: ANN401 (generated code, which has no types)
-        """The stub. Its channel is opened here and not before, since no channel survives a fork."""
-        with self._lock:
-            if self._stub is None:
-                self._channel = self._channel or connect(self._credentials)
-                self._stub = service.ScsStub(self._channel)  # type: ignore[no-untyped-call] # generated code
-            return self._stub
+        """The stub. Its channel is opened here and not before, since no channel survives a fork.
+
+        Raises:
+            ReaderClosedError: there is to be none.
+        """
+        if self._closed:
+            raise ReaderClosedError
+        if self._stub is None:
+            self._channel = self._channel or connect(self._credentials)
+            self._stub = service.ScsStub(self._channel)  # type: ignore[no-untyped-call] # generated code
+        return self._stub

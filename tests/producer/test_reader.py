@@ -14,7 +14,7 @@ from counters.identity import identity_of
 from counters.ledger import Limits
 from counters.outcome import Outcome
 from local.momento.server import HOST, MomentoServer
-from producer.errors import ReadError
+from producer.errors import ReaderClosedError, ReadError
 from producer.reader import Reader
 from producer.shards import MAX_SHARDS
 from producer.values import MAX_COUNTERS_PER_CALL
@@ -195,7 +195,7 @@ def test_a_reader_is_made_from_the_environment_and_connects_with_its_first_call(
             assert server.stats().calls == {}
             assert reader.count("c") is None
         assert server.stats().calls == {"GetBatch": 1}
-        with pytest.raises(ValueError, match="Channel closed"):
+        with pytest.raises(ReaderClosedError):
             reader.count("c")
 
 

@@ -9,7 +9,7 @@ from momento_wire_types import cacheclient_pb2 as pb
 from local.momento.errors import InjectedError
 from local.momento.faults import Fault
 from local.momento.server import HOST, MomentoServer
-from producer.errors import ReadError
+from producer.errors import ReaderClosedError, ReadError
 from producer.reader import Reader
 from producer.values import BACKOFF_S, MAX_TRIES, PASSING, THROTTLED_BACKOFF_S
 from store.errors import BrokenSetupError
@@ -20,6 +20,7 @@ from tests.support.momento_channel import CACHE
 from tests.support.read_channel import ReadChannel, failing, make_reader
 
 STATUS = grpc.StatusCode
+EVENT = "0000000000000001:0:1790000000000"
 FAILURES = [status for status in STATUS if status is not STATUS.OK]
 
 
@@ -123,3 +124,40 @@ def test_a_call_carries_the_key_the_cache_and_the_agent_and_no_error_shows_the_k
     metadata = (("authorization", KEY), ("cache", CACHE), ("agent", agent))
     assert channel.calls == [(["c"], DEADLINE_S, metadata)]
     assert KEY not in repr(reader) + repr(reader._values)
+
+
+def test_a_closed_reader_reads_nothing():
+    with MomentoServer([CACHE]) as server:
+        credentials = CredentialProvider.for_momento_local(HOST, server.port)
+        used, unused = Reader(CACHE, credentials), Reader(CACHE, credentials)
+        used.count("c")
+        for reader in (used, unused):
+            reader.close()
+            reader.close()
+            for read in (lambda r: r.count("c"), lambda r: r.wait_for_outcome("c", EVENT)):
+                with pytest.raises(ReaderClosedError, match=r"^the reader is closed$"):
+                    read(reader)
+        assert server.stats().calls == {"GetBatch": 1}
+
+
+def test_a_reader_that_is_closed_during_a_real_call_says_so():
+    def close(_call):
+        reader.close()
+
+    with MomentoServer([CACHE], faults=close) as server:
+        credentials = CredentialProvider.for_momento_local(HOST, server.port)
+        reader = Reader(CACHE, credentials, sleep=lambda _s: None)
+        with pytest.raises(ReaderClosedError):
+            reader.count("c")
+
+
+def test_a_reader_that_is_closed_during_a_call_does_not_call_again():
+    def close(answers):
+        reader.close()
+        return answers[:-1]
+
+    channel = ReadChannel(close)
+    reader = make_reader(channel)
+    with pytest.raises(ReaderClosedError):
+        reader.count("c")
+    assert (channel.keys, channel.is_closed) == ([["c"]], False)
