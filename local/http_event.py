@@ -23,10 +23,12 @@ def proxy_event(request: Request) -> dict[str, Any]:
     A body that is not UTF-8 is handed on in base64.
 
     Raises:
-        ValueError: the query has too many parameters.
+        ValueError: the query has too many parameters, or is not UTF-8.
     """
     path, _, query = target(request).partition("?")
-    parameters = parse_qs(query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+    parameters = parse_qs(
+        query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS, errors="strict"
+    )
     headers = {name: [value] for name, value in request.headers.items()}
     body, is_base64 = _body(request.get_data())
     return {

@@ -85,6 +85,12 @@ def test_the_number_of_parameters_is_bounded():
         proxy_event(request(uri=uri))
 
 
+@pytest.mark.parametrize("query", ["name=%FF", "%FF=a", "name=a&name=%C3"])
+def test_a_query_that_is_not_utf_8_is_refused(query):
+    with pytest.raises(ValueError, match="codec can't decode"):
+        proxy_event(request(uri=f"/counters?{query}"))
+
+
 def test_an_answer_becomes_a_response():
     headers = {"Content-Type": ["application/json"], "X-Two": ["1", "2"]}
     body = json.dumps({"count": 5})

@@ -1,10 +1,14 @@
 """The local site over a socket: the API through its function, the pages, and whom it refuses."""
 
+import contextlib
 import http.client
 import json
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from werkzeug.test import Client
 
 from local.child import ChildError
 from local.environment import InProcess, Invocation
@@ -13,6 +17,8 @@ from local.http_site import MAX_BODY_BYTES, PAGES, POLICY, SAFE, Site
 from local.runtime import FunctionError
 
 STATUS = {"rate": 1.5}
+MEETING_S = 0.3
+"""How long the first of two requests looks out for the other."""
 
 
 def gateway(event, _context):
@@ -127,6 +133,36 @@ def test_a_page_of_another_site_may_send_nothing(site, origin):
     assert len(site.invocations) == before
 
 
+class Meeting:
+    """A function that answers each caller alone where they come one by one."""
+
+    def __init__(self):
+        self._both = threading.Barrier(2)
+
+    def invoke(self, payload):
+        path = json.loads(payload)["path"]
+        with contextlib.suppress(threading.BrokenBarrierError):
+            self._both.wait(MEETING_S)
+            path = "beside another"
+        answer = json.dumps({"statusCode": 200, "body": path}).encode()
+        return Invocation(answer, None, "", 0.0, is_cold=False)
+
+    def kill(self):
+        """Nothing runs."""
+
+    close = kill
+
+
+def test_the_api_is_asked_by_one_request_at_a_time():
+    site = Site(Meeting(), status=dict)
+
+    def ask(path):
+        return Client(site).get(path, base_url="http://127.0.0.1").text
+
+    with ThreadPoolExecutor() as pool:
+        assert list(pool.map(ask, ["/a", "/b"])) == ["/a", "/b"]
+
+
 def test_its_own_page_may_send(site):
     headers = {"Origin": "http://localhost:8000", "Host": "localhost:8000"}
     assert site("POST", "/counters/a/increments", **headers)[0] == 202
@@ -140,6 +176,12 @@ def test_too_long_a_body_is_refused(site):
 def test_too_many_parameters_are_refused(site):
     answer = site("GET", "/counters?" + "&".join(["n=1"] * 1_001))
     assert told(answer) == (400, {"message": "Bad request"})
+
+
+def test_a_name_that_is_not_utf_8_is_refused_and_not_taken_for_another(site):
+    before = len(site.invocations)
+    assert told(site("GET", "/counters?name=%FF")) == (400, {"message": "Bad request"})
+    assert len(site.invocations) == before
 
 
 def test_other_methods_of_a_page_are_the_api_s_to_refuse(site):
