@@ -39,7 +39,8 @@ def install(
 
     def answer(error: Exception) -> Response[str]:
         if isinstance(error, NotFoundError):
-            return unrouted(app.current_event.path).response()
+            request = app.current_event
+            return unrouted(request.http_method, request.path).response()
         if isinstance(error, BrokenSetupError):
             on_broken_setup()
         found = problem(error)
@@ -56,7 +57,7 @@ def _log(logger: Logger, found: ProblemError, error: Exception) -> None:
     write(
         "%s: %s",
         found.kind.title,
-        error.__cause__ or error,
+        (isinstance(error, ProblemError) and error.__cause__) or error,
         exc_info=error if is_unknown else None,
         extra={"action": "request_failed", "problem": found.kind.value},
     )
@@ -100,7 +101,8 @@ def _(_error: UnicodeDecodeError) -> ProblemError:
 def _(error: ReadError) -> ProblemError:
     match error.trouble:
         case None | Trouble.REFUSED:
-            return ProblemError(Kind.NOT_A_COUNTER, "another program has written there")
+            name = f"{error.counter}: " if error.counter else ""
+            return ProblemError(Kind.NOT_A_COUNTER, f"{name}another program has written there")
         case Trouble.THROTTLED:
             return passing(Kind.THROTTLED, "ask again later")
         case _:

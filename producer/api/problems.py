@@ -95,8 +95,11 @@ def passing(kind: Kind, detail: str, **details: Any) -> ProblemError:  # noqa: A
     return ProblemError(kind, detail, {"Retry-After": str(RETRY_AFTER_S)}, **details)
 
 
-def unrouted(path: str) -> ProblemError:
-    """There is no such path, or it has another method."""
+def unrouted(method: str, path: str) -> ProblemError:
+    """There is no such path, or it has another method.
+
+    A name that is empty, or has a character that no URL has as it is, makes no path of ours.
+    """
     match path.strip("/").split("/"):
         case ["counters"] | ["counters", _] | ["counters", _, "increments", _]:
             allowed = "GET"
@@ -104,4 +107,6 @@ def unrouted(path: str) -> ProblemError:
             allowed = "POST"
         case _:
             return ProblemError(Kind.NO_ROUTE, "the API begins at /counters")
+    if method == allowed:
+        return ProblemError(Kind.NO_ROUTE, "a name is not empty, and is percent-encoded")
     return ProblemError(Kind.NO_METHOD, f"it has {allowed}", {"Allow": allowed})

@@ -9,6 +9,7 @@ from producer.values import MAX_COUNTERS_PER_CALL
 from store.errors import BrokenSetupError
 from store.troubles import Trouble
 from tests.support.api import EVENT, Called, found, invalid, problem
+from tests.support.read_channel import ReadChannel, make_reader
 
 OUTCOME = f"/counters/seats/increments/{EVENT}"
 RETRY = ("Retry-After", "2")
@@ -123,6 +124,18 @@ def test_what_momento_does_not_tell_is_a_problem(trouble, told):
     ] * 2
 
 
+def test_a_value_that_is_no_counter_is_told_and_logged_by_its_name():
+    names = [*"ab", "foreign"]
+    reader = make_reader(ReadChannel(values={"a": b"1", "foreign": b"no count"}))
+    api = Called(reader=reader)
+    answer = api("GET", "/counters", query=[("name", name) for name in names])
+    title = "What is stored under this name is no counter"
+    detail = "foreign: another program has written there"
+    assert answer == problem(502, "not-a-counter", title, detail)
+    [line] = api.log
+    assert line["message"].startswith(f"{title}: foreign: ")
+
+
 def test_a_refused_key_is_our_own_problem_and_is_read_again():
     renewed = []
     error = BrokenSetupError("UNAUTHENTICATED: no such key")
@@ -159,6 +172,22 @@ def test_a_path_that_there_is_not(path):
     answer = Called()("GET", path)
     title, detail = "There is nothing at this path", "the API begins at /counters"
     assert answer == problem(404, "no-route", title, detail)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", '/counters/a"b'),
+        ("GET", "/counters/a`b"),
+        ("GET", "/counters/a\\b"),
+        ("GET", "//counters"),
+        ("POST", '/counters/a"b/increments'),
+        ("POST", "/counters//reset"),
+    ],
+)
+def test_a_name_that_no_url_has_makes_no_path(method, path):
+    title, detail = "There is nothing at this path", "a name is not empty, and is percent-encoded"
+    assert Called()(method, path) == problem(404, "no-route", title, detail)
 
 
 @pytest.mark.parametrize(

@@ -49,8 +49,9 @@ class Called:
         self.reader = FakeReader(counts, outcome)
         self._log = io.StringIO()
         logger = Logger(service=next(_services), stream=self._log, level="INFO")
-        options = {"publisher": publisher(self.sqs), "clock_ms": lambda: NOW_MS} | options
-        self.app = build(reader=self.reader, logger=logger, **options)
+        defaults = {"publisher": publisher(self.sqs), "reader": self.reader}
+        options = defaults | {"clock_ms": lambda: NOW_MS} | options
+        self.app = build(logger=logger, **options)
 
     def __call__(self, *arguments, **options):
         """Ask, and get status, headers and body."""
