@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 REGION = "us-east-1"
 LOOPBACK = "127.0.0.1"
 LOOPBACK_NAMES = frozenset({LOOPBACK, "localhost"})
-"""What a program or a browser may call a server of ours. Any other name is a foreign page's, made to
-point here (DNS rebinding)."""
+"""What a program or a browser may call a server of ours. Any other name is a foreign page's, which
+was made to point here (DNS rebinding)."""
 
 TEST_KEY = "testing"
 """Both halves of the credentials: moto accepts any, and these open nothing anywhere."""

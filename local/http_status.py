@@ -102,10 +102,31 @@ class Status:
         busiest = sorted(seen.counters.items(), key=lambda item: (-item[1], item[0]))
         names = [name for name, _ in busiest[:MAX_COUNTERS_SHOWN]]
         try:
-            counts = self._reader.counts(names)
+            counts = self._read(names)
         except (ReadError, BrokenSetupError):
             return None
         return [{"name": name, "count": _text(counts[name])} for name in names]
+
+    def _read(self, names: list[str]) -> Mapping[str, int | None]:
+        """The counts; of what another program has written under a name there is none.
+
+        Raises:
+            BrokenSetupError, ReadError: Momento refuses, or does not answer.
+        """
+        try:
+            return self._reader.counts(names)
+        except ReadError as error:
+            if error.trouble is not None:
+                raise
+        return {name: self._read_one(name) for name in names}
+
+    def _read_one(self, name: str) -> int | None:
+        try:
+            return self._reader.counts([name])[name]
+        except ReadError as error:
+            if error.trouble is not None:
+                raise
+            return None
 
     def _told(self, one: Returned) -> dict[str, Any]:
         return {

@@ -13,6 +13,7 @@ from local.poller import Delivery
 from local.queue import Depth
 from local.runtime import FunctionError
 from producer.errors import ReadError
+from store.troubles import Trouble
 from tests.support.handlers import echo
 
 
@@ -92,6 +93,13 @@ def test_what_came_back_is_kept_by_message_until_it_succeeds(watch):
     assert watch.look().returned == [second]
 
 
+def test_what_came_back_is_kept_when_it_comes_back_without_a_word(watch):
+    watch.observe(delivered(returned("m1"), message_ids=["m1"], failed=["m1"]))
+    crash = FunctionError("Error", "no")
+    watch.observe(delivered(message_ids=["m1"], failed=["m1"], error=crash))
+    assert watch.look().returned == [Returned("seats", "invalid", "amount: is missing", 1)]
+
+
 def test_the_number_of_messages_kept_is_bounded(watch):
     watch.observe(delivered(*(returned(str(one), str(one)) for one in range(MAX_RETURNED + 1))))
     kept = [one.counter for one in watch.look().returned]
@@ -134,9 +142,11 @@ class Stack:
         return self.depth
 
     def counts(self, names):
-        if isinstance(self.values, Exception):
-            raise self.values
-        return {name: self.values.get(name) for name in names}
+        found = {name: self.values.get(name) for name in names}
+        for value in found.values():
+            if isinstance(value, Exception):
+                raise value
+        return found
 
 
 @pytest.fixture
@@ -189,11 +199,32 @@ def test_an_answer_is_used_again_while_it_is_fresh(status, stack, clock):
     assert stack.asked == 2
 
 
-def test_what_does_not_answer_is_null_and_the_rest_is_told(status, stack):
+def test_what_does_not_answer_is_null_and_the_rest_is_told(status, watch, stack):
     stack.depth = EndpointConnectionError(endpoint_url="http://127.0.0.1")
-    stack.values = ReadError("UNAVAILABLE")
+    stack.values = {"a": ReadError("UNAVAILABLE", Trouble.UNKNOWN_OUTCOME)}
+    watch._note(["a", "b"])
     told = status.look()
     assert (told["queue"], told["counters"], told["returned"]) == (None, None, [])
+
+
+FOREIGN = ReadError("foreign: the count cannot be read", counter="foreign")
+
+
+def test_a_value_that_is_no_counter_hides_no_other(status, watch, stack):
+    watch._note(["a", "foreign", "z"])
+    stack.values = {"a": 1, "foreign": FOREIGN, "z": 2}
+    assert status.look()["counters"] == [
+        {"name": "a", "count": "1"},
+        {"name": "foreign", "count": None},
+        {"name": "z", "count": "2"},
+    ]
+
+
+def test_an_answer_that_fails_to_come_after_it_is_null(status, watch, stack):
+    watch._note(["foreign", "lost"])
+    lost = ReadError("UNAVAILABLE", Trouble.UNKNOWN_OUTCOME)
+    stack.values = {"foreign": FOREIGN, "lost": lost}
+    assert status.look()["counters"] is None
 
 
 def test_lists_are_bounded(status, watch):
