@@ -63,6 +63,12 @@ def api() -> Api:
     return build(settings.read(os.environ), os.environ)
 
 
+@functools.cache
+def publisher(queue_url: str) -> Publisher:
+    """The publisher to a queue, made once and kept warm."""
+    return Publisher(queue_url, linger_s=0, pacer=Pacer(patience_s=SENDING_S))
+
+
 def build(told: Settings, environment: Mapping[str, str]) -> Api:
     """Put an API together; it connects with its first request, not here.
 
@@ -75,12 +81,13 @@ def build(told: Settings, environment: Mapping[str, str]) -> Api:
     reader = Reader(told.cache.name, credentials_for(told.cache.momento))
 
     def renew() -> None:
-        # The key may have been rotated: the next request reads settings and secret again.
+        # The key may have been rotated: the next request reads settings and secret again. The
+        # publisher, which has no use for the key, stays with its thread and its connections.
         reader.close()
         api.cache_clear()
 
     resolver = routes.build(
-        Publisher(told.queue_url, linger_s=0, pacer=Pacer(patience_s=SENDING_S)),
+        publisher(told.queue_url),
         reader,
         logger=logger,
         on_broken_setup=renew,

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -12,6 +13,7 @@ from local.queue import LocalQueue
 from local.runtime import FunctionSettings, LambdaContext
 from producer.api import lambda_handler, wiring
 from producer.api.settings import Settings, read
+from producer.sending import Pacer
 from store.errors import SettingsError
 from store.settings import Cache, Local, Service
 from tests.support.api import answered, event, found
@@ -37,8 +39,11 @@ def _fresh(monkeypatch, variables):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     wiring.api.cache_clear()
+    wiring.publisher.cache_clear()
     yield
+    wiring.publisher(variables["SQS_QUEUE_URL"]).close()
     wiring.api.cache_clear()
+    wiring.publisher.cache_clear()
 
 
 @pytest.mark.usefixtures("_fresh")
@@ -68,6 +73,27 @@ def test_it_is_made_once_and_anew_after_a_refused_set_up(monkeypatch, capsys):
     assert (line["problem"], line["function_request_id"]) == ("internal", "r-1")
     assert metrics["ApiServerErrors"] == [1.0]
     assert wiring.api() is not first
+    first.handle(event("GET", "/counters/page:home"), CONTEXT)
+    [line, _] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert line["exception_name"] == "ReaderClosedError"
+
+
+def senders():
+    return {thread for thread in threading.enumerate() if thread.name == "tally-publisher"}
+
+
+@pytest.mark.usefixtures("_fresh")
+def test_a_refused_set_up_leaves_the_publisher_as_it_is(monkeypatch):
+    monkeypatch.setenv("MOMENTO_CACHE_NAME", "no-such-cache")
+    before = senders()
+    for _ in range(3):
+        assert lambda_handler(event("POST", INCREMENTS), CONTEXT)["statusCode"] == 202
+        assert lambda_handler(event("GET", "/counters/a"), CONTEXT)["statusCode"] == 500
+    assert len(senders() - before) == 1
+
+
+def test_publishing_gives_up_well_before_api_gateway_does():
+    assert wiring.publisher("https://sqs/q")._pacer == Pacer(patience_s=5.0)
 
 
 def test_it_runs_in_a_lambda_s_own_process(variables):
@@ -99,6 +125,17 @@ def test_all_that_is_wrong_with_the_settings_is_told_at_once():
     assert raised.value.problems == [
         "SQS_QUEUE_URL must be set",
         "MOMENTO_ENDPOINT must be set",
+        "MOMENTO_CACHE_NAME must be set",
+    ]
+
+
+@pytest.mark.parametrize("url", ["foo", "sqs://q", "https://", "https:///q", "https://sqs/a b"])
+def test_the_queue_must_be_a_url(url):
+    with pytest.raises(SettingsError) as raised:
+        read({"SQS_QUEUE_URL": url, "MOMENTO_LOCAL": "here"})
+    assert raised.value.problems == [
+        f"SQS_QUEUE_URL must be an http(s) URL, found {url!r}",
+        "MOMENTO_LOCAL must be host:port, found 'here'",
         "MOMENTO_CACHE_NAME must be set",
     ]
 
