@@ -140,10 +140,11 @@ def _publish(
         ProblemError: the fields are wrong, or the queue has not confirmed.
         InvalidIncrementError: the fields break the contract.
     """
+    stage = _stage(request)  # what may fail does so before anything is published
     given = {name: value for name, value in fields.items() if value is not None}
     _check_time(given, clock_ms())
     increment = publisher.publish_fields(given)
-    accepted = _accepted(request, increment)
+    accepted = _accepted(stage, increment)
     try:
         publisher.flush()
     except UnsentError as error:
@@ -169,10 +170,18 @@ def _check_time(given: Mapping[str, Any], now_ms: int) -> None:
         raise invalid([FieldError(field="at", reason=reason, value=str(given["at"]))])
 
 
-def _accepted(request: APIGatewayProxyEvent, increment: Increment) -> Accepted:
-    """The answer; its link keeps the stage that API Gateway's own address begins with."""
+def _stage(request: APIGatewayProxyEvent) -> str:
+    """What API Gateway's own address begins with; nothing behind a domain of one's own.
+
+    Raises:
+        KeyError: the event is none of a REST API, or not whole.
+    """
     path, full = request.path, request.request_context.path
-    stage = full.removesuffix(path) if full.endswith(path) else ""
+    return full.removesuffix(path) if full.endswith(path) else ""
+
+
+def _accepted(stage: str, increment: Increment) -> Accepted:
+    """The answer; its link keeps the stage."""
     event = identity_of(increment)
     link = f"{stage}/counters/{quote(increment.counter, safe=':')}/increments/{event}"
     return Accepted(event=event, counter=increment.counter, outcome=link)

@@ -6,8 +6,15 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from counters.event import INT64_MAX, INT64_MIN, MAX_FUTURE_MS
 from counters.identity import EventName, derived_source
 from producer.sending import MAX_ATTEMPTS
-from tests.support.api import Called, accepted, invalid, problem
-from tests.support.sqs import NOW_MS, client_error, lost_after, lost_before
+from tests.support.api import Called, accepted, answered, event, invalid, problem
+from tests.support.sqs import (
+    NOW_MS,
+    FakeSqs,
+    client_error,
+    lost_after,
+    lost_before,
+    publisher,
+)
 
 NATIVE = {"source": "0000000000000001", "seq": 0, "at": NOW_MS}
 KEY = {"Idempotency-Key": "order-17"}
@@ -100,6 +107,15 @@ def test_a_counter_may_have_any_characters(segment, counter):
 def test_a_link_keeps_the_stage_and_the_escapes(full, stage):
     answer = Called()("POST", "/counters/a%2Fb/increments", full=full)
     assert answer == accepted("a/b", f"{stage}/counters/a%2Fb")
+
+
+def test_of_an_event_that_is_not_whole_nothing_is_published():
+    sqs = FakeSqs()
+    with publisher(sqs) as publishing:
+        api = Called(publisher=publishing)
+        request = event("POST", "/counters/a/increments") | {"requestContext": {}}
+        assert answered(api.app.resolve(request, None))[0] == 500
+    assert sqs.bodies == []
 
 
 def test_a_path_may_end_with_a_slash():
