@@ -100,7 +100,7 @@ class Outbox:
             self._progress.wait_for(lambda: self._settled >= target)
 
     def raise_unsent(self) -> None:
-        """Hand over what was given up.
+        """Hand over what was given up, whichever thread published it, to the first that asks.
 
         Raises:
             UnsentError: if there is anything.

@@ -27,10 +27,14 @@ FIFO_SUFFIX = ".fifo"
 
 
 class Publisher:
-    """Publishes increments from any number of threads; what flush() or close() confirms, counts.
+    """Publishes increments from any number of threads; what SQS has confirmed, counts.
 
         with Publisher(queue_url) as publisher:
             publisher.publish("page:home")
+
+    With one thread, all is confirmed once flush() or close() returns. With several, what was given
+    up is told once, to the first that asks, be it another thread's increment: so one's own is
+    confirmed once flush() returns only if no other call has raised it.
 
     A forked child has its own buffer, thread, source and client: what its parent had not sent yet,
     the parent sends. In a Lambda function, flush() before the handler returns, since a frozen
@@ -130,10 +134,12 @@ class Publisher:
         return self._publish(to_builtins(increment), None)
 
     def flush(self) -> None:
-        """Send everything published so far now, and wait until it is confirmed.
+        """Send everything published so far now, by any thread, and wait until none of it is open.
+
+        Without an error it is confirmed, except what another thread was told of meanwhile.
 
         Raises:
-            UnsentError: what could not be sent since the last one; it is handed over, once.
+            UnsentError: what no thread has been told could not be sent; it is handed over, once.
         """
         outbox = self._outboxes.get()
         outbox.settle()
