@@ -27,7 +27,11 @@ Window = Annotated[
 RoundTrip = Annotated[bool, typer.Option(help="Send one increment, and read its count.")]
 OfCounter = Annotated[
     str,
-    typer.Option("--counter", help="For the round trip; it is not changed.", show_default=False),
+    typer.Option(
+        "--counter",
+        help="For the round trip; it is not changed.",
+        show_default=False,
+    ),
 ]
 Timeout = Annotated[
     int, typer.Option(min=1, max=MAX_TIMEOUT_S, help="For the round trip; seconds.")
@@ -48,7 +52,8 @@ def doctor(  # noqa: PLR0913 (the options of a command, which typer passes by na
     """Check settings, credentials, cache, queue and function, and one increment's round trip.
 
     ✓ is well, ✗ is not, – was not looked at. The round trip counts to 1 in a counter of its own,
-    which expires like any other. Exit status 1 if anything is ✗.
+    which expires like any other; in another, with --counter, it cannot be told under at-least-once,
+    which keeps no ledger. Exit status 1 if anything is ✗.
     """
     timing = Timing(function_timeout, window) if function_timeout else None
     if counter:

@@ -8,7 +8,7 @@ from typing import Any
 from cli import aws
 from cli.aws import AWS_ERRORS, CONNECT_ERRORS
 from cli.dlq.places import redrive_policy, url_of
-from cli.doctor import queues
+from cli.doctor import queues, round_trip
 from cli.doctor.cache import MOMENTO, check_cache
 from cli.doctor.check import Check, Verdict, bad, good, skipped
 from cli.doctor.clock import check_clock
@@ -24,8 +24,9 @@ from cli.doctor.round_trip import ROUND_TRIP, check_round_trip, own_counter
 from cli.doctor.world import World
 from producer.publisher import Publisher
 from producer.reader import Reader
+from producer.values import Values
 from store.aws_errors import described
-from store.connection import credentials_for
+from store.connection import credentials_for, deadline_s
 from store.errors import SettingsError
 from store.settings import Cache, Environment
 
@@ -59,7 +60,7 @@ class Examination:
         self._open = contextlib.ExitStack()
         self._queue_url = ""
         self._sqs: Any = None
-        self._reader: Reader | None = None
+        self._cache: round_trip.Cache | None = None
 
     def checks(self) -> Iterator[Check]:
         """All checks, the first things first."""
@@ -90,7 +91,17 @@ class Examination:
         counter = own_counter(self._world.entropy)
         found = check_cache(cache.name, lambda: reader.count(counter))
         if all(check.verdict is Verdict.OK for check in found):
-            self._reader = reader
+            values = Values(
+                cache.name,
+                credentials,
+                channel=None,
+                sleep=self._world.sleep,
+                uniform=self._world.uniform,
+            )
+            self._open.callback(values.close)
+            self._cache = round_trip.Cache(
+                reader, lambda name: values.read([name], deadline_s())[0]
+            )
         yield from found
 
     def _aws(self) -> Iterator[Check]:
@@ -157,12 +168,12 @@ class Examination:
     def _round_trip(self) -> Iterator[Check]:
         if not self._wishes.round_trip:
             yield skipped(ROUND_TRIP, "not asked for")
-        elif self._sqs is None or self._reader is None:
+        elif self._sqs is None or self._cache is None:
             yield skipped(ROUND_TRIP, "SQS or Momento cannot be asked")
         else:
             publisher = Publisher(self._queue_url, client=self._sqs)
             yield from check_round_trip(
-                self._world, publisher, self._reader, self._wishes.counter, self._wishes.timeout_s
+                self._world, publisher, self._cache, self._wishes.counter, self._wishes.timeout_s
             )
 
     def _connected(self, service: str) -> Any:  # noqa: ANN401 (boto3's)

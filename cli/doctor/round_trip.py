@@ -1,23 +1,29 @@
 """One increment's way, from the queue to its count."""
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from cli.cache import MOMENTO_ERRORS
-from cli.doctor.check import Check, bad, good
+from cli.doctor.check import Check, bad, good, skipped
 from cli.doctor.world import World
 from counters.event import Increment
 from counters.outcome import Outcome
-from producer.errors import ReadError, UnsentError
+from producer.errors import UnsentError
 from producer.publisher import Publisher
 from producer.reader import Reader
+from producer.waiting import POLL_S, Look, Pace, wait
 
 SEND, ROUND_TRIP = "send", "round trip"
 
-POLL_S, MAX_POLL_S = 0.05, 1.0
-"""The pauses between two looks: the first, and the longest; each is twice the one before."""
-
 NAME_BYTES = 8
 """Random bytes in the name of a counter of its own, so that no two doctors share one."""
+
+
+class Cache(NamedTuple):
+    """What is asked of Momento: counts and outcomes, and the stored value of a counter."""
+
+    reader: Reader
+    value: Callable[[str], bytes | None]
 
 
 def own_counter(entropy: Callable[[int], bytes]) -> str:
@@ -26,14 +32,14 @@ def own_counter(entropy: Callable[[int], bytes]) -> str:
 
 
 def check_round_trip(
-    world: World, publisher: Publisher, reader: Reader, counter: str, timeout_s: float
+    world: World, publisher: Publisher, cache: Cache, counter: str, timeout_s: float
 ) -> Iterator[Check]:
     """Publish an increment, and read until it is decided.
 
     Args:
         world: time and chance.
         publisher: to the queue; it is closed here.
-        reader: of the cache.
+        cache: where the counters are.
         counter: where to count; it is changed by nothing. Empty: a new one, which becomes 1.
         timeout_s: how long to wait for it, in seconds.
     """
@@ -47,45 +53,38 @@ def check_round_trip(
         return
     sent_at = world.clock()
     yield good(SEND, f"confirmed after {_ms(sent_at - started_at)}")
-    is_counted = _by_outcome(reader, sent) if counter else _by_count(reader, name)
+    look = _by_outcome(cache.reader, sent) if counter else _by_count(cache.reader, name)
     try:
-        found = _wait(world, is_counted, sent_at + timeout_s)
+        found = wait(look, Pace(world.clock, world.sleep, world.uniform), timeout_s, POLL_S)
+        is_told = found is not Outcome.PENDING or not counter or _has_ledger(cache.value(name))
     except MOMENTO_ERRORS as error:
         yield bad(ROUND_TRIP, str(error), "the count cannot be read")
         return
-    if found:
-        yield good(ROUND_TRIP, f"{name} counted after {_ms(world.clock() - sent_at)}")
-    else:
+    yield _told(name, found, _ms(world.clock() - sent_at), is_told=is_told)
+
+
+def _told(name: str, found: Outcome, waited: str, *, is_told: bool) -> Check:
+    if found is Outcome.APPLIED:
+        return good(ROUND_TRIP, f"{name} counted after {waited}")
+    if is_told:
         advice = "see the consumer's log, its event source mapping, and `tally dlq list`"
-        yield bad(ROUND_TRIP, f"{name} is not counted after {timeout_s:g} s", advice)
+        return bad(ROUND_TRIP, f"{name}: {found.value} after {waited}", advice)
+    text = f"{name} has no ledger: under at-least-once it cannot be told"
+    return skipped(ROUND_TRIP, text, "without --counter it can")
 
 
-def _by_count(reader: Reader, counter: str) -> Callable[[], bool]:
+def _has_ledger(value: bytes | None) -> bool:
+    """Whether a counter could tell: one that is not there could not, nor a bare integer."""
+    return value is not None and b"\n" in value
+
+
+def _by_count(reader: Reader, counter: str) -> Look:
     """Whichever guarantee the deployment has, the count of a new counter tells."""
-    return lambda: reader.count(counter) == 1
+    return lambda _left_s: Outcome.APPLIED if reader.count(counter) == 1 else Outcome.PENDING
 
 
-def _by_outcome(reader: Reader, increment: Increment) -> Callable[[], bool]:
-    return lambda: reader.outcome(increment) is Outcome.APPLIED
-
-
-def _wait(world: World, is_so: Callable[[], bool], ends_at: float) -> bool:
-    """Look until it is so or the time is up; what Momento fails to answer, is asked again.
-
-    Raises:
-        BrokenSetupError: no look would help.
-        ReadError: the last look failed.
-    """
-    pause_s = POLL_S
-    while world.clock() < ends_at:
-        try:
-            if is_so():
-                return True
-        except ReadError:
-            pass  # there is time for another look
-        world.sleep(min(pause_s, max(0.0, ends_at - world.clock())))
-        pause_s = min(2 * pause_s, MAX_POLL_S)
-    return is_so()
+def _by_outcome(reader: Reader, increment: Increment) -> Look:
+    return lambda _left_s: reader.outcome(increment)
 
 
 def _ms(duration_s: float) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import random
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,6 +21,7 @@ class World:
         now_ms: the time that increments are stamped with, in ms since the epoch.
         clock: monotonic, in seconds.
         sleep: waits the seconds given.
+        uniform: draws between two numbers.
         entropy: so many random bytes.
     """
 
@@ -28,4 +30,5 @@ class World:
     now_ms: Callable[[], int] = now_ms
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] = time.sleep
+    uniform: Callable[[float, float], float] = random.uniform
     entropy: Callable[[int], bytes] = os.urandom

@@ -12,11 +12,12 @@ from cli.doctor.check import Verdict
 from cli.doctor.clock import check_clock
 from cli.doctor.examination import Examination, Wishes
 from cli.doctor.functions import Timing
-from cli.doctor.round_trip import check_round_trip
+from cli.doctor.round_trip import Cache, check_round_trip
 from counters.body import parse
 from counters.counter import fold
-from counters.event import Envelope
+from counters.event import Envelope, Event
 from counters.ledger import Limits
+from producer.values import MAX_TRIES
 from tests.support.deployment import DEAD, MAPPING, QUEUE, FakeAws, world
 from tests.support.lambda_event import SENT_AT_MS
 from tests.support.momento_channel import CACHE
@@ -280,9 +281,8 @@ def counting(channel):
 
 
 def round_trip(channel, sqs, counter="", timeout_s=5.0):
-    found = check_round_trip(
-        world(None, channel.clock), publisher(sqs), make_reader(channel), counter, timeout_s
-    )
+    cache = Cache(make_reader(channel), channel.values.get)
+    found = check_round_trip(world(None, channel.clock), publisher(sqs), cache, counter, timeout_s)
     return [check.line for check in found]
 
 
@@ -302,23 +302,38 @@ def test_a_counter_that_is_given_is_not_changed():
 
 
 def test_a_read_that_fails_is_made_again_while_there_is_time():
-    channel = ReadChannel(failing(STATUS.INVALID_ARGUMENT))
+    channel = ReadChannel(*[failing(STATUS.UNAVAILABLE)] * MAX_TRIES)
     lines = round_trip(channel, FakeSqs(counting(channel)))
-    assert lines[1] == f"✓ round trip: {OWN} counted after 70 ms"
+    assert lines[1] == f"✓ round trip: {OWN} counted after 850 ms"
 
 
 def test_what_is_not_counted_in_time_is_told_after_ever_longer_pauses():
     channel = ReadChannel()
     assert round_trip(channel, FakeSqs(), timeout_s=3)[1] == (
-        f"✗ round trip: {OWN} is not counted after 3 s; "
+        f"✗ round trip: {OWN}: pending after 3,010 ms; "
         "see the consumer's log, its event source mapping, and `tally dlq list`"
     )
-    assert channel.clock.slept_s[:6] == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0]
+    assert channel.clock.slept_s == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.45])
     assert channel.clock.now_s == pytest.approx(world(None).clock() + 3, abs=0.02)
 
 
-def test_a_momento_that_fails_to_the_end_is_told():
-    channel = ReadChannel(*[failing(STATUS.INVALID_ARGUMENT, "no")] * 9)
+@pytest.mark.parametrize("value", [None, b"41"])
+def test_a_counter_without_a_ledger_cannot_tell_whether_it_was_counted(value):
+    channel = ReadChannel(values={"c": value} if value else {})
+    assert round_trip(channel, FakeSqs(), "c")[1] == (
+        "– round trip: c has no ledger: under at-least-once it cannot be told; "
+        "without --counter it can"
+    )
+
+
+def test_a_counter_with_a_ledger_tells_what_was_not_counted():
+    event = Event("c", 99, 0, SENT_AT_MS, 41)
+    channel = ReadChannel(values={"c": fold(None, [event], Limits()).value})
+    assert round_trip(channel, FakeSqs(), "c")[1].startswith("✗ round trip: c: pending after ")
+
+
+def test_a_momento_that_refuses_to_be_read_is_told():
+    channel = ReadChannel(failing(STATUS.INVALID_ARGUMENT, "no"))
     line = "✗ round trip: INVALID_ARGUMENT: no; the count cannot be read"
     assert round_trip(channel, FakeSqs(), timeout_s=1)[1] == line
 
