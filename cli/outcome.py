@@ -7,8 +7,9 @@ import typer
 from cli.output import INTERRUPTED, OK, Output, say_json
 from cli.reading import Counter, reading
 from cli.signals import interruptible
-from counters.event import INT64_MAX
-from counters.identity import EventName, derived_source
+from counters.errors import InvalidIncrementError
+from counters.event import INT64_MAX, build
+from counters.identity import identity_of
 from counters.outcome import Outcome
 from producer.waiting import MAX_WAIT_S
 
@@ -44,7 +45,7 @@ def outcome(
 
     Exit status 0: applied. 3: rejected. 4: pending. 5: forgotten. 1: it could not be read.
     """
-    name = _name(event, identity, at)
+    name = _name(counter, event, identity, at)
     try:
         with interruptible(), reading() as reader:
             if wait:
@@ -60,11 +61,11 @@ def outcome(
     raise typer.Exit(_status(found))
 
 
-def _name(event: str | None, identity: str | None, at: int | None) -> str:
+def _name(counter: str, event: str | None, identity: str | None, at: int | None) -> str:
     """The event's name.
 
     Raises:
-        BadParameter: the arguments give none, or two.
+        BadParameter: the arguments give none, or two, or an id that is none.
     """
     if (event is None) is (identity is None):
         problem = "give an EVENT or an --id, and not both"
@@ -75,7 +76,11 @@ def _name(event: str | None, identity: str | None, at: int | None) -> str:
             raise typer.BadParameter(problem)
         return event
     # The latest of all times is never at or below what a ledger has forgotten.
-    return str(EventName(derived_source(str(identity)), 0, INT64_MAX if at is None else at))
+    fields = {"counter": counter, "id": identity, "at": INT64_MAX if at is None else at}
+    try:
+        return identity_of(build(fields))
+    except InvalidIncrementError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _status(found: Outcome) -> int:

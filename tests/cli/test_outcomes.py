@@ -82,6 +82,13 @@ def test_an_increment_with_an_id_is_asked_for_by_it(terminal):
     assert terminal("outcome", "orders", "--id", "order-18") == Said(4, "pending\n", "")
 
 
+@pytest.mark.parametrize("identity", ["a\udcff", ""])
+def test_an_id_that_no_increment_can_have_is_a_usage_error(identity):
+    said = Terminal()("outcome", "orders", "--id", identity, COLUMNS="1000")
+    assert (said.status, said.stdout) == (2, "")
+    assert "Invalid value: id: " in said.stderr
+
+
 def test_what_the_ledger_has_forgotten_is_told_apart_from_what_is_pending(stack, terminal):
     raw = Raw(stack.momento)
     raw.set(b"old", b"5\n" + encode(Columns(AT_S, [], [], [], {})))
