@@ -17,8 +17,6 @@ CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5, 30
 MAX_ATTEMPTS = 3
 """How often botocore makes a call, the first time included: a repeat of ours harms nothing."""
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost"})
-
 
 def connect(service: str) -> Any:  # noqa: ANN401 (boto3 makes its clients at run time)
     """A client from the ecosystem's environment (`AWS_*`).
@@ -40,4 +38,6 @@ def connect(service: str) -> Any:  # noqa: ANN401 (boto3 makes its clients at ru
 
 def is_local(client: Any) -> bool:  # noqa: ANN401 (boto3's)
     """Whether a client speaks to this machine, where no rule for a deployment holds."""
-    return urlsplit(client.meta.endpoint_url).hostname in LOOPBACK
+    from local.aws import is_loopback  # noqa: PLC0415 (it imports boto3)
+
+    return is_loopback(urlsplit(client.meta.endpoint_url).netloc)
