@@ -135,3 +135,4 @@ def _mark(batch: Iterable[Message], unsettled: Mapping[int, Unsettled]) -> None:
         for event in message.events:
             if id(event) in unsettled:
                 message.fail(*unsettled[id(event)], event)
+                break

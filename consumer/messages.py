@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET
 
 from consumer.reason import Reason
-from counters.body import increments, parse
+from counters.body import increment_at, parse
 from counters.errors import InvalidIncrementError, shown
 from counters.event import Envelope, Event
 
@@ -65,7 +65,7 @@ class Message(msgspec.Struct, gc=False):
         event = self.failure.event if self.failure else None
         if event is None:
             return ""
-        published = increments(self.record["body"])[list(self.events).index(event)]
+        published = increment_at(self.record["body"], self.events.index(event))
         return "" if published.id is UNSET else published.id[:MAX_IDENTITY_CHARS]
 
     @property

@@ -39,7 +39,8 @@ class Observer:
     def message_returned(self, message: Message, failure: Failure) -> None:
         """One line for a message that is reported to SQS; there is no stack behind a decision."""
         reason = failure.reason
-        named = {"id": message.id} if message.id else {}
+        published_id = message.id
+        named = {"id": published_id} if published_id else {}
         self._write[reason.level](
             "message returned to SQS: %s",
             reason.text,

@@ -36,15 +36,41 @@ def increments(body: str) -> list[Increment]:
         InvalidIncrementError: the body is not JSON, or not of the contract's types.
     """
     try:
-        decoded = _DECODER.decode(body)
-    except msgspec.ValidationError as error:
-        said = readable(body)  # what has a specversion is no increment of ours, so ours come first
-        if is_cloudevent(said):
-            return cloudevent.increments(said)
-        raise explained(error, said) from None
+        decoded = _decoded(body)
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise InvalidIncrementError("body", f"is not JSON ({error})", shown(body)) from None
     return [decoded] if isinstance(decoded, Increment) else decoded
 
 
+def increment_at(body: str, position: int) -> Increment:
+    """The increment at a place of a body that has been read, without reading the others again."""
+    if body.lstrip().startswith("["):
+        body = bytes(_ELEMENTS.decode(body)[position]).decode()
+    return increments(body)[0]
+
+
 _DECODER: msgspec.json.Decoder[Increment | list[Increment]] = msgspec.json.Decoder(Body)
+_ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def _decoded(body: str) -> Increment | list[Increment]:
+    """The body by our types; what has a specversion is no increment of ours, so ours come first."""
+    try:
+        return _DECODER.decode(body)
+    except msgspec.ValidationError as error:
+        said = _said(body, error)
+        if is_cloudevent(said):
+            return cloudevent.increments(said)
+        raise explained(error, said) from None
+
+
+def _said(body: str, error: msgspec.ValidationError) -> object:
+    """What a body says that is not of our types; that it is no JSON matters more than any field."""
+    try:
+        return readable(body)
+    except msgspec.DecodeError as broken:
+        # A number past all ranges stops either decoder, and the one of our types knows its field.
+        reason, _, _ = str(broken).partition(" - at ")
+        if not str(error).startswith(reason):
+            raise
+        return None

@@ -35,10 +35,14 @@ def explained(error: msgspec.ValidationError, raw: object) -> InvalidIncrementEr
 
 
 def readable(body: str) -> object:
-    """A JSON text as plain objects, to look up what is wrong in it; None if it cannot be read."""
+    """A JSON text as plain objects, to look up what is wrong in it; None if it nests too deeply.
+
+    Raises:
+        msgspec.DecodeError: it is no JSON.
+    """
     try:
         return msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except RecursionError:
         return None
 
 

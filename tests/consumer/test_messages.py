@@ -1,5 +1,6 @@
 """Messages: who an event is to its producer, and how often SQS has tried."""
 
+import json
 from hashlib import blake2b
 
 import pytest
@@ -34,6 +35,23 @@ def test_an_event_has_its_one_name_and_the_id_that_its_producer_gave_it(body, id
     [message] = read(record("m1", body))
     message.fail(Reason.LOST_RACE, "", message.events[-1])
     assert (message.identity, message.id) == (identity, given)
+
+
+@pytest.mark.parametrize("other", [7, {"amount": "x"}, {"counter": "c", "specversion": "1.0"}])
+def test_the_id_is_read_of_the_increment_that_failed_and_no_other(other):
+    [message] = read(record("m1", [increment(), NAMED | {"id": "ördér"}]))
+    message.record["body"] = f" {json.dumps([other, NAMED | {'id': 'ördér'}])}"
+    message.fail(Reason.LOST_RACE, "", message.events[1])
+    assert message.id == "ördér"
+
+
+def test_the_id_of_a_cloudevent_is_its_source_and_its_id():
+    sold = {"specversion": "1.0", "type": "t", "time": "2026-09-21T14:13:20Z", "subject": "c"}
+    batch = [sold | {"source": "/web/shop", "id": number} for number in ("A-1", "A-2")]
+    for body, event in ((batch[1], 0), (batch, 1)):
+        [message] = read(record("m1", body))
+        message.fail(Reason.LOST_RACE, "", message.events[event])
+        assert message.id == "/web/shop A-2"
 
 
 def test_an_id_as_long_as_a_message_is_cut_for_the_log():

@@ -8,9 +8,22 @@ import pytest
 
 from consumer.observability import metric_name
 from consumer.reason import Reason
+from counters.counter import fold
+from counters.decision import Decision
+from counters.event import Event
+from counters.ledger import Limits
 from store.errors import BrokenSetupError
 from tests.support.consumers import Deployed
-from tests.support.lambda_event import SENT_AT_MS, Context, event, increment, name, record
+from tests.support.lambda_event import (
+    SENT_AT_MS,
+    SOURCE,
+    Context,
+    event,
+    failures,
+    increment,
+    name,
+    record,
+)
 from tests.support.momento_channel import Fault
 
 STATUS = grpc.StatusCode
@@ -120,6 +133,18 @@ def test_a_repeat_is_a_duplicate_whether_it_was_applied_or_rejected(deployed, ca
     assert metrics(capsys) == {"EventsDuplicate": 2, "MomentoOperations": 1}
 
 
+def test_a_repeat_is_a_duplicate_even_if_nobody_knows_how_it_was_decided(capsys):
+    deployed = Deployed(limits=Limits(max_rejected=2))
+    rejected = [increment(seq, max=0) for seq in (0, 2, 4, 6)]
+    handle(deployed, record("m1", rejected))
+    capsys.readouterr()
+    value = deployed.channel.store.get("page:home")
+    oldest = Event("page:home", int(SOURCE, 16), 0, SENT_AT_MS - 1_000)
+    assert fold(value, [oldest], Limits()).decisions == [Decision.DECIDED_BEFORE]
+    handle(deployed, record("m1", rejected))
+    assert metrics(capsys) == {"EventsDuplicate": 4, "MomentoOperations": 1}
+
+
 def test_lost_races_and_throttles_are_counted(deployed, capsys):
     channel = deployed.channel
     channel.faults = [
@@ -174,6 +199,24 @@ def test_a_line_about_a_message_has_stable_keys(deployed):
 
 def about(line):
     return [line[key] for key in ("message_id", "level", "reason", "counter", "identity")]
+
+
+class Watched(dict):
+    """A record that counts how often its body is looked up."""
+
+    looked_up = 0
+
+    def __getitem__(self, name):
+        self.looked_up += name == "body"
+        return super().__getitem__(name)
+
+
+def test_the_body_of_a_returned_message_is_looked_into_once(deployed):
+    deployed.channel.store.put("bad", b"words")
+    watched = Watched(record("m1", {"counter": "bad", "id": "order-1", "at": SENT_AT_MS}))
+    assert handle(deployed, watched) == failures("m1")
+    assert [line["id"] for line in deployed.log] == ["order-1"]
+    assert watched.looked_up == 1
 
 
 def test_each_returned_message_is_told_once_with_whose_event_it_is(deployed):

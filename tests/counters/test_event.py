@@ -97,8 +97,9 @@ def test_a_counter_name_has_up_to_512_bytes_of_utf8(name):
         ("é" * 512, "has 1024 bytes, over 512"),
     ],
 )
-def test_a_counter_name_out_of_bounds_is_invalid(name, reason):
-    field, said, value = complaint(json.dumps({"counter": name}))
+@pytest.mark.parametrize("fields", [{}, NATIVE, NAMED], ids=["anonymous", "native", "named"])
+def test_a_counter_name_out_of_bounds_is_invalid(name, reason, fields):
+    field, said, value = complaint(json.dumps(fields | {"counter": name}))
     assert (field, said) == ("counter", reason)
     assert len(value) <= MAX_SHOWN_CHARS
 
@@ -235,6 +236,11 @@ def test_a_body_is_one_increment_or_an_array_of_at_least_one(body, field, reason
     [
         "",
         "{",
+        '{"specversion":"1.0","id":"x',
+        r'{"specversion":"1.0","id":"\ud800"}',
+        '{"specversion":"1.0","data":{"amount":1e400}}',
+        '[{"specversion":"1.0"},',
+        '{"counter":5,"amount":',
         "page:home",
         '{"counter":"c",}',
         '{"counter":"c"} x',
@@ -249,6 +255,13 @@ def test_a_body_is_one_increment_or_an_array_of_at_least_one(body, field, reason
 def test_what_is_not_json_is_said_to_be_not_json(body):
     field, reason, value = complaint(body)
     assert (field, reason[:13], value) == ("body", "is not JSON (", repr(body))
+
+
+def test_the_place_of_a_bad_increment_is_told_whatever_stands_before_the_array():
+    late = NATIVE | {"at": SENT_AT + 300_001}
+    reason = f"is over 300000 ms later than the SentTimestamp {SENT_AT}"
+    expected = ("[1].at", reason, str(SENT_AT + 300_001))
+    assert complaint(f" \n{json.dumps([NATIVE, late])}") == expected
 
 
 @pytest.mark.parametrize("escape", [r"\ud800", r"\udc00", r"\ud800\u0041", "\ud800"])
