@@ -21,6 +21,13 @@ MAX_CALLS_IN_FLIGHT = 256
 """Reads sent and not answered, and swaps likewise: a round has both on their way. More only wait in
 line, at the cost of their own deadlines."""
 
+MIN_CALL_S = 0.005
+"""What a call is taken to last before the first answer tells."""
+
+ADDITION_MARGIN = 2
+"""An addition is sent only if this many times what the slowest call took is left: of one that is
+cut off, no read tells whether it happened."""
+
 BILLED_BYTES = 1_024
 """Momento bills each chunk of this size that is begun as one operation …"""
 
@@ -162,14 +169,23 @@ class Momento:
         self, start: Callable[[Item, float], Any], items: Iterable[Item], ends_at: float
     ) -> Iterator[tuple[Item, Any]]:
         """Start calls ahead of the answer that is waited for, and give the answers in order."""
-        waiting: deque[tuple[Item, Any]] = deque()
+        waiting: deque[tuple[Item, Any, float]] = deque()
+        call_s = MIN_CALL_S
         for item in items:
             if len(waiting) == MAX_CALLS_IN_FLIGHT:
-                yield self._finish(*waiting.popleft())
-            timeout_s = min(self._deadline_s, ends_at - self._clock())
-            waiting.append((item, start(item, timeout_s) if timeout_s > 0 else None))
+                sent, call, sent_at = waiting.popleft()
+                answered = self._finish(sent, call)
+                call_s = max(call_s, self._clock() - sent_at)
+                yield answered
+            now = self._clock()
+            left_s = ends_at - now
+            timeout_s = min(self._deadline_s, left_s)
+            needed_s = ADDITION_MARGIN * call_s if isinstance(item, Addition) else 0.0
+            in_time = left_s > min(self._deadline_s, needed_s)
+            waiting.append((item, start(item, timeout_s) if in_time else None, now))
         while waiting:
-            yield self._finish(*waiting.popleft())
+            sent, call, _ = waiting.popleft()
+            yield self._finish(sent, call)
 
     def _finish(self, item: Item, call: Any) -> tuple[Item, Any]:  # noqa: ANN401 (a gRPC future)
         if call is None:

@@ -34,9 +34,10 @@ class Progress:
         groups: the events by counter.
         ends_at: the time by which no call may be in flight any more.
         open: the counters not settled, each with what ended its last try.
+        is_late: whether a call had no time left to be sent: no other round has, either.
         throttled: how often each open counter's calls were throttled.
         losses: how often each counter's swap lost the race.
-        vanished: the counters that were there at first, and then no more.
+        vanished: the counters that were there at first, and then written anew over nothing.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Progress:
         self.groups = groups
         self.ends_at = ends_at
         self.open = dict.fromkeys(groups, Unsettled(Reason.OUT_OF_TIME))
+        self.is_late = False
         self.throttled: dict[str, int] = {}
         self.losses: dict[str, int] = {}
         self.vanished: list[str] = []
@@ -54,16 +56,9 @@ class Progress:
         self._settled: dict[str, Settlement] = {}
 
     def saw(self, counter: str, value: bytes | None) -> None:
-        """What is decided on next; a counter that was there and is not has expired, or was evicted.
-
-        One that was absent at once may never have been: of that nobody can tell.
-        """
+        """What is decided on next. That it is absent shows nothing yet: the read may be stale."""
         if value is not None:
             self._there.add(counter)
-        elif counter in self._there:
-            self._there.remove(counter)
-            self._activity.counters_vanished += 1
-            self.vanished.append(counter)
 
     def decided(self, counter: str, folded: Fold) -> None:
         """A fold is done; where nothing is to be written it stands at once."""
@@ -75,8 +70,9 @@ class Progress:
         """The swap happened, and with it the decisions."""
         self._activity.swaps_stored += 1
         self._activity.counters_written += 1
-        self._activity.counters_created += swap.seen.value is None
         self._activity.value_bytes = max(self._activity.value_bytes, len(swap.value))
+        if swap.seen.value is None:
+            self._created(swap.counter)
         self.close(swap.counter, self._decisions[swap.counter])
 
     def added(self, counter: str, decisions: Sequence[Decision]) -> None:
@@ -98,7 +94,7 @@ class Progress:
         """
         match failure.trouble:
             case Trouble.NOT_SENT:
-                pass  # what ended the last try is still the reason
+                self.is_late = True  # and what ended the last try is still the reason
             case Trouble.UNKNOWN_OUTCOME:
                 self.open[counter] = Unsettled(Reason.UNKNOWN_OUTCOME, failure.detail)
             case Trouble.THROTTLED:
@@ -119,6 +115,16 @@ class Progress:
     def settlements(self) -> dict[str, Settlement]:
         """What became of every counter; of those still open, why."""
         return {**self._settled, **self.open}
+
+    def _created(self, counter: str) -> None:
+        """It was absent: one that was there before has expired, or was evicted.
+
+        Of one that was absent at first nobody can tell whether it ever was.
+        """
+        self._activity.counters_created += 1
+        if counter in self._there:
+            self._activity.counters_vanished += 1
+            self.vanished.append(counter)
 
     def _throttle(self, counter: str, unsettled: Unsettled) -> None:
         self._activity.momento_throttled += 1

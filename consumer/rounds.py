@@ -66,11 +66,11 @@ class Rounds:
         """
         progress = Progress(groups, ends_at, activity)
         operations = self._momento.operations
-        round_s = MIN_ROUND_S
+        round_s = MIN_ROUND_S * _waves(progress)
         try:
             for number in range(MAX_ROUNDS):
                 room_s = ends_at - self.clock() - ROUND_MARGIN * round_s
-                if not progress.open or room_s < 0:
+                if not progress.open or progress.is_late or room_s < 0:
                     break
                 # A wait that would end too late is cut short, and leaves time for a last round.
                 pause_s = min(room_s, self._pause_s(number, round_s, progress))

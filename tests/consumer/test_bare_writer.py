@@ -179,6 +179,18 @@ def test_an_increment_that_was_not_sent_in_one_round_is_sent_in_none_after_the_e
     assert channel.store.get(names[-1]) is None
 
 
+def test_no_increment_is_sent_that_the_end_could_cut_off(channel, writer):
+    names = [f"c{number}" for number in range(2 * MAX_CALLS_IN_FLIGHT + 88)]
+    channel.faults = [Fault("Increment", times=10**6, latency_s=0.012)]
+    answer = settle(writer, time_s=0.035, **{name: events(0, counter=name) for name in names})
+    sent, left = names[:MAX_CALLS_IN_FLIGHT], names[MAX_CALLS_IN_FLIGHT:]
+    assert answer == {
+        **{name: [APPLIED] for name in sent},
+        **dict.fromkeys(left, Unsettled(Reason.OUT_OF_TIME)),
+    }
+    assert channel.sent == [("Increment", name) for name in sent]
+
+
 def test_a_sum_past_64_bits_is_refused_and_its_events_are_decided_one_by_one(channel, writer):
     channel.store.put("c", b"%d" % (INT64_MAX - 1))
     group = [*events(0, 1, 2), *events(3, amount=-1)]
@@ -237,6 +249,17 @@ def test_a_broken_set_up_raises_and_still_counts_its_operations(channel, writer,
     with pytest.raises(BrokenSetupError, match=f"^{status.name}: told by a test$"):
         writer.settle({"c": group}, START_S + 10, activity)
     assert activity == Activity(momento_operations=3 if method == "SetIf" else 1)
+
+
+def test_a_stale_absence_is_no_counter_that_has_vanished(channel, writer):
+    channel.store.put("c", b"10")
+    never_arrived = Fault("SetIf", STATUS.UNAVAILABLE)
+    channel.faults = [never_arrived, Fault("GetWithHash"), Fault("GetWithHash", stale=True)]
+    activity = Activity()
+    progress = writer.settle({"c": bounded(0)}, START_S + 10, activity)
+    assert (progress.vanished, activity.counters_vanished) == ([], 0)
+    assert channel.sent == [READ, SWAP] * 3
+    assert channel.store.get("c") == b"11"
 
 
 def test_the_activity_tells_what_can_be_known(channel, writer):

@@ -7,7 +7,6 @@ from consumer.activity import Activity
 from consumer.momento import MAX_CALLS_IN_FLIGHT
 from consumer.progress import MAX_THROTTLED_TRIES, Unsettled
 from consumer.reason import Reason
-from consumer.rounds import MAX_ROUNDS, MIN_ROUND_S, ROUND_MARGIN
 from counters.counter import fold
 from counters.decision import Decision
 from counters.event import INT64_MAX
@@ -206,48 +205,6 @@ def test_what_a_warm_copy_would_report_is_read_again_before_it_is_reported(chann
     assert settle(writer, c=events(9)) == {"c": [BEFORE]}
 
 
-def test_the_first_repeat_is_at_once_and_then_the_wait_doubles_to_sixteen_rounds(
-    channel, writer, draws
-):
-    channel.faults = [Fault("SetIf", STATUS.UNAVAILABLE, times=8)]
-    assert settle(writer, c=events(0)) == {"c": [APPLIED]}
-    longest_s = [4, 8, 16, 16, 16, 16, 16]
-    assert draws.spans == [(0.0, pytest.approx(rounds * ROUND_S)) for rounds in longest_s]
-    assert channel.clock.slept_s == [pytest.approx(rounds * ROUND_S) for rounds in longest_s]
-
-
-@pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
-@pytest.mark.parametrize("latency_s", [0.001, 0.02, 0.9])
-def test_rounds_go_on_until_the_time_is_up_and_never_past_it(channel, share, latency_s):
-    writer = make_writer(channel, uniform=Draws(share))
-    channel.faults = [
-        Fault("GetWithHash", STATUS.UNAVAILABLE, times=10**6, latency_s=latency_s),
-    ]
-    open_ = Unsettled(Reason.UNKNOWN_OUTCOME, "UNAVAILABLE: told by a test")
-    assert settle(writer, time_s=3.0, c=events(0)) == {"c": open_}
-    ends_at_s = START_S + 3.0
-    assert channel.clock() <= ends_at_s
-    assert channel.clock() + ROUND_MARGIN * max(MIN_ROUND_S, latency_s) > ends_at_s
-    assert all(call.sent_at_s + call.timeout_s <= ends_at_s + 1e-9 for call in channel.calls)
-
-
-def test_a_repeat_for_few_counters_needs_less_time_than_the_round_for_all(channel, writer):
-    names = [f"c{number}" for number in range(4 * MAX_CALLS_IN_FLIGHT)]
-    groups = {name: events(0, counter=name) for name in names}
-    settle(make_writer(FakeChannel(channel.clock)), **groups)
-    round_s = channel.clock() - START_S
-    channel.faults = [Fault("SetIf", STATUS.UNAVAILABLE, key="c0")]
-    time_s = (1 + ROUND_MARGIN / 2) * round_s
-    assert settle(writer, time_s, **groups) == {name: [APPLIED] for name in names}
-
-
-def test_rounds_end_even_if_the_clock_stands_still(channel):
-    writer = make_writer(channel, sleep=lambda _seconds: None)
-    channel.faults = [Fault("GetWithHash", STATUS.UNAVAILABLE, times=10**6, latency_s=0.0)]
-    settle(writer, c=events(0))
-    assert channel.sent == [READ] * MAX_ROUNDS
-
-
 def test_without_time_nothing_is_sent(channel, writer):
     assert settle(writer, time_s=0.0, c=events(0)) == {"c": Unsettled(Reason.OUT_OF_TIME)}
     assert channel.sent == []
@@ -274,12 +231,6 @@ def test_a_throttled_counter_waits_longer_and_is_given_back_after_its_tries(chan
     assert progress.settlements() == {"d": [APPLIED], "c": throttled}
     assert channel.sent.count(READ) == activity.momento_throttled == MAX_THROTTLED_TRIES
     assert draws.spans == [(0.0, 0.2), (0.0, 0.4), (0.0, 0.8), (0.0, 1.6)]
-
-
-def test_a_wait_after_a_throttle_is_no_shorter_than_one_of_slow_rounds(channel, writer, draws):
-    channel.faults = [Fault("GetWithHash", STATUS.RESOURCE_EXHAUSTED, times=2, latency_s=0.5)]
-    settle(writer, time_s=20.0, c=events(0))
-    assert draws.spans == [(0.0, 1.0), (0.0, 2.0)]
 
 
 def test_a_throttled_write_that_is_let_through_later_is_stored(channel, writer):
@@ -382,6 +333,15 @@ def test_a_counter_that_is_absent_when_it_is_first_read_is_created_and_has_not_v
     assert gone(writer, {"c": events(0)}) == (0, [], 1)
     channel.store.drop("c")
     assert gone(writer, {"c": events(1)}) == (0, [], 1)
+
+
+def test_a_stale_absence_is_no_counter_that_has_vanished(channel, writer):
+    write_elsewhere(channel, 0)
+    never_arrived = Fault("SetIfHash", STATUS.UNAVAILABLE)
+    channel.faults = [never_arrived, Fault("GetWithHash"), Fault("GetWithHash", stale=True)]
+    assert gone(writer, {"c": events(0)}) == (0, [], 0)
+    assert channel.sent == [READ, SWAP, READ, CREATE, READ, SWAP]
+    assert stored_count(channel) == 2
 
 
 def test_a_creation_whose_answer_is_lost_is_not_counted_as_one(channel, writer):

@@ -9,6 +9,7 @@ _EVENT = "counters/event.py"
 _IDENTITY = "counters/identity.py"
 _OUTCOME = "counters/outcome.py"
 
+_CONTRACT_TESTS = "tests/counters/test_event.py"
 _EVENT_TESTS = "tests/counters/test_cloudevent.py"
 _TIME_TESTS = "tests/counters/test_cloudevent_time.py"
 _OUTCOME_TESTS = "tests/counters/test_outcome.py"
@@ -242,4 +243,31 @@ OUTCOMES = (
     ),
 )
 
-OF_FORMS = RESETS + CLOUDEVENTS + OUTCOMES
+REFUSALS = (
+    Mutation(
+        "a long name let in with the usual identity",
+        "A native increment has a name that no key may have.",
+        _IDENTITY,
+        " and increment.counter.isascii()",
+        "",
+        tests=_CONTRACT_TESTS,
+    ),
+    Mutation(
+        "a place lost before an indented array",
+        "Nobody is told which increment of a packed message is the bad one.",
+        _BODY,
+        'if body.lstrip().startswith("[") else ""',
+        'if body.startswith("[") else ""',
+        tests=_CONTRACT_TESTS,
+    ),
+    Mutation(
+        "broken JSON told by its fields",
+        "Who sent half a CloudEvent is told that specversion is no field.",
+        _BODY,
+        "        if not str(error).startswith(reason):\n            raise\n",
+        "        str(error).startswith(reason)\n",
+        tests=_CONTRACT_TESTS,
+    ),
+)
+
+OF_FORMS = RESETS + CLOUDEVENTS + OUTCOMES + REFUSALS

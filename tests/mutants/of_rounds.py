@@ -1,0 +1,105 @@
+"""Bugs in the pace of the consumer's rounds, and in what it tells of them."""
+
+from tests.mutants.mutation import Mutation
+
+_BATCH = "consumer/batch.py"
+_BODY = "counters/body.py"
+_OBSERVABILITY = "consumer/observability.py"
+_PROGRESS = "consumer/progress.py"
+_ROUNDS = "consumer/rounds.py"
+
+_ADDING = "tests/consumer/test_bare_writer.py"
+_COUNTING = "tests/consumer/test_observability.py"
+_NAMING = "tests/consumer/test_messages.py"
+_PACING = "tests/consumer/test_rounds.py"
+_WRITING = "tests/consumer/test_writer.py"
+
+PACE = (
+    Mutation(
+        "a repeat taken to last one wave",
+        "A round for thousands of counters begins in the time of a few, and is cut off.",
+        _ROUNDS,
+        "wave_s * _waves(progress)",
+        "wave_s",
+        tests=_PACING,
+    ),
+    Mutation(
+        "the first round taken to last one wave",
+        "The first round of a large batch begins where it cannot end in time.",
+        _ROUNDS,
+        "round_s = MIN_ROUND_S * _waves(progress)",
+        "round_s = MIN_ROUND_S",
+        tests=_PACING,
+    ),
+    Mutation(
+        "a round after there was no time for a call",
+        "What was too late for a call is tried again, with less time.",
+        _ROUNDS,
+        "progress.is_late or ",
+        "",
+        tests=_ADDING,
+    ),
+    Mutation(
+        "throttled for good",
+        "One counter that was throttled once slows down all others until the end.",
+        _PROGRESS,
+        "        self.throttled.pop(counter, None)\n",
+        "",
+        tests=_PACING,
+    ),
+)
+
+TELLING = (
+    Mutation(
+        "every swap a creation",
+        "Nobody can tell new counters from old ones.",
+        _PROGRESS,
+        "        if swap.seen.value is None:\n            self._created(swap.counter)",
+        "        self._created(swap.counter)",
+        tests=_WRITING,
+    ),
+    Mutation(
+        "every absent counter vanished",
+        "A counter that is new rings the bell for one that was lost.",
+        _PROGRESS,
+        "if counter in self._there:",
+        "if self._there is not None:",
+        tests=_WRITING,
+    ),
+    Mutation(
+        "a stale absence told as a loss",
+        "A read that missed a write rings the bell for a counter that is there.",
+        _PROGRESS,
+        "            self._there.add(counter)\n",
+        "            self._there.add(counter)\n"
+        "        elif counter in self._there:\n"
+        "            self._activity.counters_vanished += 1\n",
+        tests=_WRITING,
+    ),
+    Mutation(
+        "a duplicate whose outcome is forgotten not counted",
+        "The decisions in the metrics are fewer than the events.",
+        _BATCH,
+        "Decision.REJECTED_BEFORE, Decision.DECIDED_BEFORE)",
+        "Decision.REJECTED_BEFORE)",
+        tests=_COUNTING,
+    ),
+    Mutation(
+        "a body looked into twice",
+        "Telling of a failed batch takes the time that was kept for the answer.",
+        _OBSERVABILITY,
+        'named = {"id": published_id}',
+        'named = {"id": message.id}',
+        tests=_COUNTING,
+    ),
+    Mutation(
+        "a whole body read for one id",
+        "Telling of a failed batch takes the time that was kept for the answer.",
+        _BODY,
+        "body = bytes(_ELEMENTS.decode(body)[position]).decode()\n    return increments(body)[0]",
+        "return increments(body)[position]\n    return increments(body)[0]",
+        tests=_NAMING,
+    ),
+)
+
+OF_ROUNDS = PACE + TELLING
