@@ -101,8 +101,13 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def identity(self) -> str:
-        """The one name of the event everywhere: `source:seq:at`, the source in hexadecimal."""
-        return f"{self.source:016x}:{self.seq}:{self.at}"
+        """The one name of the event everywhere."""
+        return event_name(self.source, self.seq, self.at)
+
+
+def event_name(source: int, seq: int, at: int) -> str:
+    """The name of the event that is known by these: `source:seq:at`, the source in hexadecimal."""
+    return f"{source:016x}:{seq}:{at}"
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):

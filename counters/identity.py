@@ -15,6 +15,7 @@ from counters.event import (
     Event,
     Increment,
     check,
+    event_name,
     source_number,
 )
 
@@ -29,7 +30,7 @@ class EventName(NamedTuple):
     at: int
 
     def __str__(self) -> str:
-        return f"{self.source:016x}:{self.seq}:{self.at}"
+        return event_name(*self)
 
 
 def identify(increment: Increment, envelope: Envelope, position: int, default_max: int) -> Event:
@@ -83,7 +84,7 @@ def identity_of(increment: Increment) -> str:
         raise InvalidIncrementError("at", "is missing: an anonymous increment has no name")
     if increment.id is not UNSET:
         return str(EventName(derived_source(increment.id), 0, increment.at))
-    return f"{increment.source}:{increment.seq}:{increment.at}"
+    return claimed(increment)
 
 
 def parse_identity(text: str) -> EventName:
