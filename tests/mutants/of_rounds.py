@@ -73,7 +73,9 @@ TELLING = (
         "            self._there.add(counter)\n",
         "            self._there.add(counter)\n"
         "        elif counter in self._there:\n"
-        "            self._activity.counters_vanished += 1\n",
+        "            self._there.remove(counter)\n"
+        "            self._activity.counters_vanished += 1\n"
+        "            self.vanished.append(counter)\n",
         tests=_WRITING,
     ),
     Mutation(
