@@ -104,24 +104,26 @@ class DeadLetterQueue:
 
         What was looked at too long ago is not deleted: it is not held any more.
         """
-        failures: Failures = {
-            letter.id: f"it was held for {USE_S} s: look again"
-            for letter in letters
-            if not self._holds(letter.id)
-        }
-        held = [letter for letter in letters if letter.id not in failures]
-        for start in range(0, len(held), MAX_ENTRIES):
-            batch = held[start : start + MAX_ENTRIES]
-            entries = [
-                {"Id": str(position), "ReceiptHandle": self._handles[letter.id].receipt}
-                for position, letter in enumerate(batch)
-            ]
-            failed = _asked(self._client.delete_message_batch, self.url, entries, batch)
-            for letter in batch:
-                if letter.id not in failed:
-                    del self._handles[letter.id]
-            failures |= failed
+        failures: Failures = {}
+        for start in range(0, len(letters), MAX_ENTRIES):
+            batch = letters[start : start + MAX_ENTRIES]
+            held = [letter for letter in batch if self._holds(letter.id)]
+            let_go = (letter.id for letter in batch if letter not in held)
+            failures |= dict.fromkeys(let_go, f"it was held for {USE_S} s: look again")
+            if held:
+                failures |= self._delete(held)
         return failures
+
+    def _delete(self, letters: Sequence[Letter]) -> Failures:
+        entries = [
+            {"Id": str(position), "ReceiptHandle": self._handles[letter.id].receipt}
+            for position, letter in enumerate(letters)
+        ]
+        failed = _asked(self._client.delete_message_batch, self.url, entries, letters)
+        for letter in letters:
+            if letter.id not in failed:
+                del self._handles[letter.id]
+        return failed
 
     def _holds(self, letter_id: str) -> bool:
         return self._clock() < self._handles[letter_id].ends_at_s
