@@ -25,6 +25,9 @@ second are Momento's default quota."""
 MAX_TRIES = 4
 """How often a call is made, the first time included, as often as the SDK makes a read."""
 
+CLOSE_S = 2.0
+"""How long a channel may take to close; after that the process's end closes it."""
+
 BACKOFF_S = 0.05
 """The k-th repeat waits for U(0, BACKOFF_S · 2^k): a lost connection is there again at once."""
 
@@ -90,11 +93,14 @@ class Values:
         raise ReadError(answer.detail, answer.trouble)
 
     def close(self) -> None:
-        """Close the channel, if it is its own, and read no more."""
+        """Close the channel, if it is its own, within CLOSE_S, and read no more."""
         with self._lock:
             self._closed = True
             if self._owns_channel and self._channel is not None:
-                self._channel.close()
+                # gRPC waits without a bound for a call that an interrupt tore in its beginning.
+                closing = threading.Thread(target=self._channel.close, daemon=True)
+                closing.start()
+                closing.join(CLOSE_S)
 
     def _back_off(self, trouble: Trouble, repeat: int) -> None:
         base_s = THROTTLED_BACKOFF_S if trouble is Trouble.THROTTLED else BACKOFF_S
