@@ -15,8 +15,8 @@ class UnsentError(TallyError):
 
     Attributes:
         increments: what was not confirmed.
-        reasons: why, without repeats; codes and statuses only, since an AWS error about a
-            signature quotes the request that was signed.
+        reasons: why, without repeats; codes, statuses and classes, and a text only where it can
+            quote nothing: an AWS error about a signature quotes the request that was signed.
     """
 
     def __init__(self, increments: Sequence[Increment], reasons: Sequence[str]) -> None:

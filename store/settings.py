@@ -11,6 +11,7 @@ MAX_PORT = 65_535
 SECRET = "MOMENTO_API_KEY_SECRET"  # noqa: S105 (the name of a variable)
 
 _HOST_PORT = re.compile(r"(?P<host>[^:\s]+):(?P<port>[0-9]{1,5})")
+_URL = re.compile(r"https?://[^\s/]\S*")
 _INTEGER = re.compile("-?[0-9]{1,19}")
 
 
@@ -60,6 +61,13 @@ class Environment:
         value = self._variables.get(name, "")
         if not value:
             self._problems.append(f"{name} must be set")
+        return value
+
+    def url(self, name: str) -> str:
+        """A URL that must be there; boto3 would find any other wrong call by call."""
+        value = self.required(name)
+        if value and not _URL.fullmatch(value):
+            self._problems.append(f"{name} must be an http(s) URL, found {value!r}")
         return value
 
     def integer(self, name: str, span: tuple[int, int, int]) -> int:
