@@ -201,7 +201,7 @@ def about(line):
     return [line[key] for key in ("message_id", "level", "reason", "counter", "identity")]
 
 
-class Watched(dict):
+class Watched(dict[str, object]):
     """A record that counts how often its body is looked up."""
 
     looked_up = 0
