@@ -13,6 +13,9 @@ FAILED = 1
 INTERRUPTED = 130
 """Ended by Ctrl-C, as shells write it: 128 + SIGINT."""
 
+EXAMPLE = "`tally local up` prints an example"
+"""Where whoever has set no variables sees what they look like."""
+
 
 class Output(enum.StrEnum):
     """What stdout is for."""
@@ -24,6 +27,11 @@ class Output(enum.StrEnum):
 def chatter() -> Console:
     """Where progress and remarks go; names of counters are not ours, and are shown as they are."""
     return Console(stderr=True, markup=False, emoji=False, highlight=False)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: `1 message`, `2 messages`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def say_json(result: Any) -> None:  # noqa: ANN401 (anything that JSON can hold)

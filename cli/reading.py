@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from cli.cache import MOMENTO_ERRORS, cache_from
-from cli.output import fail
+from cli.output import EXAMPLE, fail
 from counters.errors import InvalidIncrementError
 from producer.reader import Reader
 from producer.shards import MAX_SHARDS
 from store.connection import credentials_for
+from store.errors import SettingsError
+from store.settings import Cache
 
 Counters = Annotated[list[str], typer.Argument(help="The counters' names.")]
 Counter = Annotated[str, typer.Argument(help="The counter's name.")]
@@ -32,13 +34,21 @@ def reading() -> Iterator[Reader]:
         BadParameter: a name is none of a counter or an event.
     """
     try:
-        cache = cache_from(os.environ)
+        cache = _cache()
         with Reader(cache.name, credentials_for(cache.momento)) as reader:
             yield reader
     except InvalidIncrementError as error:
         raise typer.BadParameter(str(error)) from None
     except MOMENTO_ERRORS as error:
         fail(str(error))
+
+
+def _cache() -> Cache:
+    """The cache that the environment means; that it means none ends the command, in one line."""
+    try:
+        return cache_from(os.environ)
+    except SettingsError as error:
+        fail(f"{error}; {EXAMPLE}")
 
 
 def counts_of(reader: Reader, counters: Sequence[str], shards: int | None) -> dict[str, int | None]:

@@ -18,7 +18,7 @@ from producer.publisher import Publisher
 To = Annotated[int, typer.Option("--to", min=INT64_MIN, max=INT64_MAX, help="What it becomes.")]
 
 
-def reset(queue_url: QueueUrl, counter: Counter, to: To = 0) -> None:
+def reset(counter: Counter, queue_url: QueueUrl = "", to: To = 0) -> None:
     """Have COUNTER become 0, or another number, whatever it is.
 
     Prints the name of the event, which `tally outcome` takes. Exit status 0: SQS confirmed it,

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli import lines
 from cli.lines import Format, Line
-from cli.output import Output, chatter
+from cli.output import EXAMPLE, Output, chatter
 from cli.sending import Sending, connected
 from cli.signals import interruptible
 from counters.errors import InvalidIncrementError
@@ -36,12 +36,26 @@ Unsent = Annotated[
     Path | None,
     typer.Option(dir_okay=False, writable=True, help="Where to keep what SQS did not confirm."),
 ]
-QueueUrl = Annotated[str, typer.Option(envvar="SQS_QUEUE_URL", help="Where to.")]
+
+
+def _given(queue_url: str) -> str:
+    """The queue's URL.
+
+    Raises:
+        BadParameter: there is none.
+    """
+    if not queue_url:
+        message = f"there is none; {EXAMPLE}"
+        raise typer.BadParameter(message)
+    return queue_url
+
+
+QueueUrl = Annotated[str, typer.Option(envvar="SQS_QUEUE_URL", help="Where to.", callback=_given)]
 StdOut = Annotated[Output, typer.Option("--output", help="What stdout is for.")]
 
 
 def send(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passes by name)
-    queue_url: QueueUrl,
+    queue_url: QueueUrl = "",
     counter: Counter = None,
     amount: Amount = 1,
     count: Count = 1,

@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 from rich.console import Console
 
 from cli.lines import Line
-from cli.output import FAILED, INTERRUPTED, OK, Output, fail, say_json
+from cli.output import FAILED, INTERRUPTED, OK, Output, counted, fail, say_json
 from counters.errors import InvalidIncrementError
 from counters.event import Increment, encode
 from counters.identity import identity_of
@@ -117,9 +117,11 @@ class Sending:
         for reason in self._reasons:
             self._say(f"not confirmed: {reason}")
         if given_up := summary.unsent - len(self._unsent):
-            self._say(f"given up: {given_up} increments, which may have arrived, and are not kept")
+            what = counted(given_up, "increment")
+            self._say(f"given up, and not kept: {what}, which may have arrived")
         self._say(
-            f"{summary.confirmed} increments confirmed in {summary.messages} messages, "
+            f"{counted(summary.confirmed, 'increment')} confirmed "
+            f"in {counted(summary.messages, 'message')}, "
             f"{summary.unsent} not confirmed, {summary.invalid} invalid"
         )
         if output is Output.JSON:

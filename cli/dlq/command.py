@@ -53,7 +53,7 @@ def list_(  # noqa: PLR0913 (the options of a command, which typer passes by nam
     """
     chosen = choice(limit, counter, reason, ids, older_than)
     with opened(queue_url, source_url, chosen, asks=True) as session:
-        report.listed(_looked(session, chosen).chosen, output)
+        report.listed(_looked(session, chosen), output)
 
 
 @dlq.command()
@@ -101,7 +101,7 @@ def redrive(  # noqa: PLR0913 (the options of a command, which typer passes by n
     chosen = choice(limit, counter, why, ids, older_than)
     with opened(queue_url, source_url, chosen, asks=dry_run) as session:
         if dry_run:
-            report.listed(_looked(session, chosen).chosen, output)
+            report.listed(_looked(session, chosen), output)
             return
         target = source_of(session.client, session.place)
         result = work.Result()
@@ -138,7 +138,7 @@ def purge(  # noqa: PLR0913 (the options of a command, which typer passes by nam
     with opened(queue_url, source_url, chosen, asks=True) as session:
         result = _looked(session, chosen)
         if dry_run:
-            report.listed(result.chosen, output)
+            report.listed(result, output)
             return
         if result.chosen and not yes:
             report.confirm(result.chosen)

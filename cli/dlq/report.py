@@ -12,22 +12,23 @@ from cli.dlq.letter import REMARKS, Letter, Standing
 from cli.dlq.queue import Failures
 from cli.dlq.session import Session, say
 from cli.dlq.work import Result
-from cli.output import FAILED, OK, Output, chatter, say_json
+from cli.output import FAILED, OK, Output, chatter, counted, say_json
 from producer.sequence import now_ms
 
 MAX_SHOWN_FAILURES = 20
 """How many letters are named that a call failed for; the others are counted."""
 
 
-def listed(letters: Sequence[Letter], output: Output) -> None:
-    """The letters, on stdout."""
+def listed(result: Result, output: Output) -> None:
+    """The letters that were chosen, on stdout."""
+    letters = result.chosen
     if output is Output.JSON:
         say_json([view.as_json(letter) for letter in letters])
     elif letters:
         view.table(letters, now_ms(), Console(markup=False, emoji=False, highlight=False))
         _explain(letters)
     else:
-        say("no dead letters")
+        say(_none(result))
 
 
 def confirm(letters: Sequence[Letter]) -> None:
@@ -36,9 +37,10 @@ def confirm(letters: Sequence[Letter]) -> None:
     _explain(letters)
     found = Counter(letter.standing for letter in letters)
     if lost := len(letters) - found[Standing.DECIDED]:
-        say(f"{lost} of these hold what may not be counted, and would be lost")
+        say(f"{lost} of them may hold increments that were never counted: deleting loses those")
     try:
-        is_agreed = typer.confirm(f"Delete {len(letters)} dead letters for good?", err=True)
+        what = counted(len(letters), "dead letter")
+        is_agreed = typer.confirm(f"Delete {what} for good?", err=True)
     except typer.Abort:  # Ctrl-C, or nobody is there to answer
         is_agreed = False
         say("")
@@ -54,7 +56,10 @@ def redriven(result: Result, output: Output) -> NoReturn:
     if result.anonymous:
         say(f"{result.anonymous} left: anonymous; see --include-anonymous")
     left = len(result.unsent) + len(result.undeleted) + result.anonymous
-    say(f"{result.deleted} redriven, {left} not")
+    if left or result.deleted:
+        say(f"{result.deleted} redriven, {left} not")
+    else:
+        say(f"none to redrive: {_none(result)}")
     if output is Output.JSON:
         say_json(
             {
@@ -70,7 +75,10 @@ def redriven(result: Result, output: Output) -> NoReturn:
 def purged(result: Result, output: Output) -> NoReturn:
     """What a purge has done."""
     _say_failures("not deleted", result.undeleted)
-    say(f"{result.deleted} deleted, {len(result.undeleted)} not")
+    if result.undeleted or result.deleted:
+        say(f"{result.deleted} deleted, {len(result.undeleted)} not")
+    else:
+        say(f"none to delete: {_none(result)}")
     if output is Output.JSON:
         say_json({"deleted": result.deleted, "undeleted": result.undeleted})
     raise typer.Exit(FAILED if result.undeleted else OK)
@@ -82,6 +90,13 @@ def say_unseen(session: Session, result: Result, limit: int) -> None:
         is_limit = len(result.chosen) == limit
         why = f"; --limit is {limit}" if is_limit else ", which is all that it shows now"
         say(f"looked at {result.looked_at} of the {session.expected} that SQS counts{why}")
+
+
+def _none(result: Result) -> str:
+    """Why nothing is chosen: there is nothing, or the filters let nothing pass."""
+    if not result.looked_at:
+        return "no dead letters"
+    return f"{counted(result.looked_at, 'dead letter')} looked at, and none matches"
 
 
 def _explain(letters: Sequence[Letter]) -> None:

@@ -22,6 +22,7 @@ from cli.doctor.functions import (
 from cli.doctor.queues import Attributes
 from cli.doctor.round_trip import ROUND_TRIP, check_round_trip, own_counter
 from cli.doctor.world import World
+from cli.output import EXAMPLE
 from producer.publisher import Publisher
 from producer.reader import Reader
 from producer.values import Values
@@ -73,7 +74,7 @@ class Examination:
                 yield good(ENVIRONMENT, "complete")
             except SettingsError as error:
                 cache = None
-                yield bad(ENVIRONMENT, str(error), "`tally local up` prints an example")
+                yield bad(ENVIRONMENT, str(error), EXAMPLE)
             yield from self._momento(cache)
             yield from self._aws()
             yield from self._round_trip()

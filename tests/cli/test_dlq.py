@@ -188,8 +188,8 @@ def test_a_purge_shows_asks_and_deletes_what_it_has_shown(each):
     refused = each.type("dlq", "purge", "--reason", "invalid", stdin=b"n\n")
     assert refused.status == 1
     assert refused.stderr.splitlines()[-2:] == [
-        "1 of these hold what may not be counted, and would be lost",
-        "Delete 1 dead letters for good? [y/N]:nothing is deleted",
+        "1 of them may hold increments that were never counted: deleting loses those",
+        "Delete 1 dead letter for good? [y/N]:nothing is deleted",
     ]
     agreed = each.type("dlq", "purge", "--reason", "invalid", stdin=b"y\n")
     assert agreed.stderr.endswith("1 deleted, 0 not\n")
@@ -210,7 +210,7 @@ def test_what_is_decided_is_purged_without_a_warning_but_not_without_an_answer(p
     assert said.status == 1
     assert said.stderr.splitlines()[2:] == [
         "decided: all of it is counted or rejected: safe to purge",
-        "Delete 1 dead letters for good? [y/N]:",
+        "Delete 1 dead letter for good? [y/N]:",
         "nothing is deleted",
     ]
 

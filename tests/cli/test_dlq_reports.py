@@ -50,6 +50,22 @@ def test_of_many_failures_the_first_are_named_and_all_are_counted(capsys):
 
 
 @pytest.mark.parametrize(
+    ("looked_at", "why"),
+    [
+        (0, "no dead letters"),
+        (1, "1 dead letter looked at, and none matches"),
+        (2, "2 dead letters looked at, and none matches"),
+    ],
+)
+def test_that_nothing_is_chosen_is_told_with_its_reason(capsys, looked_at, why):
+    result = Result(looked_at)
+    report.listed(result, Output.TEXT)
+    assert capsys.readouterr() == ("", f"{why}\n")
+    assert said(capsys, report.redriven, result) == (0, [f"none to redrive: {why}"])
+    assert said(capsys, report.purged, result) == (0, [f"none to delete: {why}"])
+
+
+@pytest.mark.parametrize(
     ("looked_at", "chosen", "line"),
     [
         (3, 1, ["looked at 3 of the 9 that SQS counts; --limit is 1"]),

@@ -46,7 +46,7 @@ def whole(said):
 
 
 def hidden(text):
-    return re.sub(r"in \d+ messages", "in # messages", text)
+    return re.sub(r"in \d+ messages?", "in # messages", text)
 
 
 def test_a_thousand_increments_of_two_make_two_thousand(stack, terminal):
@@ -118,7 +118,10 @@ def test_what_a_shell_has_read_of_a_file_is_not_sent(stack, counts, tmp_path):
         stream.seek(19)
         with tally("send", "--file", "-", env=QUIET | stack.variables, stdin=stream) as process:
             stdout, stderr = process.communicate(timeout=30)
-    assert (stdout, hidden(stderr)) == ("", CONFIRMED.format(1, 0))
+    assert (stdout, hidden(stderr)) == (
+        "",
+        CONFIRMED.replace("increments", "increment").format(1, 0),
+    )
     assert counts("left", "read") == [1, None]
 
 

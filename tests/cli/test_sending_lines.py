@@ -77,7 +77,7 @@ def count(sqs):
 def test_all_is_confirmed_and_shown_now_and_then(capsys):
     attempt = Try()
     status, said = attempt.send([line(number) for number in range(1, 2 * PROGRESS_EVERY + 2)])
-    summary = f"{2 * PROGRESS_EVERY + 1} increments confirmed in 1 messages, "
+    summary = f"{2 * PROGRESS_EVERY + 1} increments confirmed in 1 message, "
     assert (status, said) == (OK, [summary + "0 not confirmed, 0 invalid"])
     assert attempt.shown == [PROGRESS_EVERY, 2 * PROGRESS_EVERY, 2 * PROGRESS_EVERY + 1]
     assert count(attempt.sqs) == 2 * PROGRESS_EVERY + 1
@@ -106,7 +106,7 @@ def test_a_bad_line_is_named_by_number_and_field_and_its_neighbours_are_sent():
             "line 4: counter: is missing",
             "line 5: amuont: is no field of an increment, found 5",
             "line 6: seq: is missing, but source is given",
-            "2 increments confirmed in 1 messages, 0 not confirmed, 5 invalid",
+            "2 increments confirmed in 1 message, 0 not confirmed, 5 invalid",
         ],
     )
     assert count(attempt.sqs) == 7
@@ -211,7 +211,7 @@ def interrupted(*sent):
 
 def test_ctrl_c_ends_the_reading_and_what_was_read_is_sent():
     attempt = Try()
-    summary = "1 increments confirmed in 1 messages, 0 not confirmed, 0 invalid"
+    summary = "1 increment confirmed in 1 message, 0 not confirmed, 0 invalid"
     assert attempt.send(interrupted(line(1))) == (INTERRUPTED, [PATIENCE, summary])
     assert count(attempt.sqs) == 1
 
@@ -225,7 +225,7 @@ def test_ctrl_c_while_sqs_is_awaited_waits_on():
         return stored(sqs, entries)
 
     attempt.sqs.script.append(slow)
-    summary = "1 increments confirmed in 1 messages, 0 not confirmed, 0 invalid"
+    summary = "1 increment confirmed in 1 message, 0 not confirmed, 0 invalid"
     assert attempt.send([line(1)]) == (INTERRUPTED, [PATIENCE, summary])
 
 
@@ -246,7 +246,7 @@ def test_a_second_ctrl_c_gives_up_and_says_so():
         INTERRUPTED,
         [
             PATIENCE,
-            "given up: 2 increments, which may have arrived, and are not kept",
+            "given up, and not kept: 2 increments, which may have arrived",
             "0 increments confirmed in 0 messages, 2 not confirmed, 0 invalid",
         ],
     )

@@ -75,8 +75,12 @@ def test_what_belongs_to_a_counter_is_not_dropped_beside_a_file(terminal, option
 
 
 def test_a_send_without_a_queue_names_the_variable():
-    problem = "Missing option '--queue-url' (env var: 'SQS_QUEUE_URL')."
+    problem = (
+        "Invalid value for '--queue-url' (env var: 'SQS_QUEUE_URL'): there is none; "
+        "`tally local up` prints an example"
+    )
     assert complaint(Terminal()("send", "a")) == problem
+    assert complaint(Terminal()("reset", "a")) == problem
 
 
 @pytest.mark.parametrize(
@@ -148,7 +152,8 @@ def test_settings_errors_are_told_all_at_once(command):
     assert Terminal()(*command, MOMENTO_LOCAL="nowhere") == Said(
         1,
         "",
-        "tally: MOMENTO_LOCAL must be host:port, found 'nowhere'; MOMENTO_CACHE_NAME must be set\n",
+        "tally: MOMENTO_LOCAL must be host:port, found 'nowhere'; MOMENTO_CACHE_NAME must be set; "
+        "`tally local up` prints an example\n",
     )
 
 
