@@ -25,6 +25,9 @@ that of Redis with single messages just below the one with packed ones."""
 
 DECADES = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
 TRIES_SHOWN = 9
+SMALL_BATCH = 10
+"""Events in a batch; below it a call for each is as fast as what we do, or faster."""
+
 GOALS = ((FEW, 1.6, 14), (MANY, 8, 6))
 """Swaps that so many consumers may try for each stored; and where that is written, in points."""
 
@@ -61,7 +64,8 @@ def throughput(matches: Sequence[Match]) -> Figure:
         card,
         f"Ours gains with the batch: {number(times)} times the article's recipe at {sizes[-1]:,}",
         f"{arena.COUNTERS} counters, one warm consumer, all servers on this machine; "
-        "median and range of the repeats",
+        "median and range of the repeats;\n"
+        f"below some {SMALL_BATCH} events a batch a plain increment for each is as fast or faster",
     )
     return card
 
@@ -81,10 +85,10 @@ def tries(results: Results) -> Figure:
     axes.set(ylim=(0, TRIES_SHOWN), yticks=range(0, TRIES_SHOWN, 2))
     _all_at_once(axes)
     canvas.plot(axes, [busy, paused])
-    for goal in GOALS:
-        _mark(axes, *goal)
     canvas.name_ends(axes, [busy, paused])
     told = dict(zip(busy.xs, busy.ys, strict=True))
+    for consumers, most, offset in GOALS:
+        _mark(axes, consumers, most, offset, is_met=told[consumers] <= most)
     given_up = _given_up(results.busy) + _given_up(results.paused)
     pace = contention.PACE
     canvas.headline(
@@ -105,7 +109,7 @@ def costs(results: Results) -> Figure:
     canvas.headline(
         card,
         "A batch pays for its counters, and little for its events",
-        "one warm consumer, but in the last picture; median and range of the repeats",
+        "one warm consumer, except bottom right; median and range of the repeats",
     )
     return card
 
@@ -174,12 +178,11 @@ def _all_at_once(axes: Axes) -> None:
     )
 
 
-def _mark(axes: Axes, consumers: int, most: float, offset: int) -> None:
-    """A bar where a goal lies."""
+def _mark(axes: Axes, consumers: int, most: float, offset: int, *, is_met: bool) -> None:
+    """A bar where a goal lies, which says if it is missed."""
+    name = f"goal: {most:g}" if is_met else f"goal: {most:g},\nmissed"
     axes.plot(consumers, most, "_", color=canvas.INK, markersize=22, markeredgewidth=1.6)
-    axes.annotate(
-        f"goal: {most:g}", (consumers, most), (0, offset), textcoords="offset points", ha="center"
-    )
+    axes.annotate(name, (consumers, most), (0, offset), textcoords="offset points", ha="center")
 
 
 def _given_up(curve: Iterable[Sequence[Contest]]) -> int:
