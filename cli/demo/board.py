@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 
 from local.printed import lines_of, metrics_of
+from local.queue import Depth
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,6 +17,36 @@ class Seen:
     failed_batches: int
     reasons: dict[str, str]
     """Why each message that was reported last came back, by message id."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """How far the demo is; `counted_s` is when the last increments were reported as counted."""
+
+    seconds: float
+    published: int
+    counted_s: float
+    events: int
+    bad: int
+    kills: int
+    depth: Depth
+    seen: Seen
+
+    @property
+    def reported(self) -> int:
+        """Applied or rejected, as consumers say: what a killed one wrote shows up as duplicates."""
+        return self.seen.metrics["EventsApplied"] + self.seen.metrics["EventsRejected"]
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether all is published, and only the bad messages are not done with."""
+        left = self.depth.visible + self.depth.in_flight + self.depth.dead
+        return self.published == self.events and left <= self.bad
+
+    @property
+    def counted(self) -> int:
+        """All of them once nothing is left to decide: until then, what was reported."""
+        return self.events if self.is_decided else self.reported
 
 
 class Board:

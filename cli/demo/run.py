@@ -12,11 +12,10 @@ from typing import Any, Self
 from botocore.exceptions import BotoCoreError
 
 from cli.demo import plan
-from cli.demo.board import Board, Seen
+from cli.demo.board import Board, Look
 from cli.demo.faults import ForgetfulSqs, MortalFunction
 from local.environment import Function
 from local.poller import Batching, Delivery
-from local.queue import Depth
 from local.stack import Stack, StackSettings
 from producer.publisher import Publisher
 from producer.sequence import Sequence as Identities
@@ -65,23 +64,6 @@ class Options:
     counters: int
     consumers: int
     seed: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Look:
-    """How far the demo is."""
-
-    seconds: float
-    published: int
-    events: int
-    kills: int
-    depth: Depth
-    seen: Seen
-
-    @property
-    def counted(self) -> int:
-        """As the consumers report it: what a killed one had written shows up as duplicates."""
-        return self.seen.metrics["EventsApplied"] + self.seen.metrics["EventsRejected"]
 
 
 class Demo:
@@ -147,12 +129,12 @@ class Demo:
             BotoCoreError: the local SQS does not answer.
         """
         kill_at = [share * self.options.events for share in KILL_AT]
-        counted = 0
+        reported = 0
         is_published = False
         while (look := self._checked_look()).seconds < MAX_DEMO_S:
             yield look
-            if look.counted > counted:
-                counted, self.seconds = look.counted, look.seconds
+            if look.reported > reported:
+                reported, self.seconds = look.reported, look.seconds
             while kill_at and look.published >= kill_at[0]:
                 self._dooms.release()
                 del kill_at[0]
@@ -181,7 +163,9 @@ class Demo:
         return Look(
             time.monotonic() - self.started_at,
             self._published,
+            self.seconds,
             self.options.events,
+            len(self.bad),
             self.kills,
             self.stack.queue.depth(),
             self.board.look(),

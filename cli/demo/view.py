@@ -5,9 +5,10 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from cli.demo.run import Demo, Look
+from cli.demo.board import Look
+from cli.demo.run import Demo
 from cli.demo.verdict import Verdict
-from cli.output import chatter
+from cli.output import chatter, counted
 
 LINE_EVERY_S = 2.0
 """The time between two plain lines, in seconds."""
@@ -60,7 +61,8 @@ def _watch_plain(demo: Demo) -> None:
     for look in demo.looks():
         if look.seconds >= next_line_s:
             next_line_s = look.seconds + LINE_EVERY_S
-            line = ", ".join(f"{name} {value}" for name, value in _rows(look))
+            rows = (f"{name} {value}" for name, value in _rows(look))
+            line = ", ".join([*rows, *_waiting(look)])
             chatter().print(f"{look.seconds:5.1f} s  {line}", soft_wrap=True)
 
 
@@ -72,6 +74,8 @@ def _panel(look: Look) -> Group:
         table.add_row(name, value)
     for reason in sorted(set(look.seen.reasons.values())):
         table.add_row("returned", reason)
+    for text in _waiting(look):
+        table.add_row("", text)
     return Group(bar, table)
 
 
@@ -80,12 +84,20 @@ def _rows(look: Look) -> list[tuple[str, str]]:
     return [
         ("published", f"{look.published:,}"),
         ("counted", f"{look.counted:,}"),
-        ("events/s", f"{look.counted / look.seconds if look.seconds else 0:,.0f}"),
+        ("events/s", f"{look.counted / look.counted_s if look.counted_s else 0:,.0f}"),
         ("swaps lost", f"{metrics['SwapsLost']:,}"),
         ("duplicates absorbed", f"{metrics['EventsDuplicate']:,}"),
         ("consumers killed", str(look.kills)),
         ("dead letters", str(look.depth.dead)),
     ]
+
+
+def _waiting(look: Look) -> list[str]:
+    """What is left to wait for, once that is only dead letters."""
+    awaited = look.bad - look.depth.dead
+    if not look.is_decided or awaited <= 0:
+        return []
+    return [f"all decided; waiting for {counted(awaited, 'dead letter')}"]
 
 
 def _counters(verdict: Verdict) -> Table:

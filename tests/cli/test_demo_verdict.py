@@ -1,12 +1,13 @@
 """What the demo judges and shows: a verdict that can be wrong, a live view, plain lines."""
 
+import dataclasses
 from collections import Counter as Sums
 
 import pytest
 
-from cli.demo.board import Seen
+from cli.demo.board import Look, Seen
 from cli.demo.plan import Counter
-from cli.demo.run import Demo, Look
+from cli.demo.run import Demo
 from cli.demo.verdict import OTHER, DeadLetter
 from cli.demo.view import MAX_SHOWN_COUNTERS, _panel, show, watch
 from cli.output import chatter
@@ -94,13 +95,16 @@ def test_wrong_counters_are_shown_first_and_the_verdict_says_so(capsys):
     assert lines[-2:] == ["12 of 14 counters exact", "Something is off."]
 
 
+DEPTH = Depth(3, 4, 5, 0)
+
+
 class Watched(Demo):
     """A demo of which there are only the looks."""
 
     def __init__(self, *seconds):  # it starts nothing
         metrics = Sums(EventsApplied=600, EventsDuplicate=600)
         seen = Seen(metrics, 1, 0, {"m1": "why", "m2": "why"})
-        self._looks = [Look(s, 1_000, 2_000, 1, Depth(3, 4, 5, 0), seen) for s in seconds]
+        self._looks = [Look(s, 1_000, s, 2_000, 5, 1, DEPTH, seen) for s in seconds]
 
     def looks(self):
         return iter(self._looks)
@@ -137,6 +141,28 @@ def test_on_a_terminal_it_is_a_bar_and_a_table(capsys):
     chatter().print(_panel(look))
     lines = capsys.readouterr().err.splitlines()
     assert [line.rstrip() for line in lines] == PANEL.splitlines()
+
+
+DECIDED = """\
+━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
+published            2,000
+counted              2,000
+events/s             1,000
+swaps lost           0
+duplicates absorbed  600
+consumers killed     1
+dead letters         3
+returned             why
+                     all decided; waiting for 2 dead letters
+"""
+
+
+def test_what_is_only_waited_for_is_told_and_the_rate_stays(capsys):
+    [look] = Watched(2.0).looks()
+    look = dataclasses.replace(look, seconds=9.0, published=2_000, depth=Depth(1, 1, 3, 0))
+    chatter().print(_panel(look))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.rstrip() for line in lines] == DECIDED.splitlines()
 
 
 def test_the_live_view_leaves_nothing_behind(capsys):
