@@ -17,6 +17,8 @@ app = typer.Typer(
     name="tally",
     help="Exactly-once counters for queues.",
     no_args_is_help=True,
+    # Of a paragraph in a docstring, the default would keep the line breaks.
+    rich_markup_mode="markdown",
     # A traceback with local variables would show keys.
     pretty_exceptions_enable=False,
 )
