@@ -1,7 +1,9 @@
 """`tally local up`: the stack on this machine, for other terminals to use, until Ctrl-C."""
 
 import shlex
+import shutil
 import sys
+import sysconfig
 import threading
 from typing import Annotated
 
@@ -55,6 +57,8 @@ def up(
             Stack(settings, observe=observe, wrap_function=watch.wrap) as stack,
             serving(stack, settings, watch, port=http_port, printed=printed) as url,
         ):
+            for line in path_lines(shutil.which("tally")):
+                typer.echo(line)
             for name, value in {**stack.variables, "TALLY_URL": url}.items():
                 typer.echo(f"export {name}={shlex.quote(value)}")
             sys.stdout.flush()
@@ -65,6 +69,13 @@ def up(
         chatter().print("Ended.")
     except ChildError as error:
         fail(str(error))
+
+
+def path_lines(found: str | None) -> list[str]:
+    """What a shell must be told to find `tally` and its Python: nothing, if it finds it."""
+    if found:
+        return []
+    return [f'export PATH={shlex.quote(sysconfig.get_path("scripts"))}:"$PATH"']
 
 
 def _stay(stack: Stack) -> None:

@@ -6,12 +6,13 @@ import re
 import shlex
 import signal
 import socket
+import sysconfig
 import threading
 import urllib.request
 
 import pytest
 
-from cli.up import _print_logs
+from cli.up import _print_logs, path_lines
 from local.environment import Invocation
 from local.runtime import FunctionError
 from tests.support.processes import (
@@ -25,6 +26,9 @@ from tests.support.processes import (
 )
 from tests.support.terminal import QUIET, Said, Terminal
 
+SCRIPTS = sysconfig.get_path("scripts")
+FOUND = {"PATH": f"{SCRIPTS}:{os.environ['PATH']}"}
+"""Where a shell finds `tally`, whoever runs these tests."""
 UP = ("local", "up", "--momento-port", "0", "--sqs-port", "0", "--http-port", "0")
 EXPORT = re.compile(r"export ([A-Za-z_]+)=(.+)\n")
 NAMES = [
@@ -44,7 +48,7 @@ NAMES = [
 
 @pytest.fixture
 def up():
-    with tally(*UP, env=QUIET) as process:
+    with tally(*UP, env=QUIET | FOUND) as process:
         yield process
 
 
@@ -186,7 +190,7 @@ def test_sigterm_ends_it_and_leaves_the_process_as_it_was():
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     ender = threading.Thread(target=end_when_running)
     ender.start()
-    said = Terminal()(*UP)
+    said = Terminal(FOUND)(*UP)
     ender.join()
     exported = dict(EXPORT.findall(said.stdout))
     assert list(exported) == NAMES
@@ -200,6 +204,11 @@ def test_an_http_port_that_is_taken_is_a_clear_error(taken_port):
     reason = f"tally: the HTTP port {taken_port} cannot be had: Address already in use\n"
     assert said == Said(1, "", reason)
     assert children(os.getpid()) == {}
+
+
+def test_a_shell_that_does_not_find_it_is_told_where_it_is():
+    assert path_lines(f"{SCRIPTS}/tally") == []
+    assert path_lines(None) == [f'export PATH={shlex.quote(SCRIPTS)}:"$PATH"']
 
 
 def test_logs_are_for_people_and_metrics_are_not(capsys):
