@@ -165,14 +165,14 @@ def test_ctrl_c_is_how_a_watch_ends(stack):
 def test_the_programs_of_the_document_print_what_it_says(stack, terminal, monkeypatch, capsys):
     for name, value in stack.variables.items():
         monkeypatch.setenv(name, value)
-    event = sent(terminal, "page:home", "--amount", "3")
-    terminal("outcome", "page:home", event, *WAIT)
+    event = sent(terminal, "page:about", "--amount", "3")
+    terminal("outcome", "page:about", event, *WAIT)
     counts, coupon, hot = PROGRAM.findall((ROOT / "docs" / "reading.md").read_text("utf-8"))
     for program in (counts, coupon, coupon, hot):
         exec(program, {})  # noqa: S102 (our own document)
     assert capsys.readouterr().out.splitlines() == [
         "3",
-        "{'page:home': 3, 'seats': None}",
+        "{'page:about': 3, 'seats': None}",
         "the coupon is yours",
         "somebody was faster",
     ]
