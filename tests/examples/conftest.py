@@ -1,11 +1,11 @@
-"""One stack for all examples: the one that `tally local up` starts."""
+"""One stack for the examples of a file: the one that `tally local up` starts."""
 
 import pytest
 
 from local.stack import Stack, StackSettings
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack():
     with Stack(StackSettings()) as stack:
         yield stack
