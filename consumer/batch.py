@@ -70,9 +70,9 @@ class CounterBatch(BatchProcessor):
             unsettled |= self._unsettled(groups[counter], settlement)
         if unsettled:
             _mark(batch, unsettled)
+            messages.fail_groups(batch)
         self._observer.swaps_lost(progress.losses)
         self._observer.counters_vanished(progress.vanished)
-        messages.fail_groups(batch)
         deletable: list[Any] = [message.record for message in batch if not message.failure]
         self.success_messages += deletable
         return [self._failed(message, message.failure) for message in batch if message.failure]
@@ -122,8 +122,8 @@ def _by_counter(batch: Sequence[Message]) -> dict[str, list[Event]]:
             continue
         for event in message.events:
             groups[event.counter].append(event)
-    in_order = any(message.group is not None for message in batch)
-    if not in_order:
+    is_fifo = any(message.group is not None for message in batch[:1])  # a batch is of one queue
+    if not is_fifo:
         for events in groups.values():
             events.sort(key=attrgetter("at"))
     return groups

@@ -88,7 +88,8 @@ def read(records: Sequence[dict[str, Any]], default_max: int) -> list[Message]:
 def _read(record: dict[str, Any], default_max: int) -> Message:
     """Parse the body; a bad message fails here, and stops no other."""
     try:
-        return Message(record, parse(*_opened(record), default_max))
+        body, envelope = _opened(record)
+        return Message(record, parse(body, envelope, default_max))
     except InvalidIncrementError as error:
         why = Failure(Reason.INVALID, str(error), error.counter, identity=error.identity)
     return Message(record, failure=why)

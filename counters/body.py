@@ -18,14 +18,15 @@ def parse(body: str, envelope: Envelope, default_max: int = INT64_MAX) -> list[E
             the ledger makes the repeat of the others harmless.
     """
     published = increments(body)
-    events = []
-    for position, increment in enumerate(published):
-        try:
-            events.append(identify(increment, envelope, position, default_max))
-        except InvalidIncrementError as error:
-            told = cloudevent.in_its_words(error) if is_cloudevent(readable(body)) else error
-            place = f"[{position}]." if body.lstrip().startswith("[") else ""
-            raise told.within(place, increment.counter, claimed(increment)) from None
+    events: list[Event] = []
+    try:
+        for increment in published:
+            events.append(identify(increment, envelope, len(events), default_max))
+    except InvalidIncrementError as error:
+        increment = published[len(events)]
+        told = cloudevent.in_its_words(error) if is_cloudevent(readable(body)) else error
+        place = f"[{len(events)}]." if body.lstrip().startswith("[") else ""
+        raise told.within(place, increment.counter, claimed(increment)) from None
     return events
 
 
@@ -36,9 +37,11 @@ def increments(body: str) -> list[Increment]:
         InvalidIncrementError: the body is not JSON, or not of the contract's types.
     """
     try:
-        decoded = _decoded(body)
+        decoded = _DECODER.decode(body)
+    except msgspec.ValidationError as error:
+        decoded = _of_other_types(body, error)
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
-        raise InvalidIncrementError("body", f"is not JSON ({error})", shown(body)) from None
+        raise _not_json(body, error) from None
     return [decoded] if isinstance(decoded, Increment) else decoded
 
 
@@ -53,15 +56,19 @@ _DECODER: msgspec.json.Decoder[Increment | list[Increment]] = msgspec.json.Decod
 _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def _decoded(body: str) -> Increment | list[Increment]:
-    """The body by our types; what has a specversion is no increment of ours, so ours come first."""
+def _of_other_types(body: str, error: msgspec.ValidationError) -> Increment | list[Increment]:
+    """A body that is not of our types; a specversion makes it one of CloudEvents."""
     try:
-        return _DECODER.decode(body)
-    except msgspec.ValidationError as error:
         said = _said(body, error)
-        if is_cloudevent(said):
-            return cloudevent.increments(said)
-        raise explained(error, said) from None
+    except msgspec.DecodeError as broken:
+        raise _not_json(body, broken) from None
+    if is_cloudevent(said):
+        return cloudevent.increments(said)
+    raise explained(error, said) from None
+
+
+def _not_json(body: str, error: Exception) -> InvalidIncrementError:
+    return InvalidIncrementError("body", f"is not JSON ({error})", shown(body))
 
 
 def _said(body: str, error: msgspec.ValidationError) -> object:
