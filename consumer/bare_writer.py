@@ -1,12 +1,10 @@
 """At least once: native increments, and swaps where there is a bound, on bare integers."""
 
-import random
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
 from consumer.activity import Activity
-from consumer.momento import Addition, Copy, LostRace, Momento, Stored, Swap
+from consumer.momento import Addition, Copy, LostRace, Stored, Swap
 from consumer.progress import Progress, Unsettled
 from consumer.reason import Reason
 from consumer.rounds import Rounds
@@ -23,23 +21,13 @@ class BareWriter:
     No event is remembered: one that comes again, or whose answer was lost, counts again.
 
     Args:
-        momento: the store.
-        clock: monotonic, in seconds.
-        sleep: waits the seconds given.
-        uniform: draws between two numbers.
+        rounds: what it plays, and the store.
     """
 
-    def __init__(
-        self,
-        momento: Momento,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        uniform: Callable[[float, float], float] = random.uniform,
-    ) -> None:
-        self.clock = clock
-        self._momento = momento
-        self._rounds = Rounds(momento, clock=clock, sleep=sleep, uniform=uniform)
+    def __init__(self, rounds: Rounds) -> None:
+        self.clock = rounds.clock
+        self._rounds = rounds
+        self._momento = rounds.momento
 
     def settle(
         self, groups: Mapping[str, Sequence[Event]], ends_at: float, activity: Activity

@@ -1,7 +1,5 @@
 """The rounds in which a batch is settled, whatever one round does: their pace and their end."""
 
-import random
-import time
 from collections.abc import Callable, Mapping, Sequence
 
 from consumer.activity import Activity
@@ -30,7 +28,7 @@ class Rounds:
     """Has rounds played until all counters are settled or time is up.
 
     Args:
-        momento: whose operations are counted.
+        momento: the store, whose operations are counted.
         clock: monotonic, in seconds.
         sleep: waits the seconds given.
         uniform: draws between two numbers.
@@ -40,12 +38,12 @@ class Rounds:
         self,
         momento: Momento,
         *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        uniform: Callable[[float, float], float] = random.uniform,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+        uniform: Callable[[float, float], float],
     ) -> None:
+        self.momento = momento
         self.clock = clock
-        self._momento = momento
         self._sleep = sleep
         self._uniform = uniform
 
@@ -65,7 +63,7 @@ class Rounds:
             play_round: tries each open counter once; it is told the number of the round, from 0.
         """
         progress = Progress(groups, ends_at, activity)
-        operations = self._momento.operations
+        operations = self.momento.operations
         round_s = MIN_ROUND_S * _waves(progress)
         try:
             for number in range(MAX_ROUNDS):
@@ -82,7 +80,7 @@ class Rounds:
                 wave_s = (self.clock() - started_at) / waves
                 round_s = max(MIN_ROUND_S, wave_s * _waves(progress))
         finally:
-            activity.momento_operations += self._momento.operations - operations
+            activity.momento_operations += self.momento.operations - operations
         return progress
 
     def _pause_s(self, number: int, round_s: float, progress: Progress) -> float:

@@ -15,6 +15,7 @@ from consumer.bare_writer import BareWriter
 from consumer.copies import Copies
 from consumer.invocation import Consumer
 from consumer.observability import NAMESPACE, SERVICE, Observer
+from consumer.rounds import Rounds
 from consumer.settings import Guarantee, Settings
 from consumer.writer import Writer
 from counters.ledger import Limits
@@ -64,11 +65,10 @@ def build(  # noqa: PLR0913 (all that a test may want to be otherwise, by keywor
         deadline_s=deadline_s(),
         clock=clock,
     )
+    rounds = Rounds(store, clock=clock, sleep=sleep, uniform=uniform)
     if told.guarantee is Guarantee.AT_LEAST_ONCE:
-        bare = BareWriter(store, clock=clock, sleep=sleep, uniform=uniform)
-        return Consumer(bare, observer, told.max_counter_value)
-    writer = Writer(store, Copies(), limits=limits, clock=clock, sleep=sleep, uniform=uniform)
-    return Consumer(writer, observer, told.max_counter_value)
+        return Consumer(BareWriter(rounds), observer, told.max_counter_value)
+    return Consumer(Writer(rounds, Copies(), limits), observer, told.max_counter_value)
 
 
 def observer(environment: Mapping[str, str]) -> Observer:

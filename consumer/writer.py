@@ -1,13 +1,11 @@
 """Exactly once: rounds of read, decide and compare-and-swap, on counts with their ledgers."""
 
-import random
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
 from consumer.activity import Activity
 from consumer.copies import Copies
-from consumer.momento import Copy, LostRace, Momento, Stored, Swap
+from consumer.momento import Copy, LostRace, Stored, Swap
 from consumer.progress import Progress, Unsettled
 from consumer.reason import Reason
 from consumer.rounds import Rounds
@@ -22,29 +20,17 @@ class Writer:
     """Settles the events of a batch, counter by counter, until all are settled or time is up.
 
     Args:
-        momento: the store.
+        rounds: what it plays, and the store.
         copies: of what this environment wrote last.
         limits: how much a counter remembers.
-        clock: monotonic, in seconds.
-        sleep: waits the seconds given.
-        uniform: draws between two numbers.
     """
 
-    def __init__(
-        self,
-        momento: Momento,
-        copies: Copies,
-        *,
-        limits: Limits = Limits(),  # noqa: B008 (it is frozen)
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        uniform: Callable[[float, float], float] = random.uniform,
-    ) -> None:
-        self.clock = clock
-        self._momento = momento
+    def __init__(self, rounds: Rounds, copies: Copies, limits: Limits) -> None:
+        self.clock = rounds.clock
+        self._rounds = rounds
+        self._momento = rounds.momento
         self._copies = copies
         self._limits = limits
-        self._rounds = Rounds(momento, clock=clock, sleep=sleep, uniform=uniform)
 
     def settle(
         self, groups: Mapping[str, Sequence[Event]], ends_at: float, activity: Activity

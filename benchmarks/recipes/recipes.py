@@ -23,9 +23,11 @@ from consumer.invocation import Consumer
 from consumer.messages import Failure, Message
 from consumer.momento import Momento
 from consumer.observability import Observer
+from consumer.rounds import Rounds
 from consumer.writer import Writer
 from counters.body import increments
 from counters.event import INT64_MAX, Increment
+from counters.ledger import Limits
 
 MAX_TRIES = 10
 """Of a compare-and-swap that lost its race, before the message goes back to the queue."""
@@ -128,14 +130,13 @@ def tally(environment: Environment) -> Handle:
         deadline_s=DEADLINE_S,
         clock=environment.world.timeline,
     )
-    writer = Writer(
+    rounds = Rounds(
         momento,
-        Copies(),
         clock=environment.world.timeline,
         sleep=environment.sleep,
         uniform=environment.random.uniform,
     )
-    return Consumer(writer, Silent(), INT64_MAX).handle
+    return Consumer(Writer(rounds, Copies(), Limits()), Silent(), INT64_MAX).handle
 
 
 OURS = "Tally"

@@ -195,7 +195,7 @@ ORDER = (
         "FIFO decided by age",
         "A FIFO queue's order is lost when a producer's clock steps back.",
         _BATCH,
-        "if not in_order:",
+        "if not is_fifo:",
         "if groups:",
     ),
     Mutation(

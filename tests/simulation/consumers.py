@@ -11,6 +11,7 @@ from consumer.invocation import Consumer
 from consumer.messages import Failure, Message
 from consumer.momento import Momento
 from consumer.observability import Observer
+from consumer.rounds import Rounds
 from consumer.writer import Writer
 from local.sqs_event import failed_messages
 from store.errors import BrokenSetupError
@@ -166,12 +167,11 @@ class Environment:
             deadline_s=DEADLINE_S,
             clock=world.timeline,
         )
-        writer = Writer(
+        rounds = Rounds(
             momento,
-            Copies(),
-            limits=plan.limits,
             clock=world.timeline,
             sleep=lambda seconds: self.sleep_until(world.timeline.now_s + seconds),
             uniform=random.uniform,
         )
+        writer = Writer(rounds, Copies(), plan.limits)
         return Consumer(writer, Witness(self, world), plan.default_max)

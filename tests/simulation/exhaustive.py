@@ -16,6 +16,7 @@ import grpc
 from consumer.activity import Activity
 from consumer.copies import Copies
 from consumer.momento import Momento
+from consumer.rounds import Rounds
 from consumer.writer import Writer
 from counters.event import Event
 from counters.ledger import Limits
@@ -195,14 +196,13 @@ class Guest:
             deadline_s=1.0,
             clock=self._world.timeline,
         )
-        writer = Writer(
+        rounds = Rounds(
             momento,
-            Copies(),
-            limits=self._world.plan.limits,
             clock=self._world.timeline,
             sleep=lambda _seconds: None,
             uniform=lambda low, _high: low,
         )
+        writer = Writer(rounds, Copies(), self._world.plan.limits)
         events = [
             Event(f.counter, f.source or 0, f.seq, f.at, f.amount, f.low, f.high, f.reset)
             for f in self.delivery.facts(COUNTER)

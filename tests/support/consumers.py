@@ -13,6 +13,7 @@ from consumer.copies import Copies
 from consumer.invocation import Consumer
 from consumer.momento import Momento
 from consumer.observability import Observer
+from consumer.rounds import Rounds
 from consumer.writer import Writer
 from counters.event import INT64_MAX, Event
 from counters.ledger import Limits
@@ -54,24 +55,21 @@ def make_momento(channel, clock=None, *, credentials=NO_KEY, cache_name=CACHE, t
     )
 
 
-def make_writer(channel, *, uniform=None, sleep=None, limits=None):
-    return Writer(
+def make_rounds(channel, *, uniform=None, sleep=None):
+    return Rounds(
         make_momento(channel),
-        Copies(),
-        limits=limits or Limits(),
         clock=channel.clock,
         sleep=sleep or channel.clock.sleep,
         uniform=uniform or Draws(),
     )
 
 
-def make_bare_writer(channel, *, uniform=None):
-    return BareWriter(
-        make_momento(channel),
-        clock=channel.clock,
-        sleep=channel.clock.sleep,
-        uniform=uniform or Draws(),
-    )
+def make_writer(channel, *, limits=None, **pace):
+    return Writer(make_rounds(channel, **pace), Copies(), limits or Limits())
+
+
+def make_bare_writer(channel, **pace):
+    return BareWriter(make_rounds(channel, **pace))
 
 
 class Deployed:
