@@ -1,5 +1,6 @@
 """Alarms and dashboard look at metrics that exist, and ask at the right mark."""
 
+import itertools
 import json
 
 import pytest
@@ -9,6 +10,7 @@ from consumer.invocation import RESERVE_PER_MESSAGE_S, RESERVE_S
 from consumer.settings import MAX_TTL_S
 from consumer.wiring import observer
 from counters.ledger import Limits
+from infrastructure.template import ROOT
 
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:people"
 QUEUES = ("Queue.QueueName", "DeadLetterQueue.QueueName")
@@ -36,16 +38,22 @@ AWS_DIMENSIONS = {
 }
 ALARMS = {
     "DeadLettersAlarm": ("ApproximateNumberOfMessagesVisible", "Maximum", (1, 1), 0),
-    "AgeAlarm": ("ApproximateAgeOfOldestMessage", "Maximum", (1, 1), "900"),
-    "ErrorsAlarm": ("Errors", "Sum", (3, 5), 0),
+    "AgeAlarm": ("ApproximateAgeOfOldestMessage", "Maximum", (1, 1), 900),
+    "ErrorsAlarm": ("Errors", "Sum", (3, 11), 0),
     "ThrottlesAlarm": ("Throttles", "Sum", (3, 5), 0),
-    "DurationAlarm": ("Duration", "Maximum", (3, 5), 24_000),
+    "DurationAlarm": ("Duration", "Maximum", (3, 11), 24_000),
     "UndecidableAlarm": ("EventsUndecidable", "Sum", (1, 1), 0),
-    "GivingUpAlarm": ("returned - invalid", None, (5, 5), 0),
+    "GivingUpAlarm": ("returned - invalid", None, (3, 11), 0),
     "ValueBytesAlarm": ("ValueBytes", "Maximum", (1, 1), Limits().max_bytes // 2),
     "VanishedAlarm": ("CountersVanished", "Sum", (1, 1), 0),
     "ApiErrorsAlarm": ("5XXError", "Sum", (3, 5), 0),
 }
+RETRIED = ("ErrorsAlarm", "DurationAlarm", "GivingUpAlarm")
+"""Of what a message meets again when it comes back: three tries of one ring."""
+
+DAY_S = 86_400
+MINUTE_S = 60
+"""A period of every alarm; and what a datapoint may take to appear."""
 
 QUESTIONS = {
     "# Is it keeping up?": [
@@ -184,10 +192,78 @@ def test_an_invocation_that_runs_out_of_time_is_past_the_mark(template, deploy):
         assert template["Mappings"]["Duration"][str(timeout)]["Timeout"] == timeout * 1_000
 
 
-def test_the_age_is_that_of_five_receives(stack):
-    queue = stack["Queue"]
-    receives_s = queue["RedrivePolicy"]["maxReceiveCount"] * queue["VisibilityTimeout"]
-    assert int(stack["AgeAlarm"]["Threshold"]) == receives_s // 100 * 100
+@pytest.fixture
+def paces(template, deploy):
+    """The stack for each timeout, window and type of queue: how fast a message comes back."""
+    parameters = template["Parameters"]
+    names = ("FunctionTimeoutSeconds", "BatchingWindowSeconds", "QueueType")
+    offered = itertools.product(*(parameters[name]["AllowedValues"] for name in names))
+    return [deploy(**dict(zip(names, told, strict=True))) for told in offered]
+
+
+def timeout_s(stack):
+    return int(stack["ConsumerFunction"]["Timeout"])
+
+
+def three_tries_s(stack):
+    """From the start of the first to when the last is told of, at the end of its invocation."""
+    return 2 * stack["Queue"]["VisibilityTimeout"] + timeout_s(stack)
+
+
+def periods_s(alarm):
+    parts = [each["MetricStat"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
+    return {part["Period"] for part in parts or [alarm]}
+
+
+@pytest.mark.parametrize("name", RETRIED)
+def test_three_tries_of_one_message_ring(paces, name):
+    for stack in paces:
+        alarm = stack[name]
+        assert (periods_s(alarm), alarm["DatapointsToAlarm"]) == ({MINUTE_S}, 3)
+        assert stack["Queue"]["VisibilityTimeout"] > MINUTE_S  # each try in a minute of its own
+        waited_s = alarm["EvaluationPeriods"] * MINUTE_S
+        assert three_tries_s(stack) + 2 * MINUTE_S <= waited_s <= DAY_S
+
+
+@pytest.mark.parametrize("name", RETRIED)
+def test_no_alarm_looks_back_further_than_three_tries_take(paces, name):
+    for _, alike in itertools.groupby(paces, timeout_s):
+        stacks = list(alike)
+        most_s = max(map(three_tries_s, stacks)) + 2 * MINUTE_S
+        assert {stack[name]["EvaluationPeriods"] for stack in stacks} == {-(-most_s // MINUTE_S)}
+
+
+def test_the_runbook_says_how_long_alarms_wait(stack, deploy):
+    text = " ".join((ROOT / "docs" / "operations.md").read_text("utf-8").split())
+    slow = deploy(FunctionTimeoutSeconds=300)
+    waits = [one["ErrorsAlarm"]["EvaluationPeriods"] for one in (stack, slow)]
+    asking = " and ".join(", ".join(RETRIED).rsplit(", ", 1))
+    told = "{} minutes by default, {} with `FunctionTimeoutSeconds=300`".format(*waits)
+    assert f"So {asking} ask for three bad minutes" in text
+    assert told in text
+
+
+def test_slow_minutes_are_still_looked_at_when_their_invocations_end(paces):
+    for stack in paces:
+        alarm = stack["DurationAlarm"]
+        untold_s = timeout_s(stack) + MINUTE_S
+        looked_at = alarm["EvaluationPeriods"] - -(-untold_s // MINUTE_S)
+        assert looked_at >= alarm["DatapointsToAlarm"]
+
+
+def test_the_age_is_that_of_five_receives_and_follows_the_timeout(paces):
+    for stack in paces:
+        age_s, hidden_s = stack["AgeAlarm"]["Threshold"], stack["Queue"]["VisibilityTimeout"]
+        receives = stack["Queue"]["RedrivePolicy"]["maxReceiveCount"]
+        window_s = stack["ConsumerFunctionIncrements"].get("MaximumBatchingWindowInSeconds", 0)
+        assert age_s == receives * (hidden_s - int(window_s))
+        assert age_s >= 3 * hidden_s  # so many tries ring nothing
+
+
+def test_an_age_that_is_given_is_the_threshold(deploy):
+    for timeout in (20, 300):
+        stack = deploy(FunctionTimeoutSeconds=timeout, AlarmAgeSeconds=61)
+        assert stack["AgeAlarm"]["Threshold"] == "61"
 
 
 def questions(stack):
@@ -229,8 +305,9 @@ def test_no_widget_lies_on_another(stack):
     assert {x for x, _ in cells} == set(range(24))
 
 
-def test_the_marks_on_the_dashboard_are_those_of_the_alarms(deploy):
-    stack = deploy(FunctionTimeoutSeconds=60, AlarmAgeSeconds=120, MaximumConcurrency=9)
+@pytest.mark.parametrize(("given_s", "age_s"), [(0, 1_800), (120, 120)])
+def test_the_marks_on_the_dashboard_are_those_of_the_alarms(deploy, given_s, age_s):
+    stack = deploy(FunctionTimeoutSeconds=60, AlarmAgeSeconds=given_s, MaximumConcurrency=9)
     marks = {
         widget["properties"]["title"]: [
             mark["value"] for mark in widget["properties"]["annotations"]["horizontal"]
@@ -238,8 +315,9 @@ def test_the_marks_on_the_dashboard_are_those_of_the_alarms(deploy):
         for widget in widgets(stack)
         if "annotations" in widget["properties"]
     }
+    assert int(stack["AgeAlarm"]["Threshold"]) == age_s
     assert marks == {
-        "Age of the oldest increment": [120],
+        "Age of the oldest increment": [age_s],
         "Duration of an invocation": [48_000, 60_000],
         "Consumers at once": [9],
         "Longest counter": [Limits().free_bytes],
