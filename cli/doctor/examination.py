@@ -112,7 +112,7 @@ class Examination:
         try:
             sqs = self._connected("sqs")
         except CONNECT_ERRORS as error:
-            yield bad(SQS, str(error), "set AWS_REGION, or mend the profile")
+            yield bad(SQS, str(error), "set AWS_DEFAULT_REGION, or mend the profile")
             return
         asked_ms = self._world.now_ms()
         try:

@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import re
 
 import grpc
 import pytest
 from botocore.exceptions import EndpointConnectionError, NoRegionError
 
+from cli.aws import connect
 from cli.doctor.cache import check_cache
 from cli.doctor.check import Verdict
 from cli.doctor.clock import check_clock
@@ -180,7 +182,7 @@ def test_a_dead_letter_queue_that_cannot_be_read_is_told():
         ),
         (
             NoRegionError(),
-            ["✗ SQS: You must specify a region.; set AWS_REGION, or mend the profile"],
+            ["✗ SQS: You must specify a region.; set AWS_DEFAULT_REGION, or mend the profile"],
         ),
     ],
 )
@@ -188,6 +190,15 @@ def test_an_sqs_that_does_not_answer_ends_its_part(aws, lines):
     found = examined(aws)
     assert found == lines
     assert QUOTED not in "".join(found)
+
+
+def test_the_variable_that_is_advised_is_the_one_that_is_read(monkeypatch):
+    [line] = examined(NoRegionError())
+    [name] = re.findall("AWS_[A-Z_]+", line)
+    for other in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, "eu-west-3")
+    assert connect("sqs").meta.region_name == "eu-west-3"
 
 
 def test_a_region_that_lambda_lacks_is_skipped():

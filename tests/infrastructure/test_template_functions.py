@@ -155,16 +155,17 @@ def test_the_outputs_are_commands_that_are_ready(stack):
     assert stack.outputs == {
         "QueueUrl": "Queue",
         "DeadLetterQueueUrl": "DeadLetterQueue",
-        "ExportCommand": "export SQS_QUEUE_URL=Queue MOMENTO_CACHE_NAME='tally'"
-        f" MOMENTO_ENDPOINT={MOMENTO.endpoint} MOMENTO_API_KEY_SECRET={API_KEY_ARN}",
-        "SendCommand": "SQS_QUEUE_URL=Queue tally send page:home",
-        "DeadLettersCommand": "SQS_QUEUE_URL=Queue tally dlq list",
-        "LogsCommand": "aws logs tail ConsumerLogGroup --follow",
+        "ExportCommand": "export AWS_DEFAULT_REGION=eu-central-1 SQS_QUEUE_URL=Queue"
+        f" MOMENTO_CACHE_NAME='tally' MOMENTO_ENDPOINT={MOMENTO.endpoint}"
+        f" MOMENTO_API_KEY_SECRET={API_KEY_ARN}",
+        "SendCommand": "AWS_DEFAULT_REGION=eu-central-1 SQS_QUEUE_URL=Queue tally send page:home",
+        "DeadLettersCommand": "AWS_DEFAULT_REGION=eu-central-1 SQS_QUEUE_URL=Queue tally dlq list",
+        "LogsCommand": "aws logs tail ConsumerLogGroup --follow --region eu-central-1",
         "DashboardUrl": "https://eu-central-1.console.aws.amazon.com/cloudwatch/home"
         "?region=eu-central-1#dashboards/dashboard/Dashboard",
         "ApiUrl": "https://Api.execute-api.eu-central-1.amazonaws.com/v1",
         "ApiKeyCommand": "aws apigateway get-api-key --api-key ApiApiKey --include-value"
-        " --query value --output text",
+        " --query value --output text --region eu-central-1",
     }
 
 
