@@ -1,5 +1,6 @@
 """What a load costs a month: the units of each service, and their price."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -88,10 +89,12 @@ def _sends_per_s(batches: Batches) -> float:
 
 
 def _receives_per_s(settings: Settings, batches: Batches) -> float:
-    """By what a receive brings, each 64 KiB of it; an idle queue is polled all the same."""
-    requests = -(-settings.received * batches.message_bytes // BILLED_BYTES)
+    """At least one a batch, each 64 KiB of what it brings; an idle queue is polled all the same."""
+    brought = min(batches.messages, float(settings.received))
+    requests = math.ceil(brought * batches.message_bytes / BILLED_BYTES)
+    receives = max(1.0, batches.messages / settings.received)
     idle_per_s = min(POLLERS, settings.consumers) / LONG_POLL_S
-    return max(batches.messages_per_s / settings.received * requests, idle_per_s)
+    return max(batches.batches_per_s * receives * requests, idle_per_s)
 
 
 def _deletes_per_s(batches: Batches) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.plan import batches, timing
+from cli.plan.bill import MONTH_S
 from cli.plan.settings import (
     MEMORIES_MB,
     PRICES_AS_OF,
@@ -157,18 +158,44 @@ def test_a_price_that_is_given_is_used_and_told_apart():
     assert spent["Momento", "operations"] == pytest.approx(operations_per_s * 730 * 3_600 / 4e6)
 
 
-def test_an_idle_queue_is_polled_all_the_same():
-    _, told = planned("--events", "0.001", "--consumers", "10")
-    receives = {item["what"]: item["units"] for item in told["bill"]}["receives"]
-    assert receives == 5 * 730 * 3_600 / 20
+def units_a_second(*arguments):
+    """What the bill counts, by its name."""
+    _, told = planned(*arguments)
+    return {item["what"]: item["units"] / MONTH_S for item in told["bill"]}
 
 
-def test_each_64_kib_of_a_message_is_billed():
-    _, told = planned("--events", "1400", "--packed", "1400")
-    units = {item["what"]: item["units"] for item in told["bill"]}
-    message_bytes = told["figures"]["batches"]["message_bytes"]
-    assert message_bytes == 141_401
-    assert (units["sends"], units["receives"]) == (3 * 730 * 3_600, 2.2 * 730 * 3_600)
+@pytest.mark.parametrize(("consumers", "pollers"), [(10, 5), (3, 3)])
+def test_an_idle_queue_is_polled_all_the_same(consumers, pollers):
+    units = units_a_second("--events", "0.001", "--consumers", str(consumers))
+    assert units["receives"] == pollers / 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "batches", "receives"),
+    [
+        (["--events", "100"], 4, 4),  # of 2.5 messages
+        (["--events", "1000", "--batch-size", "10", "--window", "0"], 100, 100),  # a FIFO queue's
+        (["--events", "400"], 4, 4),  # just what a receive brings
+        (["--events", "1000"], 4, 10),  # of 25 messages
+        (["--events", "100", "--received", "1"], 4, 10),
+    ],
+)
+def test_a_batch_costs_a_receive_or_more(arguments, batches, receives):
+    units = units_a_second(*arguments)
+    assert (units["invocations"], units["receives"]) == (batches, receives)
+
+
+@pytest.mark.parametrize(
+    ("events", "packed", "sends", "receives"),
+    [
+        (1_400, 1_400, 3, 3),  # a message of 141,401 bytes a batch
+        (14_000, 100, 140, 28),  # 35 of 10,101 bytes: 3.5 receives, each of 101,010 bytes
+        (1_000, 100, 10, 4),  # 2.5 of those: one of 25,253 bytes
+    ],
+)
+def test_each_64_kib_of_a_request_is_billed(events, packed, sends, receives):
+    units = units_a_second("--events", str(events), "--packed", str(packed))
+    assert (units["sends"], units["receives"]) == (sends, receives)
 
 
 @pytest.mark.parametrize(
