@@ -21,7 +21,7 @@ from store.errors import BrokenSetupError
 from store.troubles import Trouble
 
 FIRST_OF_OURS = 500
-"""From this status on a problem is not the client's own, and the log has it."""
+"""From this status on a problem is not the client's own."""
 
 _PYDANTIC = re.compile("Value error, (?P<ours>)|(Input|String|List) should")
 
@@ -33,7 +33,7 @@ def install(
 
     Args:
         app: the resolver.
-        logger: told of what is not the client's own fault.
+        logger: told of what is not the client's own fault; so is a value of another program.
         on_broken_setup: called when Momento refuses the key.
     """
 
@@ -44,7 +44,7 @@ def install(
         if isinstance(error, BrokenSetupError):
             on_broken_setup()
         found = problem(error)
-        if found.kind.status >= FIRST_OF_OURS:
+        if found.kind.status >= FIRST_OF_OURS or found.kind is Kind.NOT_A_COUNTER:
             _log(logger, found, error)
         return found.response()
 

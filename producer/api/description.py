@@ -25,7 +25,7 @@ _TAKING = (
     Kind.INTERNAL,
     Kind.UNCONFIRMED,
 )
-_READING = (Kind.INVALID, Kind.INTERNAL, Kind.NOT_A_COUNTER, Kind.UNREADABLE, Kind.THROTTLED)
+_READING = (Kind.NOT_A_COUNTER, Kind.INVALID, Kind.INTERNAL, Kind.UNREADABLE, Kind.THROTTLED)
 _LINKS = {
     "outcome": {
         "operationId": "getOutcome",

@@ -27,10 +27,11 @@ class Kind(enum.Enum):
     NO_ROUTE = ("no-route", 404, "There is nothing at this path")
     NO_COUNTER = ("no-counter", 404, "There is no counter of this name")
     NO_METHOD = ("no-method", 405, "This path has another method")
+    # Not 5xx, by which whoever asks for such a name could ring the ApiErrorsAlarm.
+    NOT_A_COUNTER = ("not-a-counter", 409, "What is stored under this name is no counter")
     NOT_JSON = ("not-json", 415, "The body must be application/json")
     INVALID = ("invalid", 422, "The request breaks the contract")
     INTERNAL = ("internal", 500, "Something is broken here")
-    NOT_A_COUNTER = ("not-a-counter", 502, "What is stored under this name is no counter")
     UNCONFIRMED = ("unconfirmed", 503, "The queue did not confirm")
     UNREADABLE = ("unreadable", 503, "The store did not answer")
     THROTTLED = ("throttled", 503, "The store has too many requests")

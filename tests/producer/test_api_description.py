@@ -10,9 +10,9 @@ from producer.api.problems import Kind
 from tests.support.api import Called
 
 OPERATIONS = {
-    ("get", "/counters"): ("getCounts", [200, 422, 500, 502, 503]),
-    ("get", "/counters/{counter}"): ("getCount", [200, 404, 422, 500, 502, 503]),
-    ("get", "/counters/{counter}/increments/{event}"): ("getOutcome", [200, 422, 500, 502, 503]),
+    ("get", "/counters"): ("getCounts", [200, 409, 422, 500, 503]),
+    ("get", "/counters/{counter}"): ("getCount", [200, 404, 409, 422, 500, 503]),
+    ("get", "/counters/{counter}/increments/{event}"): ("getOutcome", [200, 409, 422, 500, 503]),
     ("post", "/counters/{counter}/increments"): ("increment", [202, 400, 415, 422, 500, 503]),
     ("post", "/counters/{counter}/reset"): ("reset", [202, 400, 415, 422, 500, 503]),
 }

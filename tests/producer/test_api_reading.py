@@ -89,7 +89,7 @@ def test_what_the_contract_finds_wrong_is_told_as_well():
         (
             None,
             (
-                502,
+                409,
                 "not-a-counter",
                 "What is stored under this name is no counter",
                 "another program has written there",
@@ -98,7 +98,7 @@ def test_what_the_contract_finds_wrong_is_told_as_well():
         (
             Trouble.REFUSED,
             (
-                502,
+                409,
                 "not-a-counter",
                 "What is stored under this name is no counter",
                 "another program has written there",
@@ -131,7 +131,7 @@ def test_a_value_that_is_no_counter_is_told_and_logged_by_its_name():
     answer = api("GET", "/counters", query=[("name", name) for name in names])
     title = "What is stored under this name is no counter"
     detail = "foreign: another program has written there"
-    assert answer == problem(502, "not-a-counter", title, detail)
+    assert answer == problem(409, "not-a-counter", title, detail)
     [line] = api.log
     assert line["message"].startswith(f"{title}: foreign: ")
 
