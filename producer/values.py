@@ -73,24 +73,26 @@ class Values:
     ) -> list[bytes | None]:
         """The values of at most MAX_COUNTERS_PER_CALL keys, None where there is none.
 
-        Each try may take `deadline_s`.
+        Each try may take `deadline_s`, and asks for what the tries before it did not bring: many
+        large values may take longer than one.
 
         Raises:
             BrokenSetupError: Momento refuses the key or the cache.
             ReadError: it did not answer, however often it was asked.
             ReaderClosedError: close() was called, be it meanwhile.
         """
-        answer = self._call(keys, deadline_s)
+        values, failure = self._call(keys, deadline_s)
         for repeat in range(1, tries):
-            if not (isinstance(answer, Failed) and answer.trouble in PASSING):
+            if failure is None or failure.trouble not in PASSING:
                 break
-            self._back_off(answer.trouble, repeat)
-            answer = self._call(keys, deadline_s)
-        if not isinstance(answer, Failed):
-            return answer
-        if answer.trouble is Trouble.BROKEN_SETUP:
-            raise BrokenSetupError(answer.detail)
-        raise ReadError(answer.detail, answer.trouble)
+            self._back_off(failure.trouble, repeat)
+            more, failure = self._call(keys[len(values) :], deadline_s)
+            values += more
+        if failure is None:
+            return values
+        if failure.trouble is Trouble.BROKEN_SETUP:
+            raise BrokenSetupError(failure.detail)
+        raise ReadError(failure.detail, failure.trouble)
 
     def close(self) -> None:
         """Close the channel, if it is its own, within CLOSE_S, and read no more."""
@@ -106,23 +108,25 @@ class Values:
         base_s = THROTTLED_BACKOFF_S if trouble is Trouble.THROTTLED else BACKOFF_S
         self._sleep(self._uniform(0, base_s * 2**repeat))
 
-    def _call(self, keys: Sequence[str], deadline_s: float) -> list[bytes | None] | Failed:
+    def _call(
+        self, keys: Sequence[str], deadline_s: float
+    ) -> tuple[list[bytes | None], Failed | None]:
+        """The values that came, in the order of the keys, and why not all of them did."""
         items = [messages._GetRequest(cache_key=key.encode()) for key in keys]  # noqa: SLF001 (so named)
         request = messages._GetBatchRequest(items=items)  # noqa: SLF001 (so named)
+        answers: list[Any] = []
+        failure = None
         try:
             with self._lock:  # or the channel might be closed before the call begins
                 answering = self._connected().GetBatch(request, deadline_s, self._metadata)
-            answers = list(answering)
+            answers.extend(answering)  # which keeps what came before an error
         except grpc.RpcError as error:
-            return failed(error, self._credentials.auth_token)
-        if len(answers) != len(keys):
+            failure = failed(error, self._credentials.auth_token)
+        # A call that is cut off has answered the first keys; of one that ends so, who knows which?
+        if len(answers) > len(keys) or (failure is None and len(answers) < len(keys)):
             detail = f"{len(answers)} answers to {len(keys)} keys"
-            return Failed(Trouble.UNKNOWN_OUTCOME, detail)
-        for key, answer in zip(keys, answers, strict=True):
-            if answer.result not in {messages.Hit, messages.Miss}:
-                # Of one key Momento tells no status; its text is left out, as it might quote a key.
-                return Failed(Trouble.UNKNOWN_OUTCOME, f"{key}: no hit and no miss")
-        return [answer.cache_body if answer.result == messages.Hit else None for answer in answers]
+            return [], Failed(Trouble.UNKNOWN_OUTCOME, detail)
+        return _values(keys, answers, failure)
 
     def _connected(self) -> Any:  # noqa: ANN401 (generated code, which has no types)
         """The stub. Its channel is opened here and not before, since no channel survives a fork.
@@ -136,3 +140,16 @@ class Values:
             self._channel = self._channel or connect(self._credentials)
             self._stub = service.ScsStub(self._channel)  # type: ignore[no-untyped-call] # generated code
         return self._stub
+
+
+def _values(
+    keys: Sequence[str], answers: Sequence[Any], failure: Failed | None
+) -> tuple[list[bytes | None], Failed | None]:
+    """The values that the answers hold, and what failed; none of them if one holds no value."""
+    values: list[bytes | None] = []
+    for key, answer in zip(keys, answers, strict=False):  # a call that failed answers fewer
+        if answer.result not in {messages.Hit, messages.Miss}:
+            # Of one key Momento tells no status; its text is left out, as it might quote a key.
+            return [], Failed(Trouble.UNKNOWN_OUTCOME, f"{key}: no hit and no miss")
+        values.append(answer.cache_body if answer.result == messages.Hit else None)
+    return values, failure if len(values) < len(keys) else None

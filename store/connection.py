@@ -1,6 +1,7 @@
 """The channel and the credentials, as Momento's own SDK makes them in a Lambda."""
 
 import contextlib
+import re
 from typing import TYPE_CHECKING
 
 import grpc
@@ -17,6 +18,8 @@ from store.settings import SECRET, Local, Service
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.parameters import SecretsProvider
+
+_VISIBLE = re.compile("[!-~]+")
 
 TLS_PORT = 443
 """The SDK's own rule: any other port is a local server without TLS."""
@@ -35,6 +38,8 @@ def credentials_for(momento: Local | Service) -> CredentialProvider:
     if isinstance(momento, Local):
         return CredentialProvider.for_momento_local(momento.host, momento.port)
     key = momento.api_key or _secret(momento.api_key_secret)
+    if not _VISIBLE.fullmatch(key):
+        raise SettingsError(["the Momento API key has a blank or a line break in it, or no ASCII"])
     try:
         return CredentialProvider.from_api_key_v2(key, momento.endpoint)
     except InvalidArgumentException:

@@ -11,6 +11,7 @@ MAX_PORT = 65_535
 SECRET = "MOMENTO_API_KEY_SECRET"  # noqa: S105 (the name of a variable)
 
 _HOST_PORT = re.compile(r"(?P<host>[^:\s]+):(?P<port>[0-9]{1,5})")
+_HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _URL = re.compile(r"https?://[^\s/]\S*")
 _INTEGER = re.compile("-?[0-9]{1,19}")
 
@@ -114,7 +115,16 @@ class Environment:
             self._problems.append(
                 f"{choice}, not both, must be set" if key else f"{choice} must be set"
             )
-        return Service(self.required("MOMENTO_ENDPOINT"), key, secret)
+        return Service(self._endpoint(), key, secret)
+
+    def _endpoint(self) -> str:
+        """The name of a host: where there is no such host, every call fails as in an outage."""
+        endpoint = self.required("MOMENTO_ENDPOINT")
+        if endpoint and not _HOST.fullmatch(endpoint):
+            self._problems.append(
+                f"MOMENTO_ENDPOINT must be the name of a host, found {endpoint!r}"
+            )
+        return endpoint
 
     def _cache_name(self) -> str:
         """As a header can carry it: any other would fail call by call, as if by accident."""

@@ -158,7 +158,7 @@ def test_settings_errors_are_told_all_at_once(command):
 
 
 def test_a_key_that_is_none_is_not_shown():
-    service = {"MOMENTO_API_KEY": SECRET, "MOMENTO_ENDPOINT": "x", "MOMENTO_CACHE_NAME": "tally"}
+    service = {"MOMENTO_API_KEY": SECRET, "MOMENTO_ENDPOINT": "x.y", "MOMENTO_CACHE_NAME": "tally"}
     problem = "tally: the Momento API key is not one of version 2\n"
     assert Terminal()("get", "a", **service) == Said(1, "", problem)
 

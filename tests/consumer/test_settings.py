@@ -103,6 +103,15 @@ def test_every_mistake_is_told_at_once_and_no_key():
 
 
 @pytest.mark.parametrize(
+    "endpoint",
+    ["https://cell-1.example.com", "cell-1.example.com\n", " a.b", "a.b/", "a.b:443", "a", "a..b"],
+)
+def test_an_endpoint_that_is_no_host_is_refused_where_it_is_read(endpoint):
+    service = {"MOMENTO_API_KEY": KEY, "MOMENTO_CACHE_NAME": "tally", "MOMENTO_ENDPOINT": endpoint}
+    assert problems(service) == [f"MOMENTO_ENDPOINT must be the name of a host, found {endpoint!r}"]
+
+
+@pytest.mark.parametrize(
     "text", ["0", "86401", "-1", "1.0", "1e3", " 1", "1_0", "\uff11", "9" * 5_000]
 )
 def test_a_time_to_live_that_momento_would_not_keep_is_refused(text):

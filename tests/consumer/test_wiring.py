@@ -34,6 +34,7 @@ from tests.support.secrets_manager import QUOTED, REFUSAL, secrets_manager
 
 SECRET_NAME = "momento/api-key"  # noqa: S105 (the name of one)
 WAIT_S = 10.0
+UNPRINTABLE = "the Momento API key has a blank or a line break in it, or no ASCII"
 TLS_HANDSHAKE, HTTP2_PREFACE = b"\x16\x03", b"PRI * HTTP/2.0"
 services = (f"wiring-{number}" for number in itertools.count())
 
@@ -188,12 +189,20 @@ def test_a_secret_that_cannot_be_asked_for_is_an_error_too(account, variables, r
 
 
 @pytest.mark.parametrize(
-    "key", [api_key({"t": "x"}), f"{KEY}\n", "a-legacy-key", "e30="], ids=str.strip
+    ("key", "problem"),
+    [
+        (api_key({"t": "x"}), "the Momento API key is not one of version 2"),
+        ("a-legacy-key", "the Momento API key is not one of version 2"),
+        ("e30=", "the Momento API key is not one of version 2"),
+        (f"{KEY}\n", UNPRINTABLE),
+        (f" {KEY}", UNPRINTABLE),
+        (f"{KEY}\u200b", UNPRINTABLE),
+    ],
 )
-def test_a_key_of_another_kind_is_an_error_that_does_not_quote_it(observer, key):
+def test_a_key_of_another_kind_is_an_error_that_does_not_quote_it(observer, key, problem):
     with pytest.raises(SettingsError) as caught:
         wiring.build(Settings(CACHE, Service(ENDPOINT, key)), observer=observer)
-    assert caught.value.problems == ["the Momento API key is not one of version 2"]
+    assert caught.value.problems == [problem]
     shown = "".join(traceback.format_exception(caught.value))
     assert key.strip() not in shown
 

@@ -80,7 +80,7 @@ OF_PRODUCER = (
         "answers shifted by one",
         "A call that answers one key too few gives counters the counts of their neighbours.",
         "producer/values.py",
-        "if len(answers) != len(keys):",
+        "if len(answers) > len(keys) or (failure is None and len(answers) < len(keys)):",
         "if len(answers) > len(keys):",
         tests="tests/producer/test_values.py",
     ),

@@ -154,7 +154,7 @@ def test_settings_are_read_and_hide_the_key():
 
 
 def test_a_key_that_is_none_is_a_wrong_setting():
-    told = Settings("https://sqs/q", Cache("tally", Service("cell.example", "no key")))
+    told = Settings("https://sqs/q", Cache("tally", Service("cell.example", "no-key")))
     with pytest.raises(SettingsError, match=r"^the Momento API key is not one of version 2$"):
         wiring.build(told, {})
 

@@ -31,13 +31,26 @@ def test_a_read_that_fails_is_made_again_where_that_may_help(status):
     expected = BrokenSetupError if trouble is Trouble.BROKEN_SETUP else ReadError
     if trouble in PASSING:
         assert make_reader(channel).counts(["a", "b"]) == {"a": 1, "b": 2}
-        assert channel.keys == [["a", "b"]] * MAX_TRIES
+        assert channel.keys == [["a", "b"], *[["b"]] * (MAX_TRIES - 1)]
     else:
         with pytest.raises(expected) as raised:
             make_reader(channel).counts(["a", "b"])
         assert str(raised.value) == f"{status.name}: told by a test"
         assert getattr(raised.value, "trouble", trouble) is trouble
         assert channel.keys == [["a", "b"]]
+
+
+def test_what_came_before_the_deadline_is_not_asked_for_again():
+    cut_off = failing(STATUS.DEADLINE_EXCEEDED)
+    channel = ReadChannel(first(2, cut_off), first(1, cut_off), values={"b": b"2", "e": b"5"})
+    assert make_reader(channel).counts("abcde") == {"a": None, "b": 2, "c": None, "d": None, "e": 5}
+    assert channel.keys == [list("abcde"), list("cde"), list("de")]
+
+
+def test_what_all_came_before_the_deadline_is_whole():
+    channel = ReadChannel(first(2, failing(STATUS.DEADLINE_EXCEEDED)), values={"a": b"1"})
+    assert make_reader(channel).counts("ab") == {"a": 1, "b": None}
+    assert channel.keys == [["a", "b"]]
 
 
 @pytest.mark.parametrize(
@@ -78,6 +91,16 @@ def test_a_call_takes_no_longer_than_its_deadline():
         ):
             reader.count("a")
     assert str(raised.value) == "DEADLINE_EXCEEDED: Deadline Exceeded"
+
+
+def first(number, error):
+    """A call that is cut off after so many answers."""
+
+    def answers(whole):
+        yield from whole[:number]
+        raise error
+
+    return answers
 
 
 def one_less(answers):
