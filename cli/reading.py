@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from cli.cache import MOMENTO_ERRORS, cache_from
+from cli.momento import MOMENTO_ERRORS
 from cli.output import EXAMPLE, fail
 from counters.errors import InvalidIncrementError
 from producer.reader import Reader
 from producer.shards import MAX_SHARDS
 from store.connection import credentials_for
 from store.errors import SettingsError
-from store.settings import Cache
+from store.settings import Cache, cache_from
 
 Counters = Annotated[list[str], typer.Argument(help="The counters' names.")]
 Counter = Annotated[str, typer.Argument(help="The counter's name.")]

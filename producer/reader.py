@@ -20,7 +20,7 @@ from producer.values import MAX_COUNTERS_PER_CALL, MAX_TRIES, Values
 from producer.waiting import POLL_S, WAIT_S, Pace, wait
 from store.connection import credentials_for
 from store.connection import deadline_s as sdk_deadline_s
-from store.settings import Environment
+from store.settings import cache_from
 
 
 class Reader:
@@ -74,9 +74,7 @@ class Reader:
         Raises:
             SettingsError: naming each variable that is missing or wrong.
         """
-        environment = Environment(variables)
-        cache = environment.cache()
-        environment.finish()
+        cache = cache_from(variables)
         return cls(cache.name, credentials_for(cache.momento))
 
     def count(self, counter: str) -> int | None:

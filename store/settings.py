@@ -132,3 +132,15 @@ class Environment:
         if not (name.isascii() and name.isprintable()):
             self._problems.append(f"MOMENTO_CACHE_NAME must be printable ASCII, found {name!r}")
         return name
+
+
+def cache_from(variables: Mapping[str, str]) -> Cache:
+    """The cache that the `MOMENTO_*` variables mean.
+
+    Raises:
+        SettingsError: naming each variable that is missing or wrong.
+    """
+    environment = Environment(variables)
+    cache = environment.cache()
+    environment.finish()
+    return cache

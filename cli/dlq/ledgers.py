@@ -6,13 +6,13 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from cli.cache import cache_from
 from cli.dlq.letter import Letter, Standing
 from counters.counter import Counter
 from counters.errors import UnreadableValueError
 from counters.event import Event
 from producer.values import MAX_COUNTERS_PER_CALL, Values
 from store.connection import credentials_for, deadline_s
+from store.settings import cache_from
 
 Judge = Callable[[Sequence[Letter]], list[Letter]]
 """Tells the standing of letters."""

@@ -9,12 +9,12 @@ from typing import Any
 import typer
 
 from cli.aws import AWS_ERRORS, CONNECT_ERRORS, connect
-from cli.cache import MOMENTO_ERRORS
 from cli.dlq.choice import Choice, needs_momento
 from cli.dlq.ledgers import Judge, judge_from
 from cli.dlq.letter import Letter
 from cli.dlq.places import Place, PlaceError, locate
 from cli.dlq.queue import HOLD_S, DeadLetterQueue
+from cli.momento import MOMENTO_ERRORS
 from cli.output import INTERRUPTED, chatter, fail
 from cli.signals import interruptible
 from store.aws_errors import described

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from cli.cache import MOMENTO_ERRORS
 from cli.doctor.check import Check, bad, good, skipped
 from cli.doctor.world import World
+from cli.momento import MOMENTO_ERRORS
 from counters.event import Increment
 from counters.outcome import Outcome
 from producer.errors import UnsentError

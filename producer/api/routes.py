@@ -1,6 +1,5 @@
 """What the HTTP API does at each path."""
 
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
@@ -34,6 +33,7 @@ from producer.api.models import (
 )
 from producer.api.problems import NOT_STORED, Kind, ProblemError, invalid, malformed, passing
 from producer.errors import UnsentError
+from producer.sequence import now_ms
 
 JSON = "application/json"
 
@@ -72,7 +72,7 @@ def build(
     *,
     logger: Logger,
     on_broken_setup: Callable[[], object] = lambda: None,
-    clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    clock_ms: Callable[[], int] = now_ms,
 ) -> Resolver:
     """The API over a publisher and a reader.
 
