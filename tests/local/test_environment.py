@@ -210,9 +210,13 @@ def served():
     """Run the child's side in a thread: the pipe to it, and the statuses that it abandoned with."""
     ours, theirs = Pipe()
     statuses: list[int] = []
-    settings = FunctionSettings()
-    arguments = (theirs, "tests.support.handlers.hang_until_released", settings)
-    thread = threading.Thread(target=serve, args=arguments, kwargs={"abandon": statuses.append})
+
+    def abandon(status):
+        statuses.append(status)
+        handlers.released.set()  # the end of a process is that of its handler
+
+    arguments = (theirs, "tests.support.handlers.hang_until_released", FunctionSettings())
+    thread = threading.Thread(target=serve, args=arguments, kwargs={"abandon": abandon})
     thread.start()
     assert ours.recv() == Answer(b"")
     yield ours, statuses, thread
@@ -238,7 +242,6 @@ def test_a_busy_process_is_abandoned_when_the_pipe_ends(served):
     pipe.send(("id", b"1"))
     assert handlers.entered.wait(WAIT_S)
     pipe.close()
-    handlers.released.set()
     thread.join(WAIT_S)
     assert statuses == [1]
 
