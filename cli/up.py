@@ -11,6 +11,7 @@ import typer
 
 from cli.output import chatter, fail
 from cli.signals import interruptible
+from local.aws import TO_UNSET
 from local.child import ChildError
 from local.environment import Invocation
 from local.http import serving
@@ -59,6 +60,7 @@ def up(
         ):
             for line in path_lines(shutil.which("tally")):
                 typer.echo(line)
+            typer.echo(f"unset {' '.join(TO_UNSET)}")
             for name, value in {**stack.variables, "TALLY_URL": url}.items():
                 typer.echo(f"export {name}={shlex.quote(value)}")
             sys.stdout.flush()

@@ -10,6 +10,8 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from local.variables import NO_FILES
+
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
@@ -22,6 +24,9 @@ was made to point here (DNS rebinding)."""
 
 TEST_KEY = "testing"
 """Both halves of the credentials: moto accepts any, and these open nothing anywhere."""
+
+TO_UNSET = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN")
+"""What a shell has to unset for the local SQS: no value of these stands for none in all SDKs."""
 
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5, 30
 """A read may take longer than the longest poll, which is 20 s."""
@@ -120,11 +125,18 @@ def proxy_variables(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def sqs_variables(endpoint_url: str) -> dict[str, str]:
-    """The environment that brings any AWS SDK to the local SQS."""
+    """The environment that brings any AWS SDK to the local SQS, and to none but that.
+
+    Put over a user's own it also ends a session's token, and the wish to ignore such endpoints,
+    with which an SDK sends to the real SQS. TO_UNSET is beyond it.
+    """
     return {
         "AWS_ENDPOINT_URL_SQS": endpoint_url,
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
         "AWS_ACCESS_KEY_ID": TEST_KEY,
         "AWS_SECRET_ACCESS_KEY": TEST_KEY,
+        "AWS_SESSION_TOKEN": "",
+        **NO_FILES,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
     }

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from local.variables import without_aws
+
 START_TIMEOUT_S = 30.0
 """How long a server may take to listen; on an idle machine each takes below 1 s."""
 
@@ -61,7 +63,7 @@ class Child:
             [sys.executable, "-m", self._module, EXIT_WITH_PARENT, *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            env=without_aws(os.environ) | {"PYTHONPATH": os.pathsep.join(sys.path)},
             process_group=0,
         )
         line = ""

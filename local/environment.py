@@ -20,6 +20,7 @@ from local.runtime import (
     answer,
     call,
 )
+from local.variables import without_aws
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -77,7 +78,7 @@ class LambdaEnvironment:
     ) -> None:
         """Name the handler (`consumer.handler.lambda_handler`); the process starts on first use.
 
-        `variables` are added to this process's environment.
+        `variables` are added to this process's environment, from which AWS's are taken.
         """
         self._handler = handler
         self._variables = dict(variables or {})
@@ -142,7 +143,7 @@ class LambdaEnvironment:
     def _environment(self) -> dict[str, str]:
         settings = self._settings
         return {
-            **os.environ,
+            **without_aws(os.environ),
             "PYTHONPATH": os.pathsep.join(sys.path),
             "AWS_REGION": settings.region,
             "AWS_LAMBDA_FUNCTION_NAME": settings.name,

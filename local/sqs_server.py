@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode
 
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
@@ -30,7 +31,10 @@ RECHECK_S = 0.25
 LONGEST_POLL_S = 20
 """SQS's own limit, in seconds."""
 
-RECEIVE = "AmazonSQS.ReceiveMessage"
+TARGET, ACTION = "AmazonSQS.ReceiveMessage", "ReceiveMessage"
+"""The one request that may wait, by its header; SDKs from before 2023 send a form instead."""
+
+WAIT = "WaitTimeSeconds"
 
 
 def make_sqs_server(port: int = 0) -> BaseWSGIServer:
@@ -66,29 +70,25 @@ class OneAtATime:
             refusal = Response("no page may ask this\n", HTTPStatus.FORBIDDEN)
             return refusal(environ, start_response)
         with self._changed:
-            if environ.get("HTTP_X_AMZ_TARGET") == RECEIVE:
-                response = self._receive(environ)
+            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            if poll := _long_poll(environ.get("HTTP_X_AMZ_TARGET"), body):
+                response = self._receive(environ, *poll)
             else:
-                response = self._ask(environ)
+                response = self._ask(environ, body)
                 self._changed.notify_all()
         return response(environ, start_response)
 
-    def _receive(self, environ: "WSGIEnvironment") -> Response:
-        length = int(environ["CONTENT_LENGTH"])
-        query = json.loads(environ["wsgi.input"].read(length))
-        deadline = self._clock() + min(query.pop("WaitTimeSeconds", 0), LONGEST_POLL_S)
-        body = json.dumps(query).encode()
+    def _receive(self, environ: "WSGIEnvironment", body: bytes, wait_s: int) -> Response:
+        deadline = self._clock() + min(wait_s, LONGEST_POLL_S)
         response = self._ask(environ, body)
         while _is_empty(response) and (left_s := deadline - self._clock()) > 0:
             self._changed.wait(min(left_s, RECHECK_S))
             response = self._ask(environ, body)
         return response
 
-    def _ask(self, environ: "WSGIEnvironment", body: bytes | None = None) -> Response:
+    def _ask(self, environ: "WSGIEnvironment", body: bytes) -> Response:
         # moto changes the environment of a request, and a long poll asks more than once.
-        asked = dict(environ)
-        if body is not None:
-            asked |= {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
+        asked = environ | {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
         return Response.from_app(self._app, asked, buffered=True)
 
 
@@ -106,7 +106,17 @@ def _is_foreign(environ: "WSGIEnvironment") -> bool:
     return "HTTP_ORIGIN" in environ or not is_loopback(environ.get("HTTP_HOST", ""))
 
 
+def _long_poll(target: str | None, body: bytes) -> tuple[bytes, int] | None:
+    """A receive as one that does not wait, and how long it was to wait; None for all else."""
+    if target == TARGET:
+        query = json.loads(body)
+        return json.dumps(query | {WAIT: 0}).encode(), query.get(WAIT, 0)
+    form = dict(parse_qsl(body.decode())) if target is None else {}
+    if form.get("Action") == ACTION:
+        return urlencode(form | {WAIT: 0}).encode(), int(form.get(WAIT, 0))
+    return None
+
+
 def _is_empty(response: Response) -> bool:
-    return response.status_code == HTTPStatus.OK and not json.loads(response.get_data()).get(
-        "Messages"
-    )
+    """Whether no message came; each would have a receipt, in JSON as in XML."""
+    return response.status_code == HTTPStatus.OK and b"ReceiptHandle" not in response.get_data()

@@ -46,7 +46,7 @@ class StackSettings:
     momento_port: int = 0
     sqs_port: int = 0
     variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Added to the environment of the consumers, which otherwise have this process's."""
+    """Added to the environment of the consumers: otherwise that of this process, without AWS's."""
 
 
 class Stack:

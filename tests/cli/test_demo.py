@@ -12,6 +12,7 @@ import pytest
 from cli.demo.command import demo
 from tests.support.processes import children, is_running, main_thread_is_in, tally, wait_until
 from tests.support.terminal import QUIET, Said, Terminal
+from tests.support.users_aws import users_aws
 
 SMALL = ("demo", "--events", "3000", "--counters", "20")
 FOR_PROGRAMS = ("--seed", "2", "--output", "json")
@@ -46,9 +47,13 @@ def end(process):
 
 
 @pytest.fixture(scope="module")
-def ends():
-    """How demos end, all at the same time: they wait much, for messages to come back."""
-    with running() as (broken, parts), tally(*SMALL, *FOR_PROGRAMS, env=QUIET) as process:
+def ends(tmp_path_factory):
+    """How demos end, all at the same time: they wait much, for messages to come back.
+
+    One is in the shell of a user of AWS, which it has no use for.
+    """
+    user = QUIET | users_aws(tmp_path_factory.mktemp("aws"))
+    with running() as (broken, parts), tally(*SMALL, *FOR_PROGRAMS, env=user) as process:
         [sqs] = [pid for pid, command in parts.items() if "local.queue" in command]
         os.kill(sqs, signal.SIGKILL)
         said = Terminal()(*SMALL)

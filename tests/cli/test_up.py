@@ -6,6 +6,8 @@ import re
 import shlex
 import signal
 import socket
+import subprocess
+import sys
 import sysconfig
 import threading
 import urllib.request
@@ -25,18 +27,24 @@ from tests.support.processes import (
     wait_until,
 )
 from tests.support.terminal import QUIET, Said, Terminal
+from tests.support.users_aws import users_aws
 
 SCRIPTS = sysconfig.get_path("scripts")
 FOUND = {"PATH": f"{SCRIPTS}:{os.environ['PATH']}"}
 """Where a shell finds `tally`, whoever runs these tests."""
 UP = ("local", "up", "--momento-port", "0", "--sqs-port", "0", "--http-port", "0")
 EXPORT = re.compile(r"export ([A-Za-z_]+)=(.+)\n")
+UNSET = "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SECURITY_TOKEN\n"
 NAMES = [
     "no_proxy",
     "NO_PROXY",
     "AWS_ENDPOINT_URL_SQS",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_DEFAULT_REGION",
     "AWS_REGION",
     "SQS_QUEUE_URL",
@@ -44,6 +52,17 @@ NAMES = [
     "MOMENTO_CACHE_NAME",
     "TALLY_URL",
 ]
+
+
+PROGRAM = """if True:
+    import boto3, json, os
+    sqs = boto3.client("sqs")
+    sqs.get_queue_attributes(QueueUrl=os.environ["SQS_QUEUE_URL"])
+    key = boto3.DEFAULT_SESSION.get_credentials()
+    told = [key.access_key, key.secret_key, key.token, sqs.meta.region_name, sqs.meta.endpoint_url]
+    print(json.dumps(told))
+"""
+"""What a program of the user's knows of AWS when it has asked for the queue."""
 
 
 @pytest.fixture
@@ -54,6 +73,7 @@ def up():
 
 def exports(process):
     """The variables that it prints, as a shell reads them."""
+    assert process.stdout.readline() == UNSET
     found = {}
     for _ in NAMES:
         [(name, value)] = EXPORT.findall(process.stdout.readline())
@@ -129,6 +149,21 @@ def ask(request):
         return json.load(response)
 
 
+def test_with_its_lines_the_shell_of_a_user_of_aws_reaches_it_and_tells_it_no_token(tmp_path):
+    user = users_aws(tmp_path)
+    with tally(*UP, env=QUIET | FOUND | user) as process:
+        lines = "".join(process.stdout.readline() for _ in (UNSET, *NAMES))
+        said = subprocess.run(  # noqa: S603 (our own program)
+            ["/bin/sh", "-c", f'{lines}"$0" -c "$1"', sys.executable, PROGRAM],
+            env=os.environ | user,
+            capture_output=True,
+            timeout=WAIT_S,
+            check=True,
+        )
+    address = dict(EXPORT.findall(lines))["AWS_ENDPOINT_URL_SQS"]
+    assert json.loads(said.stdout) == ["testing", "testing", None, "us-east-1", address]
+
+
 @pytest.mark.parametrize(
     ("part", "name"),
     [("local.momento", "the embedded Momento server"), ("local.queue", "the local SQS")],
@@ -193,6 +228,7 @@ def test_sigterm_ends_it_and_leaves_the_process_as_it_was():
     said = Terminal(FOUND)(*UP)
     ender.join()
     exported = dict(EXPORT.findall(said.stdout))
+    assert said.stdout.startswith(UNSET)
     assert list(exported) == NAMES
     assert (said.status, said.stderr) == (0, running(exported) + "Ended.\n")
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before

@@ -10,7 +10,10 @@ import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
+from urllib.parse import urlencode
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -64,8 +67,12 @@ def test_a_long_poll_ends_with_the_message_that_another_thread_sends(queue):
 def test_a_program_needs_only_these_variables(queue):
     assert queue.variables == {
         "AWS_ENDPOINT_URL_SQS": queue.endpoint_url,
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_SESSION_TOKEN": "",
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_REGION": "us-east-1",
     }
@@ -218,6 +225,32 @@ def test_a_program_may_send_by_either_name_of_loopback(in_process, host):
     url = in_process.create_queue(QueueName=host.partition(":")[0].replace(".", "-"))["QueueUrl"]
     assert post(in_process, url, Host=host)[0] == 200
     assert depth_of(in_process, url) == [1, 0]
+
+
+def old_protocol(client, **form):
+    """Ask as SDKs did before 2023: a form, answered in XML."""
+    host, port = client.meta.endpoint_url.removeprefix("http://").split(":")
+    scope = f"testing/20260101/{client.meta.region_name}/sqs/aws4_request"
+    headers = {
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
+        "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
+    }
+    body = urlencode(form | {"Version": "2012-11-05"})
+    with contextlib.closing(http.client.HTTPConnection(host, int(port), timeout=WAIT_S)) as opened:
+        opened.request("POST", "/", body, headers)
+        return ET.fromstring(opened.getresponse().read())  # noqa: S314 (our own server)
+
+
+def test_a_long_poll_of_an_old_sdk_keeps_nobody_waiting(in_process):
+    url = in_process.create_queue(QueueName="old")["QueueUrl"]
+    ask = partial(old_protocol, in_process, Action="ReceiveMessage", QueueUrl=url)
+    with ThreadPoolExecutor() as pool:
+        polled = pool.submit(ask, WaitTimeSeconds=WAIT_S, MaxNumberOfMessages=1)
+        old_protocol(in_process, Action="SendMessage", QueueUrl=url, MessageBody="a&<b>")
+        bodies = [found.text for found in polled.result(WAIT_S / 2).iterfind(".//{*}Body")]
+    assert bodies == ["a&<b>"]
+    assert ask(WaitTimeSeconds=0).find(".//{*}Message") is None
+    assert depth_of(in_process, url) == [0, 1]
 
 
 def depth_of(sqs, url):
