@@ -15,6 +15,9 @@ MAX_BUFFERED_BYTES = 4 * 1_048_576
 MAX_UNSENT_BYTES = 4 * 1_048_576
 """Messages given up and not yet told of: then publish() raises them."""
 
+NOT_TRIED = "not tried, since SQS settled nothing of the request before"
+"""Why a message was given up that stood behind a request in vain, while somebody waited."""
+
 JOIN_TIMEOUT_S = 5.0
 """How long close() waits for the end of a thread that has nothing left to do."""
 
@@ -70,10 +73,10 @@ class Outbox:
         self._due_at: float | None = None
         self._in_flight: list[Message] = []
         self._failures: list[Failure] = []
-        self._published = self._settled = self._unsent = 0
+        self._published = self._settled = self._unsent = self._waiting = 0
 
     def put(self, counter: str, part: bytes) -> None:
-        """Take the JSON of one increment; blocks while the buffer is full.
+        """Take the JSON of one increment; blocks while the buffer is full, as `settle` does.
 
         Raises:
             PublisherClosedError: the outbox is closed.
@@ -81,8 +84,7 @@ class Outbox:
         """
         with self._work:
             if self._packer.size_bytes >= MAX_BUFFERED_BYTES:
-                self._hurry()
-                self._progress.wait_for(self._has_room)
+                self._wait_for(self._has_room)
             self._admit()
             self._packer.add(counter, part)
             self._published += 1
@@ -93,11 +95,16 @@ class Outbox:
                 self._work.notify()
 
     def settle(self) -> None:
-        """Wait until all that was put so far is confirmed or given up: as long as sending may."""
+        """Wait until all that was put so far is confirmed or given up.
+
+        That is for as long as SQS settles something of each request. The first of which it settles
+        nothing, within the limits of sending, is the last: what stands behind it is given up.
+        Otherwise each request would wait for an SQS that is away, and on a FIFO queue there may be
+        thousands.
+        """
         with self._work:
             target = self._published
-            self._hurry()
-            self._progress.wait_for(lambda: self._settled >= target)
+            self._wait_for(lambda: self._settled >= target)
 
     def raise_unsent(self) -> None:
         """Hand over what was given up, whichever thread published it, to the first that asks.
@@ -163,10 +170,19 @@ class Outbox:
 
     def _raise_unsent(self) -> None:
         if self._failures:
-            failures, self._failures = self._failures, []
-            increments = [one for failure in failures for one in failure.message.increments()]
-            reasons = dict.fromkeys(failure.reason for failure in failures)
+            increments = [one for failure in self._failures for one in failure.message.increments()]
+            reasons = dict.fromkeys(failure.reason for failure in self._failures)
+            self._failures = []  # last: until here, a Ctrl-C loses nothing
             raise UnsentError(increments, tuple(reasons))
+
+    def _wait_for(self, condition: Callable[[], bool]) -> None:
+        """Hurry, and wait until a condition holds; the caller has the lock."""
+        self._hurry()
+        self._waiting += 1
+        try:
+            self._progress.wait_for(condition)
+        finally:
+            self._waiting -= 1
 
     def _hurry(self) -> None:
         self._packer.hurry()
@@ -177,9 +193,11 @@ class Outbox:
         """The thread: sends until the outbox is closed and empty."""
         try:
             while messages := self._next_request():
-                failures = sender.send(messages)
+                outcome = sender.send(messages)
                 with self._work:
-                    self._done(messages, failures)
+                    self._done(messages, outcome.failures)
+                    if outcome.is_fruitless and self._waiting:
+                        self._give_up(NOT_TRIED)
         finally:
             self._end()
 
@@ -214,8 +232,11 @@ class Outbox:
         reason = f"the sender ended with {type(sys.exception()).__name__}"
         with self._work:
             self._thread = None
-            self._packer.hurry()
-            left = self._in_flight
-            while messages := self._packer.take():
-                left = left + messages
-            self._done(left, [Failure(message, reason) for message in left])
+            self._done(self._in_flight, [Failure(one, reason) for one in self._in_flight])
+            self._give_up(reason)
+
+    def _give_up(self, reason: str) -> None:
+        """Give up the whole buffer; the caller has the lock."""
+        self._hurry()
+        while messages := self._packer.take():
+            self._done(messages, [Failure(message, reason) for message in messages])

@@ -61,7 +61,7 @@ class Publisher:
             shards: spreads each counter over so many, `hot#0` and on, 1 to MAX_SHARDS; all that a
                 source publishes goes to one of them. `Reader.total` adds them up.
             sequence: where identities come from; by default the one of the process.
-            pacer: time and chance.
+            pacer: time and chance, and for how long a request is sent again.
 
         Raises:
             ValueError: `linger_s` or `shards` is out of its range.
@@ -136,7 +136,9 @@ class Publisher:
     def flush(self) -> None:
         """Send everything published so far now, by any thread, and wait until none of it is open.
 
-        Without an error it is confirmed, except what another thread was told of meanwhile.
+        Without an error it is confirmed, except what another thread was told of meanwhile. It waits
+        as long as SQS settles something of each request; of an SQS that is away, the `pacer`'s
+        patience and one attempt more.
 
         Raises:
             UnsentError: what no thread has been told could not be sent; it is handed over, once.

@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import botocore.exceptions as boto
@@ -78,7 +79,8 @@ class SqsClient(Protocol):
 class Pacer:
     """Time and chance, as the sending needs them; tests bring their own.
 
-    `patience_s` is for those whose own caller waits: no attempt begins later after the first.
+    `patience_s` is for those whose own caller waits: no attempt of a request begins later after
+    its first. In a Lambda it is to be shorter than what is left of the function's time.
     """
 
     clock: Callable[[], float] = time.monotonic
@@ -94,15 +96,29 @@ class Failure(NamedTuple):
     reason: str
 
 
-class _Answer(NamedTuple):
-    """What one attempt said of its entries, by Id; of those in neither, nobody knows: `otherwise`.
+class Outcome(NamedTuple):
+    """What became of a request.
 
-    `refused` has what no repeat will change.
+    Attributes:
+        failures: the messages that SQS has not confirmed; it may have stored some of them.
+        is_fruitless: whether SQS settled not one of its messages: neither confirmed it, nor found
+            fault with it. The next request will hardly fare better.
     """
 
-    confirmed: frozenset[str]
-    refused: Mapping[str, str]
+    failures: list[Failure]
+    is_fruitless: bool
+
+
+class _Answer(NamedTuple):
+    """What one attempt said of its entries, by Id; of those in neither, `otherwise` is the reason.
+
+    `refused` has what no repeat will change; `passes` tells whether one may settle the others.
+    """
+
     otherwise: str
+    passes: bool = True
+    confirmed: frozenset[str] = frozenset()
+    refused: Mapping[str, str] = MappingProxyType({})
 
 
 class Sender:
@@ -129,12 +145,8 @@ class Sender:
         if self._owns_client:
             self._client.close()
 
-    def send(self, messages: Sequence[Message]) -> list[Failure]:
-        """Send the messages of one request until each is confirmed or refused, or the limits end.
-
-        Returns:
-            The messages that SQS has not confirmed; it may have stored some of them.
-        """
+    def send(self, messages: Sequence[Message]) -> Outcome:
+        """Send a request until each message is confirmed or refused, or the limits end."""
         entries = [message.entry(position) for position, message in enumerate(messages)]
         waiting = {entry["Id"]: message for entry, message in zip(entries, messages, strict=True)}
         failures: list[Failure] = []
@@ -144,10 +156,11 @@ class Sender:
                 break
             answer = self._attempt([entry for entry in entries if entry["Id"] in waiting])
             failures += self._settle(waiting, answer)
-            if not waiting:
+            if not waiting or not answer.passes:
                 break
+        is_fruitless = len(waiting) == len(messages)
         failures += [Failure(message, answer.otherwise) for message in waiting.values()]
-        return failures
+        return Outcome(failures, is_fruitless)
 
     def _wait(self, repeat: int, started_at: float) -> bool:
         """Wait for this repeat; returns whether there is time for it."""
@@ -171,11 +184,11 @@ class Sender:
         try:
             response = self._client.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
         except boto.ClientError as error:
-            return _answer_to(error, entries)
+            return _Answer(described(error), passes=_is_passing(error))
         except PASSING_ERRORS as error:
-            return _Answer(frozenset(), {}, described(error))
+            return _Answer(described(error))
         except boto.BotoCoreError as error:
-            return _refusal(described(error), entries)
+            return _Answer(described(error), passes=False)
         return _read(response)
 
 
@@ -204,23 +217,15 @@ def _read(response: Mapping[str, Any]) -> _Answer:
             refused[entry["Id"]] = entry["Code"]
         else:
             otherwise = entry["Code"]
-    return _Answer(
-        frozenset(entry["Id"] for entry in response.get("Successful", ())), refused, otherwise
-    )
+    confirmed = frozenset(entry["Id"] for entry in response.get("Successful", ()))
+    return _Answer(otherwise, confirmed=confirmed, refused=refused)
 
 
-def _answer_to(error: boto.ClientError, entries: Sequence[Mapping[str, str]]) -> _Answer:
-    """An error about a whole request: whether it passes."""
+def _is_passing(error: boto.ClientError) -> bool:
+    """Whether an error about a whole request is one that passes."""
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    reason = described(error)
-    if status >= SERVER_ERROR_STATUS or _passes(code):
-        return _Answer(frozenset(), {}, reason)
-    return _refusal(reason, entries)
-
-
-def _refusal(reason: str, entries: Sequence[Mapping[str, str]]) -> _Answer:
-    return _Answer(frozenset(), {entry["Id"]: reason for entry in entries}, reason)
+    return status >= SERVER_ERROR_STATUS or _passes(code)
 
 
 def _passes(code: str) -> bool:

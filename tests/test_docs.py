@@ -262,6 +262,7 @@ def test_the_settings_are_all_that_the_consumer_reads_and_no_more(architecture):
         f"after {sequence.MAX_COUNTERS_PER_SOURCE:,} counters",
         f"{packing.BILLED_BYTES // 1_024} KiB in a message",
         f"and {sending.MAX_SENDING_S:g} s;",
+        f"one attempt ({sending.CONNECT_TIMEOUT_S + sending.READ_TIMEOUT_S} s)",
     ],
 )
 def test_a_figure_is_that_of_the_code(architecture, said):
