@@ -71,7 +71,8 @@ def send(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
     A single one's name is printed, which `tally outcome` takes.
 
     Exit status 0: SQS confirmed all. 1: a line was bad or something is unconfirmed; the good lines
-    were sent all the same, and to send --unsent again counts nothing twice.
+    were sent all the same, and to send --unsent again counts nothing twice. Where SQS confirms
+    nothing at all, it stops, and says from which line on nothing was sent.
     """
     chosen = {"counter": counter, "amount": amount, "max": maximum, "min": minimum}
     given = {name: value for name, value in chosen.items() if value is not None}
@@ -102,6 +103,8 @@ def _check(
         problem = "give a COUNTER or a --file, and not both"
     elif file is not None and (given != {"amount": 1} or count != 1):
         problem = "--amount, --count, --max and --min are for a COUNTER; a --file has its own"
+    elif unsent and file is not None and _is_same(file, unsent):
+        problem = "--unsent: is the --file, and would be written before that is read"
     elif unsent and not unsent.parent.is_dir():
         problem = f"--unsent: there is no directory {str(unsent.parent)!r}"
     elif file is None:
@@ -111,6 +114,13 @@ def _check(
             problem = str(error)
     if problem:
         raise typer.BadParameter(problem)
+
+
+def _is_same(file: BinaryIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except OSError:  # there is no such file yet
+        return False
 
 
 @contextlib.contextmanager

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from cli.lines import Line
 from cli.output import FAILED, INTERRUPTED, OK, Output, counted, fail, say_json
+from cli.unsent import UnsentFile
 from counters.errors import InvalidIncrementError
-from counters.event import Increment, encode
 from counters.identity import identity_of
 from producer.errors import UnsentError
 from producer.publisher import Publisher
@@ -41,6 +41,8 @@ class Summary:
     requests: int = 0
     retries: int = 0
     seconds: float = 0.0
+    stopped_at: int | UnsetType = UNSET
+    """The line, or the increment of so many, from which on nothing was sent."""
     event: str | UnsetType = UNSET
     """The name of the event, if one was asked for."""
 
@@ -59,6 +61,9 @@ def connected() -> Iterator[SqsClient]:
 class Sending:
     """Publishes lines, names the bad ones, and keeps what SQS does not confirm.
 
+    It stops where the publisher has given up more than it holds, and SQS has confirmed nothing
+    since the last time: the lines that follow would fare no better.
+
     Args:
         publisher: sends them; it is closed by `run`.
         unsent: the file for what SQS does not confirm.
@@ -75,10 +80,10 @@ class Sending:
         tell_event: bool = False,
     ) -> None:
         self._publisher = publisher
-        self._unsent_path = unsent
+        self._unsent = UnsentFile(unsent)
         self._chatter = chatter
         self._tell_event = tell_event
-        self._unsent: list[Increment] = []
+        self._confirmed = 0
         self._reasons: dict[str, None] = {}
         self._interrupted = False
         self._summary = Summary()
@@ -92,7 +97,9 @@ class Sending:
         done = 0
         try:
             for done, line in enumerate(source, 1):
-                self._take(line)
+                if not self._take(line):
+                    self._stop(line.number, done)
+                    break
                 if done % PROGRESS_EVERY == 0:
                     show(done)
         except KeyboardInterrupt:
@@ -112,11 +119,11 @@ class Sending:
     def report(self, output: Output) -> NoReturn:
         """Say what happened, and end with the status that says the same."""
         summary = self._summary
-        if self._unsent_path and self._unsent:
-            self._write(self._unsent_path)
+        if self._unsent.problem:
+            self._say(f"not kept: {self._unsent.problem}")
         for reason in self._reasons:
             self._say(f"not confirmed: {reason}")
-        if given_up := summary.unsent - len(self._unsent):
+        if given_up := summary.unsent - self._unsent.told:
             what = counted(given_up, "increment")
             self._say(f"given up, and not kept: {what}, which may have arrived")
         self._say(
@@ -132,25 +139,28 @@ class Sending:
             raise typer.Exit(INTERRUPTED)
         raise typer.Exit(FAILED if summary.unsent or summary.invalid else OK)
 
-    def _take(self, line: Line) -> None:
+    def _take(self, line: Line) -> bool:
+        """Publish a line; returns whether it makes sense to go on."""
         if line.problem:
             self._problem(line.number, line.problem)
-            return
+            return True
         try:
-            self._publish(line.fields)
+            return self._publish(line.fields)
         except InvalidIncrementError as error:
             self._problem(line.number, str(error))
+            return True
 
-    def _publish(self, fields: Mapping[str, Any]) -> None:
+    def _publish(self, fields: Mapping[str, Any]) -> bool:
         try:
             published = self._publisher.publish_fields(fields)
         except UnsentError as error:
-            # It had given up more than it keeps, and has not taken this one; now there is room.
+            # It had given up more than it holds, and has not taken this one; now there is room.
             self._keep(error)
-            self._publish(fields)
-        else:
-            if self._tell_event:
-                self._summary.event = identity_of(published)
+            before, self._confirmed = self._confirmed, self._publisher.stats.confirmed
+            return before < self._confirmed and self._publish(fields)
+        if self._tell_event:
+            self._summary.event = identity_of(published)
+        return True
 
     def _close(self) -> None:
         """Wait until all is confirmed or given up, for as long as nobody is impatient twice."""
@@ -163,6 +173,13 @@ class Sending:
             if not self._interrupted:
                 self._interrupted = True
                 self._close()
+
+    def _stop(self, line: int, done: int) -> None:
+        self._summary.stopped_at = line or done
+        where = f"line {line}" if line else f"increment {done}"
+        self._say(
+            f"stopped at {where}, since SQS confirms nothing: it was not sent, nor what follows"
+        )
 
     def _problem(self, number: int, text: str) -> None:
         self._summary.invalid += 1
@@ -178,14 +195,8 @@ class Sending:
             self._keep(error)
 
     def _keep(self, error: UnsentError) -> None:
-        self._unsent += error.increments
+        self._unsent.keep(error.increments)
         self._reasons |= dict.fromkeys(error.reasons)
-
-    def _write(self, path: Path) -> None:
-        try:
-            path.write_bytes(b"".join(encode(kept) + b"\n" for kept in self._unsent))
-        except OSError as error:
-            self._say(f"not kept: {path}: {error.strerror}")
 
     def _say(self, text: str) -> None:
         # Not wrapped: a program that reads stderr wants a remark in one line.

@@ -15,11 +15,15 @@ from cli import lines
 from cli.lines import Format, Line
 from cli.output import FAILED, INTERRUPTED, OK, Output
 from cli.sending import MAX_SHOWN_PROBLEMS, PATIENCE, PROGRESS_EVERY, Sending
-from counters.event import INT64_MAX
-from producer.outbox import MAX_UNSENT_BYTES
+from cli.unsent import UnsentFile
+from counters.event import INT64_MAX, Increment
+from counters.identity import identity_of
+from producer.outbox import MAX_BUFFERED_BYTES, MAX_UNSENT_BYTES
 from tests.support.sqs import NOW_MS, FakeSqs, client_error, failing, publisher, stored
 
 REFUSED = client_error("AccessDenied", 403)
+LONG = "x" * 500
+MANY = 6 * MAX_UNSENT_BYTES // len(LONG)
 WAIT_S = 10
 UNTIL_MAIN_WAITS_S = 0.1
 
@@ -193,15 +197,55 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path):
 
 def test_no_line_is_lost_where_the_publisher_has_given_up_more_than_it_keeps(tmp_path):
     path = tmp_path / "unsent.jsonl"
-    long = "x" * 500
-    lines_given = 4 * MAX_UNSENT_BYTES // len(long)
-    attempt = Try(*[refuse] * lines_given, unsent=path)
-    status, said = attempt.send(Line(number, {"counter": long}) for number in range(lines_given))
-    summary = f"0 increments confirmed in 0 messages, {lines_given} not confirmed, 0 invalid"
-    assert (status, said) == (FAILED, ["not confirmed: AccessDenied (HTTP 403)", summary])
-    seqs = [msgspec.json.decode(kept)["seq"] for kept in path.read_bytes().splitlines()]
-    assert len(seqs) == lines_given
-    assert len(set(seqs)) == lines_given
+    attempt = Try(*[stored, refuse] * MANY, unsent=path)
+    status, said = attempt.send(line(number, id=f"{number:0500}") for number in range(MANY))
+    kept = [msgspec.json.decode(one, type=Increment) for one in path.read_bytes().splitlines()]
+    confirmed = [event.identity for event in attempt.sqs.events]
+    assert len(kept) + len(confirmed) == MANY
+    assert len({*map(identity_of, kept), *confirmed}) == MANY
+    assert len(kept) * len(LONG) > MAX_UNSENT_BYTES
+    assert (status, said[0]) == (FAILED, "not confirmed: AccessDenied (HTTP 403)")
+    assert said[-1].endswith(f", {len(kept)} not confirmed, 0 invalid")
+
+
+@pytest.mark.parametrize(("first_line", "unit"), [(1, "line"), (None, "increment")])
+def test_it_stops_where_sqs_confirms_nothing(tmp_path, capsys, first_line, unit):
+    path = tmp_path / "unsent.jsonl"
+    path.write_text("of another run")
+    attempt = Try(*[refuse] * MANY, unsent=path)
+    source = (
+        Line(first_line + number if first_line else 0, {"counter": LONG}) for number in range(MANY)
+    )
+    status, said = attempt.send(source, Output.JSON)
+    kept = [msgspec.json.decode(one)["seq"] for one in path.read_bytes().splitlines()]
+    stopped_at = json.loads(capsys.readouterr().out)["stopped_at"]
+    assert kept == list(range(stopped_at - 1))
+    assert MAX_UNSENT_BYTES < len(kept) * len(LONG) < MAX_UNSENT_BYTES + 2 * MAX_BUFFERED_BYTES
+    reason = f"stopped at {unit} {stopped_at}, since SQS confirms nothing: "
+    assert (status, said[:2]) == (
+        FAILED,
+        [f"{reason}it was not sent, nor what follows", "not confirmed: AccessDenied (HTTP 403)"],
+    )
+
+
+class Interrupting(tuple[Increment, ...]):
+    """Increments whose reading is when Ctrl-C comes."""
+
+    __slots__ = ()
+
+    def __iter__(self):
+        signal.raise_signal(signal.SIGINT)
+        return super().__iter__()
+
+
+def test_ctrl_c_waits_until_the_unsent_are_written(tmp_path):
+    path = tmp_path / "unsent.jsonl"
+    file = UnsentFile(path)
+    for number in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            file.keep(Interrupting([Increment(counter=str(number))]))
+    assert path.read_bytes() == b'{"counter":"0"}\n{"counter":"1"}\n'
+    assert (file.told, signal.getsignal(signal.SIGINT)) == (2, signal.default_int_handler)
 
 
 def interrupted(*sent):

@@ -51,6 +51,10 @@ def complaint(said):
         ([""], "Invalid value: counter: Expected `str` of length >= 1, found ''"),
         (["\udcff"], r"Invalid value: counter: is not UTF-8, found '\udcff'"),
         (
+            ["--file", "README.md", "--unsent", "README.md"],
+            "Invalid value: --unsent: is the --file, and would be written before that is read",
+        ),
+        (
             ["a", "--unsent", "/no/such/file"],
             "Invalid value: --unsent: there is no directory '/no/such'",
         ),
