@@ -1,8 +1,8 @@
 """Where the dead letters are, and which queue they are the dead letters of."""
 
-import json
-from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+from cli.redrive import dead_letter_arn, url_of
 
 
 class PlaceError(Exception):
@@ -52,27 +52,6 @@ def source_of(client: Any, place: Place) -> str:  # noqa: ANN401 (boto3's)
         message = f"{place.url} is not the dead-letter queue of {place.source_url}"
         raise PlaceError(message)
     return place.source_url
-
-
-def dead_letter_arn(client: Any, source_url: str) -> str:  # noqa: ANN401 (boto3's)
-    """The ARN in a queue's redrive policy; empty if it has none."""
-    answer = client.get_queue_attributes(QueueUrl=source_url, AttributeNames=["RedrivePolicy"])
-    arn: str = redrive_policy(answer.get("Attributes", {})).get("deadLetterTargetArn", "")
-    return arn
-
-
-def redrive_policy(queue: Mapping[str, str]) -> Mapping[str, Any]:
-    """Where a queue's dead letters go, by its attributes; empty if nowhere."""
-    policy: Mapping[str, Any] = json.loads(queue.get("RedrivePolicy") or "{}")
-    return policy
-
-
-def url_of(client: Any, arn: str) -> str:  # noqa: ANN401 (boto3's)
-    """The URL of the queue with an ARN; it is in the client's region, as a dead-letter queue is."""
-    *_, account, name = arn.split(":")
-    answer = client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
-    url: str = answer["QueueUrl"]
-    return url
 
 
 def _check(client: Any, queue_url: str, source_url: str) -> None:  # noqa: ANN401 (boto3's)

@@ -7,7 +7,6 @@ from typing import Any
 
 from cli import aws
 from cli.aws import AWS_ERRORS, CONNECT_ERRORS
-from cli.dlq.places import redrive_policy, url_of
 from cli.doctor import queues, round_trip
 from cli.doctor.cache import MOMENTO, check_cache
 from cli.doctor.check import Check, Verdict, bad, good, skipped
@@ -23,6 +22,7 @@ from cli.doctor.queues import Attributes
 from cli.doctor.round_trip import ROUND_TRIP, check_round_trip, own_counter
 from cli.doctor.world import World
 from cli.output import EXAMPLE
+from cli.redrive import redrive_policy, url_of
 from producer.publisher import Publisher
 from producer.reader import Reader
 from producer.values import Values

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from cli.dlq.places import redrive_policy
 from cli.doctor.check import Check, bad, good
+from cli.redrive import redrive_policy
 
 MIN_RECEIVES = 3
 """Fewer, and good messages die of a moment's trouble. AWS advises five for Lambda."""
