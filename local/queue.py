@@ -17,7 +17,7 @@ from local.aws import (
     sqs_variables,
 )
 from local.child import EXIT_WITH_PARENT, Child, ChildError
-from local.serving import hold_signals, wait_for_end
+from local.serving import announce, hold_signals, wait_for_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -158,7 +158,7 @@ def main(arguments: list[str] | None = None) -> None:
             visibility_timeout_s=options.visibility_timeout,
             max_receive_count=options.max_receive_count,
         )
-    print(json.dumps(asdict(queues)), flush=True)  # noqa: T201 - the program's output
+    announce(json.dumps(asdict(queues)))
     wait_for_end(with_parent=options.exit_with_parent)
 
 

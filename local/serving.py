@@ -1,4 +1,4 @@
-"""How a server process of the local stack ends: on SIGINT or SIGTERM, or with its parent."""
+"""How a server process of the local stack tells that it listens, and how it ends."""
 
 import os
 import signal
@@ -14,6 +14,15 @@ _ENDING = (signal.SIGINT, signal.SIGTERM)
 def hold_signals() -> None:
     """Block the signals that end the process; before any thread starts, so that none gets them."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+
+
+def announce(line: str) -> None:
+    """Print a line for whoever started this process, and may be gone already."""
+    try:
+        print(line, flush=True)  # noqa: T201 - the program's output
+    except BrokenPipeError:
+        # The exit would flush it again; so has the documentation of Python's `signal` it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def wait_for_end(*, with_parent: bool) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from local.child import EXIT_WITH_PARENT
 from local.momento.errors import RefusedError
 from local.momento.server import HOST, MomentoServer, PortTakenError
-from local.serving import hold_signals, wait_for_end
+from local.serving import announce, hold_signals, wait_for_end
 from store.settings import MAX_PORT
 
 
@@ -21,8 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (PortTakenError, RefusedError) as error:
         sys.stderr.write(f"momento: {error}\n")
         return 1
-    sys.stdout.write(f"momento: listening on {server.endpoint}\n")
-    sys.stdout.flush()
+    announce(f"momento: listening on {server.endpoint}")
     wait_for_end(with_parent=options.exit_with_parent)
     server.stop()
     return 0

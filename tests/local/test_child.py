@@ -2,13 +2,16 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
+from typing import Any
 
 import pytest
 
 from local.child import EXIT_WITH_PARENT, Child, ChildError
 from local.momento.process import MomentoProcess
-from tests.support.processes import children, main_thread_is_in, wait_until
+from tests.support.processes import WAIT_S, children, main_thread_is_in, wait_until
 
 SERVER = "tests.support.server"
 SHORT_S = 0.3
@@ -101,3 +104,16 @@ def test_the_embedded_momento_tells_where_it_is():
     assert momento.endpoint.startswith("127.0.0.1:")
     momento.stop()
     assert children(os.getpid()) == {}
+
+
+@pytest.mark.parametrize("arguments", [["local.queue"], ["local.momento", "--port", "0"]])
+def test_a_server_whose_parent_ended_meanwhile_ends_in_silence(arguments):
+    command = [sys.executable, "-m", *arguments, EXIT_WITH_PARENT]
+    pipe = subprocess.PIPE
+    server: Any = subprocess.Popen(  # noqa: S603 - our own programs
+        command, stdin=pipe, stdout=pipe, stderr=pipe
+    )
+    with server:
+        server.stdout.close()
+        server.stdin.close()
+        assert (server.wait(WAIT_S), server.stderr.read()) == (0, b"")
