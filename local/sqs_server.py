@@ -15,7 +15,7 @@ from moto.moto_server.werkzeug_app import (
     create_backend_app,
 )
 from werkzeug.serving import BaseWSGIServer, make_server
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Request, Response
 
 from local.aws import is_loopback
 
@@ -70,7 +70,7 @@ class OneAtATime:
             refusal = Response("no page may ask this\n", HTTPStatus.FORBIDDEN)
             return refusal(environ, start_response)
         with self._changed:
-            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            body = Request(environ).get_data()
             if poll := _long_poll(environ.get("HTTP_X_AMZ_TARGET"), body):
                 response = self._receive(environ, *poll)
             else:
@@ -111,7 +111,7 @@ def _long_poll(target: str | None, body: bytes) -> tuple[bytes, int] | None:
     if target == TARGET:
         query = json.loads(body)
         return json.dumps(query | {WAIT: 0}).encode(), query.get(WAIT, 0)
-    form = dict(parse_qsl(body.decode())) if target is None else {}
+    form = dict(parse_qsl(body.decode(errors="replace"))) if target is None else {}
     if form.get("Action") == ACTION:
         return urlencode(form | {WAIT: 0}).encode(), int(form.get(WAIT, 0))
     return None

@@ -198,7 +198,10 @@ def post(client, url, **headers):
         "X-Amz-Target": "AmazonSQS.SendMessage",
     } | headers
     with contextlib.closing(http.client.HTTPConnection(host, int(port), timeout=WAIT_S)) as opened:
-        opened.request("POST", "/", body, headers)
+        is_chunked = "Transfer-Encoding" in headers
+        opened.request(
+            "POST", "/", [body.encode()] if is_chunked else body, headers, encode_chunked=is_chunked
+        )
         response = opened.getresponse()
         response.read()
         return response.status, response.getheader("Access-Control-Allow-Origin")
@@ -251,6 +254,12 @@ def test_a_long_poll_of_an_old_sdk_keeps_nobody_waiting(in_process):
     assert bodies == ["a&<b>"]
     assert ask(WaitTimeSeconds=0).find(".//{*}Message") is None
     assert depth_of(in_process, url) == [0, 1]
+
+
+def test_a_body_in_chunks_is_read_to_its_end(in_process):
+    url = in_process.create_queue(QueueName="chunks")["QueueUrl"]
+    assert post(in_process, url, **{"Transfer-Encoding": "chunked"})[0] == 200
+    assert depth_of(in_process, url) == [1, 0]
 
 
 def depth_of(sqs, url):
