@@ -67,7 +67,7 @@ def _log(logger: Logger, found: ProblemError, error: Exception) -> None:
 def problem(error: Exception) -> ProblemError:
     """The problem that an error is; one that is not known is our own fault."""
     del error  # nothing of it is the client's business
-    return ProblemError(Kind.INTERNAL, "the log has it; the request is not at fault")
+    return _internal()
 
 
 @problem.register
@@ -100,13 +100,20 @@ def _(_error: UnicodeDecodeError) -> ProblemError:
 @problem.register
 def _(error: ReadError) -> ProblemError:
     match error.trouble:
-        case None | Trouble.REFUSED:
-            name = f"{error.counter}: " if error.counter else ""
-            return ProblemError(Kind.NOT_A_COUNTER, f"{name}another program has written there")
+        case None:
+            return ProblemError(
+                Kind.NOT_A_COUNTER, f"{error.counter}: another program has written there"
+            )
+        case Trouble.REFUSED:  # the whole read, for a reason that is no name's
+            return _internal()
         case Trouble.THROTTLED:
             return passing(Kind.THROTTLED, "ask again later")
         case _:
             return passing(Kind.UNREADABLE, "ask again")
+
+
+def _internal() -> ProblemError:
+    return ProblemError(Kind.INTERNAL, "the log has it; the request is not at fault")
 
 
 def _field_error(error: Mapping[str, Any]) -> FieldError:

@@ -92,16 +92,7 @@ def test_what_the_contract_finds_wrong_is_told_as_well():
                 409,
                 "not-a-counter",
                 "What is stored under this name is no counter",
-                "another program has written there",
-            ),
-        ),
-        (
-            Trouble.REFUSED,
-            (
-                409,
-                "not-a-counter",
-                "What is stored under this name is no counter",
-                "another program has written there",
+                "seats: another program has written there",
             ),
         ),
         (
@@ -115,13 +106,20 @@ def test_what_the_contract_finds_wrong_is_told_as_well():
     ],
 )
 def test_what_momento_does_not_tell_is_a_problem(trouble, told):
-    error = ReadError("UNAVAILABLE: of no use to a client", trouble)
+    error = ReadError("UNAVAILABLE: of no use to a client", trouble, counter="seats")
     api = Called(counts={"seats": error}, outcome=error)
     answers = [api("GET", "/counters/seats"), api("GET", OUTCOME)]
     assert answers == [problem(*told)] * 2
     assert [(line["level"], line["message"]) for line in api.log] == [
         ("WARNING", f"{told[2]}: UNAVAILABLE: of no use to a client")
     ] * 2
+
+
+def test_a_read_that_momento_refuses_is_our_own_problem():
+    error = ReadError("INVALID_ARGUMENT: of no use to a client", Trouble.REFUSED)
+    api = Called(counts={"seats": error}, outcome=error)
+    assert [api("GET", "/counters/seats"), api("GET", OUTCOME)] == [INTERNAL] * 2
+    assert [line["level"] for line in api.log] == ["ERROR"] * 2
 
 
 def test_a_value_that_is_no_counter_is_told_and_logged_by_its_name():
