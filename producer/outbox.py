@@ -3,11 +3,12 @@
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from producer.errors import PublisherClosedError, UnsentError
+from producer.outage import Outage
 from producer.packing import Message, Packer
-from producer.sending import Failure, Sender
+from producer.sending import Failure, Outcome, Sender
+from producer.stats import Stats
 
 MAX_BUFFERED_BYTES = 4 * 1_048_576
 """JSON that waits for the sender, beside the request on its way: then publish() blocks."""
@@ -15,32 +16,16 @@ MAX_BUFFERED_BYTES = 4 * 1_048_576
 MAX_UNSENT_BYTES = 4 * 1_048_576
 """Messages given up and not yet told of: then publish() raises them."""
 
-NOT_TRIED = "not tried, since SQS settled nothing of the request before"
-"""Why a message was given up that stood behind a request in vain, while somebody waited."""
+NOT_TRIED = "not tried, since SQS did not settle what stood before it"
+"""Why a message was given up that stood behind others in vain, while somebody waited."""
+
+ABANDONED = "given up before SQS confirmed it"
+"""Why a message was given up for which nobody waited any longer; it may have arrived."""
+
+NOTHING_SENT = Outcome([], [], is_answered=True)
 
 JOIN_TIMEOUT_S = 5.0
 """How long close() waits for the end of a thread that has nothing left to do."""
-
-
-@dataclass(frozen=True)
-class Stats:
-    """What a publisher has done so far in this process.
-
-    Attributes:
-        published: increments taken by publish().
-        confirmed: increments that SQS confirmed.
-        unsent: increments given up.
-        messages: messages that SQS confirmed.
-        requests: requests sent, repeats included.
-        retries: the repeats among them.
-    """
-
-    published: int = 0
-    confirmed: int = 0
-    unsent: int = 0
-    messages: int = 0
-    requests: int = 0
-    retries: int = 0
 
 
 class Outbox:
@@ -73,6 +58,7 @@ class Outbox:
         self._due_at: float | None = None
         self._in_flight: list[Message] = []
         self._failures: list[Failure] = []
+        self._outage = Outage()
         self._published = self._settled = self._unsent = self._waiting = 0
 
     def put(self, counter: str, part: bytes) -> None:
@@ -97,10 +83,8 @@ class Outbox:
     def settle(self) -> None:
         """Wait until all that was put so far is confirmed or given up.
 
-        That is for as long as SQS settles something of each request. The first of which it settles
-        nothing, within the limits of sending, is the last: what stands behind it is given up.
-        Otherwise each request would wait for an SQS that is away, and on a FIFO queue there may be
-        thousands.
+        That is for as long as SQS settles something of each request, within the limits of sending.
+        What stands behind others in vain is given up untried; see `Outage`.
         """
         with self._work:
             target = self._published
@@ -114,6 +98,12 @@ class Outbox:
         """
         with self._work:
             self._raise_unsent()
+
+    def abandon(self) -> None:
+        """Take no more, and give up at once what is not confirmed."""
+        with self._work:
+            self._closed = True
+            self._give_up(ABANDONED)
 
     def close(self) -> None:
         """Take no more, wait for the rest as `settle` does, and end the thread."""
@@ -183,6 +173,8 @@ class Outbox:
             self._progress.wait_for(condition)
         finally:
             self._waiting -= 1
+            if not self._waiting:
+                self._outage.forget()
 
     def _hurry(self) -> None:
         self._packer.hurry()
@@ -193,10 +185,15 @@ class Outbox:
         """The thread: sends until the outbox is closed and empty."""
         try:
             while messages := self._next_request():
-                outcome = sender.send(messages)
+                tried = [message for message in messages if not self._outage.covers(message)]
+                behind = [
+                    Failure(message, NOT_TRIED) for message in messages if message not in tried
+                ]
+                outcome = sender.send(tried) if tried else NOTHING_SENT
                 with self._work:
-                    self._done(messages, outcome.failures)
-                    if outcome.is_fruitless and self._waiting:
+                    if self._in_flight:  # abandon() was not faster
+                        self._done(messages, [*outcome.refused, *outcome.unsettled, *behind])
+                    if tried and self._waiting and self._outage.is_away(tried, outcome):
                         self._give_up(NOT_TRIED)
         finally:
             self._end()
@@ -232,11 +229,10 @@ class Outbox:
         reason = f"the sender ended with {type(sys.exception()).__name__}"
         with self._work:
             self._thread = None
-            self._done(self._in_flight, [Failure(one, reason) for one in self._in_flight])
             self._give_up(reason)
 
     def _give_up(self, reason: str) -> None:
-        """Give up the whole buffer; the caller has the lock."""
+        """Give up what is on its way, and the whole buffer; the caller has the lock."""
         self._hurry()
-        while messages := self._packer.take():
-            self._done(messages, [Failure(message, reason) for message in messages])
+        while left := self._in_flight or self._packer.take():
+            self._done(left, [Failure(message, reason) for message in left])

@@ -9,12 +9,13 @@ from msgspec.structs import replace
 
 from counters.errors import InvalidIncrementError, shown
 from counters.event import Increment, build
-from producer.outbox import Outbox, Stats
+from producer.outbox import Outbox
 from producer.packing import BRACKETS_BYTES, MAX_MESSAGE_BYTES, to_json
 from producer.process import PerProcess
 from producer.sending import Pacer, Sender, SqsClient, connect
 from producer.sequence import Sequence, process_sequence
 from producer.shards import check_shardable, check_shards, sharded
+from producer.stats import Stats
 
 LINGER_S = 0.1
 """How long an increment waits for company, unless told otherwise."""
@@ -137,8 +138,8 @@ class Publisher:
         """Send everything published so far now, by any thread, and wait until none of it is open.
 
         Without an error it is confirmed, except what another thread was told of meanwhile. It waits
-        as long as SQS settles something of each request; of an SQS that is away, the `pacer`'s
-        patience and one attempt more.
+        as long as SQS settles something of each request; for an SQS that is away, the `pacer`'s
+        patience and one attempt more: then all that waits is handed over, whoever published it.
 
         Raises:
             UnsentError: what no thread has been told could not be sent; it is handed over, once.
@@ -155,6 +156,16 @@ class Publisher:
         """
         outbox = self._outboxes.get()
         outbox.close()
+        outbox.raise_unsent()
+
+    def abandon(self) -> None:
+        """Publish no more, and wait for nothing: for a program that has to end at once.
+
+        Raises:
+            UnsentError: what is not confirmed, even if it is on its way and may arrive.
+        """
+        outbox = self._outboxes.get()
+        outbox.abandon()
         outbox.raise_unsent()
 
     @property

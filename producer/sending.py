@@ -97,16 +97,18 @@ class Failure(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a request.
+    """Which messages of a request SQS has not confirmed; the others it has.
 
     Attributes:
-        failures: the messages that SQS has not confirmed; it may have stored some of them.
-        is_fruitless: whether SQS settled not one of its messages: neither confirmed it, nor found
-            fault with it. The next request will hardly fare better.
+        refused: those with which SQS found fault.
+        unsettled: those of which it said nothing, or nothing that lasts, until the limits ended;
+            it may have stored some.
+        is_answered: whether SQS spoke of the messages in the end, and not of the whole request.
     """
 
-    failures: list[Failure]
-    is_fruitless: bool
+    refused: list[Failure]
+    unsettled: list[Failure]
+    is_answered: bool
 
 
 class _Answer(NamedTuple):
@@ -117,6 +119,7 @@ class _Answer(NamedTuple):
 
     otherwise: str
     passes: bool = True
+    is_answered: bool = False
     confirmed: frozenset[str] = frozenset()
     refused: Mapping[str, str] = MappingProxyType({})
 
@@ -149,18 +152,17 @@ class Sender:
         """Send a request until each message is confirmed or refused, or the limits end."""
         entries = [message.entry(position) for position, message in enumerate(messages)]
         waiting = {entry["Id"]: message for entry, message in zip(entries, messages, strict=True)}
-        failures: list[Failure] = []
+        refused: list[Failure] = []
         started_at = self._pacer.clock()
         for attempt in range(MAX_ATTEMPTS):
             if attempt > 0 and not self._wait(attempt, started_at):
                 break
             answer = self._attempt([entry for entry in entries if entry["Id"] in waiting])
-            failures += self._settle(waiting, answer)
+            refused += self._settle(waiting, answer)
             if not waiting or not answer.passes:
                 break
-        is_fruitless = len(waiting) == len(messages)
-        failures += [Failure(message, answer.otherwise) for message in waiting.values()]
-        return Outcome(failures, is_fruitless)
+        unsettled = [Failure(message, answer.otherwise) for message in waiting.values()]
+        return Outcome(refused, unsettled, answer.is_answered)
 
     def _wait(self, repeat: int, started_at: float) -> bool:
         """Wait for this repeat; returns whether there is time for it."""
@@ -218,7 +220,7 @@ def _read(response: Mapping[str, Any]) -> _Answer:
         else:
             otherwise = entry["Code"]
     confirmed = frozenset(entry["Id"] for entry in response.get("Successful", ()))
-    return _Answer(otherwise, confirmed=confirmed, refused=refused)
+    return _Answer(otherwise, is_answered=True, confirmed=confirmed, refused=refused)
 
 
 def _is_passing(error: boto.ClientError) -> bool:

@@ -23,7 +23,7 @@ from counters.event import (
     Event,
 )
 from counters.ledger import Limits
-from producer import packing, sending, sequence
+from producer import outage, packing, sending, sequence
 from store.connection import deadline_s
 from store.errors import SettingsError
 from store.troubles import TROUBLES
@@ -262,7 +262,8 @@ def test_the_settings_are_all_that_the_consumer_reads_and_no_more(architecture):
         f"after {sequence.MAX_COUNTERS_PER_SOURCE:,} counters",
         f"{packing.BILLED_BYTES // 1_024} KiB in a message",
         f"and {sending.MAX_SENDING_S:g} s;",
-        f"one attempt ({sending.CONNECT_TIMEOUT_S + sending.READ_TIMEOUT_S} s)",
+        f"after {outage.MAX_VAIN_REQUESTS} in a row",
+        f"one attempt: {sending.CONNECT_TIMEOUT_S + sending.READ_TIMEOUT_S} s,",
     ],
 )
 def test_a_figure_is_that_of_the_code(architecture, said):

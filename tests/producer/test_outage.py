@@ -7,10 +7,12 @@ import botocore.exceptions as boto
 import pytest
 
 from counters.identity import identity_of
-from producer.errors import UnsentError
-from producer.outbox import MAX_BUFFERED_BYTES, NOT_TRIED, Stats
+from producer.errors import PublisherClosedError, UnsentError
+from producer.outage import MAX_VAIN_REQUESTS
+from producer.outbox import ABANDONED, MAX_BUFFERED_BYTES, NOT_TRIED
 from producer.packing import MAX_ENTRIES
 from producer.sending import CONNECT_TIMEOUT_S, MAX_SENDING_S, READ_TIMEOUT_S
+from producer.stats import Stats
 from tests.support.sqs import (
     FIFO_URL,
     QUEUE_URL,
@@ -88,6 +90,61 @@ def test_a_queue_that_refuses_us_is_asked_once():
     assert error.reasons == ("AccessDenied (HTTP 403)", NOT_TRIED)
 
 
+class Throttled(FakeSqs):
+    """An SQS that answers each request, and never settles the messages of some counters."""
+
+    def __init__(self, *counters):
+        super().__init__()
+        self.time = FakeTime()
+        self.counters = counters
+
+    def send_message_batch(self, *, QueueUrl, Entries):  # noqa: N803 # boto3's names
+        self.requests.append((QueueUrl, Entries))
+        self.time.now_s += 1
+        bad = [one for one in Entries if one.get("MessageGroupId") in self.counters]
+        answer = stored(self, [one for one in Entries if one not in bad])
+        failed = {"SenderFault": True, "Code": "RequestThrottled"}
+        return answer | {"Failed": [{"Id": one["Id"]} | failed for one in bad]}
+
+
+@pytest.mark.parametrize("company", [1, 3], ids=["alone", "with others in its requests"])
+def test_a_throttled_group_costs_one_patience_and_nothing_of_the_others(company):
+    sqs = Throttled("hot")
+    one = publisher(sqs, FIFO_URL, pacer=sqs.time.pacer)
+    hot = [one.publish("hot", id=f"{number:060000}") for number in range(40)]
+    cold = [one.publish(f"cold-{number % (company * 20)}") for number in range(100)]
+    error, took_s = timed(sqs.time, one.flush)
+    assert took_s <= MAX_SENDING_S + len(sqs.requests)
+    assert error.increments == tuple(hot)
+    assert error.reasons == ("RequestThrottled", NOT_TRIED)
+    assert sorted(event.identity for event in sqs.events) == identities(cold)
+    sqs.counters = ()
+    one.publish_again(hot[0])
+    one.close()
+    assert sqs.events[-1].identity == identity_of(hot[0])
+
+
+def test_an_sqs_that_answers_and_settles_nothing_is_asked_a_few_times():
+    sqs = Throttled(*map(str, range(COUNTERS)))
+    one = publisher(sqs, FIFO_URL, pacer=sqs.time.pacer)
+    published = fill_fifo(one)
+    error, took_s = timed(sqs.time, one.flush)
+    assert MAX_SENDING_S < took_s <= MAX_VAIN_REQUESTS * (MAX_SENDING_S + 1)
+    assert identities(error.increments) == identities(published)
+    assert len({entries[0]["Id"] for _, entries in sqs.requests}) == MAX_VAIN_REQUESTS
+
+
+def test_requests_in_vain_are_counted_in_a_row():
+    many = MAX_VAIN_REQUESTS * 2
+    groups = [f"{'hot' if lot % 2 else 'cold'}-{lot}-{n}" for lot in range(many) for n in range(10)]
+    sqs = Throttled(*(group for group in groups if group.startswith("hot")))
+    one = publisher(sqs, FIFO_URL, pacer=sqs.time.pacer)
+    published = [one.publish(group) for group in groups]
+    error, _ = timed(sqs.time, one.flush)
+    assert error.increments == tuple(lost for lost in published if lost.counter in sqs.counters)
+    assert error.reasons == ("RequestThrottled",)
+
+
 def test_a_full_buffer_is_handed_over_to_the_publish_that_waits_for_room():
     sqs = Outage(CONNECT_TIMEOUT_S)
     one = sqs.publisher()
@@ -161,6 +218,31 @@ def test_what_is_handed_over_is_published_again_with_all_the_patience():
         one.publish_again(lost)
     one.close()
     assert identities(published) == sorted(event.identity for event in sqs.events)
+
+
+def test_a_program_that_has_to_end_at_once_is_handed_over_what_is_on_its_way_too():
+    is_sent, is_over, is_stored = threading.Event(), threading.Event(), threading.Event()
+
+    def hang(sqs, entries):
+        is_sent.set()
+        assert is_over.wait(WAIT_S)
+        is_stored.set()
+        return stored(sqs, entries)
+
+    one = publisher(FakeSqs(hang))
+    named = [one.publish("a", id=f"{number:060000}") for number in range(MAX_ENTRIES + 2)]
+    assert is_sent.wait(WAIT_S)
+    with pytest.raises(UnsentError) as raised:
+        one.abandon()
+    assert raised.value.increments == tuple(named)
+    assert raised.value.reasons == (ABANDONED,)
+    assert one.stats.unsent == len(named)
+    with pytest.raises(PublisherClosedError):
+        one.publish("a")
+    is_over.set()
+    assert is_stored.wait(WAIT_S)
+    one.close()  # what arrived all the same is not settled twice
+    assert one.stats.unsent == len(named)
 
 
 def test_while_nobody_waits_a_request_in_vain_takes_nothing_with_it():

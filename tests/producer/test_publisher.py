@@ -11,10 +11,11 @@ from counters.errors import InvalidIncrementError
 from counters.event import Event, Increment
 from counters.identity import identity_of
 from producer.errors import PublisherClosedError, UnsentError
-from producer.outbox import MAX_BUFFERED_BYTES, MAX_UNSENT_BYTES, Stats
+from producer.outbox import MAX_BUFFERED_BYTES, MAX_UNSENT_BYTES
 from producer.packing import MAX_MESSAGE_BYTES
 from producer.publisher import MAX_LINGER_S, Publisher
 from producer.sending import MAX_ATTEMPTS, Pacer
+from producer.stats import Stats
 from tests.support.sqs import (
     FIFO_URL,
     NOW_MS,

@@ -11,8 +11,8 @@ from counters.body import parse
 from counters.event import Envelope
 from counters.identity import identity_of
 from producer.errors import UnsentError
-from producer.outbox import Stats
 from producer.publisher import Publisher
+from producer.stats import Stats
 from tests.support.sqs import NEVER_S, FakeTime
 
 FIFO = {"FifoQueue": "true"}

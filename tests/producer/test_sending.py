@@ -18,6 +18,7 @@ from producer.sending import (
     MAX_SENDING_S,
     READ_TIMEOUT_S,
     Failure,
+    Outcome,
     Pacer,
     Sender,
     connect,
@@ -51,6 +52,9 @@ PASSING = [
 ]
 
 
+CONFIRMED = Outcome([], [], is_answered=True)
+
+
 def messages(*parts):
     made = []
     for part in parts:
@@ -73,7 +77,7 @@ def test_a_request_is_confirmed_message_by_message():
     one = sender(sqs)
     first, second = messages(b"1", b"2")
     second.add(b"3")
-    assert one.send([first, second]) == ([], False)
+    assert one.send([first, second]) == CONFIRMED
     assert sqs.requests == [(QUEUE_URL, [first.entry(0), second.entry(1)])]
     assert counts(one) == (3, 2, 1, 0)
 
@@ -83,7 +87,7 @@ def test_a_request_is_confirmed_message_by_message():
 def test_what_may_have_failed_before_or_after_it_was_stored_is_sent_again_as_it_was(lost, error):
     sqs = FakeSqs(lost(error))
     one = sender(sqs)
-    assert one.send(messages(b"1", b"2")) == ([], False)
+    assert one.send(messages(b"1", b"2")) == CONFIRMED
     assert sqs.requests[0] == sqs.requests[1]
     assert set(sqs.bodies) == {"[1]", "[2]"}
     assert counts(one) == (2, 2, 2, 1)
@@ -103,7 +107,7 @@ def test_a_request_that_no_repeat_will_change_is_sent_once(error, reason):
     one = sender(FakeSqs(lost_before(error)), time)
     first, second = messages(b"1", b"2")
     failures = [Failure(first, reason), Failure(second, reason)]
-    assert one.send([first, second]) == (failures, True)
+    assert one.send([first, second]) == Outcome([], failures, is_answered=False)
     assert (counts(one), time.slept_s) == ((0, 0, 1, 0), [])
 
 
@@ -122,7 +126,7 @@ def test_a_request_that_no_repeat_will_change_is_sent_once(error, reason):
 def test_of_an_error_that_may_quote_a_secret_only_the_class_is_told(error, reason):
     one = sender(FakeSqs(*[lost_before(error)] * MAX_ATTEMPTS))
     [message] = messages(b"1")
-    assert one.send([message]) == ([Failure(message, reason)], True)
+    assert one.send([message]) == Outcome([], [Failure(message, reason)], is_answered=False)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +136,7 @@ def test_only_the_entry_that_failed_is_sent_again(code, sender_fault):
     sqs = FakeSqs(failing(1, code, sender_fault=sender_fault))
     one = sender(sqs)
     first, second, third = messages(b"1", b"2", b"3")
-    assert one.send([first, second, third]) == ([], False)
+    assert one.send([first, second, third]) == CONFIRMED
     assert [entries for _, entries in sqs.requests] == [
         [first.entry(0), second.entry(1), third.entry(2)],
         [second.entry(1)],
@@ -145,7 +149,8 @@ def test_an_entry_with_a_fault_of_the_sender_is_not_sent_again():
     sqs = FakeSqs(failing(0, "InvalidMessageContents", sender_fault=True))
     one = sender(sqs)
     first, second = messages(b"1", b"2")
-    assert one.send([first, second]) == ([Failure(first, "InvalidMessageContents")], False)
+    refused = [Failure(first, "InvalidMessageContents")]
+    assert one.send([first, second]) == Outcome(refused, [], is_answered=True)
     assert sqs.bodies == ["[2]"]
     assert counts(one) == (1, 1, 1, 0)
 
@@ -156,7 +161,7 @@ def test_an_answer_that_does_not_mention_a_message_confirms_nothing(answer):
     one = sender(sqs)
     [message] = messages(b"1")
     unknown = Failure(message, "SQS's answer does not mention it")
-    assert one.send([message]) == ([unknown], True)
+    assert one.send([message]) == Outcome([], [unknown], is_answered=True)
     assert sqs.bodies == ["[1]"] * MAX_ATTEMPTS
     assert counts(one) == (0, 0, MAX_ATTEMPTS, MAX_ATTEMPTS - 1)
 
@@ -165,7 +170,7 @@ def test_repeats_back_off_with_full_jitter_and_end_in_number():
     time = FakeTime()
     one = sender(FakeSqs(*[lost_before(CLOSED)] * MAX_ATTEMPTS), time)
     [message] = messages(b"1")
-    [failure] = one.send([message]).failures
+    [failure] = one.send([message]).unsettled
     assert failure == Failure(message, f"ConnectionClosedError: {CLOSED}")
     assert time.slept_s == [
         min(BACKOFF_MAX_S, BACKOFF_BASE_S * 2**repeat) for repeat in range(1, MAX_ATTEMPTS)
@@ -180,7 +185,7 @@ def test_repeats_end_in_time():
         raise CLOSED
 
     one = sender(FakeSqs(*[slow] * MAX_ATTEMPTS), time)
-    assert len(one.send(messages(b"1")).failures) == 1
+    assert len(one.send(messages(b"1")).unsettled) == 1
     assert counts(one) == (0, 0, 3, 2)
     assert sum(time.slept_s) + 2 * READ_TIMEOUT_S <= MAX_SENDING_S
 
@@ -189,7 +194,7 @@ def test_one_whose_own_caller_waits_is_less_patient():
     time = FakeTime()
     pacer = replace(time.pacer, patience_s=1.0)
     one = Sender(FakeSqs(*[lost_before(CLOSED)] * MAX_ATTEMPTS), QUEUE_URL, pacer, owns_client=True)
-    assert len(one.send(messages(b"1")).failures) == 1
+    assert len(one.send(messages(b"1")).unsettled) == 1
     assert time.slept_s == [0.2, 0.4]
 
 
@@ -231,7 +236,7 @@ def test_a_real_client_accepts_our_requests_and_we_its_errors():
         )
         stubber.add_response("send_message_batch", answer, expected)
         one = sender(client)
-        assert one.send([message]) == ([], False)
+        assert one.send([message]) == CONFIRMED
         stubber.assert_no_pending_responses()
     assert counts(one) == (1, 1, 2, 1)
 
