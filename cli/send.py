@@ -72,7 +72,7 @@ def send(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
 
     Exit status 0: SQS confirmed all. 1: a line was bad or something is unconfirmed; the good lines
     were sent all the same, and to send --unsent again counts nothing twice. Where SQS confirms
-    nothing at all, it stops, and says from which line on nothing was sent.
+    nothing any more, it stops, and says at which line.
     """
     chosen = {"counter": counter, "amount": amount, "max": maximum, "min": minimum}
     given = {name: value for name, value in chosen.items() if value is not None}
@@ -117,10 +117,7 @@ def _check(
 
 
 def _is_same(file: BinaryIO, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except OSError:  # there is no such file yet
-        return False
+    return path.is_file() and os.path.samestat(os.fstat(file.fileno()), path.stat())
 
 
 @contextlib.contextmanager

@@ -62,7 +62,7 @@ class Sending:
     """Publishes lines, names the bad ones, and keeps what SQS does not confirm.
 
     It stops where the publisher has given up more than it holds, and SQS has confirmed nothing
-    since the last time: the lines that follow would fare no better.
+    since the last time: the lines that follow would hardly fare better.
 
     Args:
         publisher: sends them; it is closed by `run`.
@@ -80,7 +80,7 @@ class Sending:
         tell_event: bool = False,
     ) -> None:
         self._publisher = publisher
-        self._unsent = UnsentFile(unsent)
+        self._unsent = UnsentFile(unsent) if unsent else None
         self._chatter = chatter
         self._tell_event = tell_event
         self._confirmed = 0
@@ -109,7 +109,6 @@ class Sending:
         show(done)
         stats = self._publisher.stats
         self._summary.confirmed = stats.confirmed
-        # What was given up on a second Ctrl-C is neither confirmed nor kept.
         self._summary.unsent = stats.published - stats.confirmed
         self._summary.messages = stats.messages
         self._summary.requests = stats.requests
@@ -119,13 +118,12 @@ class Sending:
     def report(self, output: Output) -> NoReturn:
         """Say what happened, and end with the status that says the same."""
         summary = self._summary
-        if self._unsent.problem:
-            self._say(f"not kept: {self._unsent.problem}")
         for reason in self._reasons:
             self._say(f"not confirmed: {reason}")
-        if given_up := summary.unsent - self._unsent.told:
-            what = counted(given_up, "increment")
-            self._say(f"given up, and not kept: {what}, which may have arrived")
+        if self._unsent and self._unsent.kept:
+            self._say(f"kept, to be sent again: {counted(self._unsent.kept, 'increment')}")
+        if self._unsent and self._unsent.problem:
+            self._say(f"not kept: {self._unsent.problem}")
         self._say(
             f"{counted(summary.confirmed, 'increment')} confirmed "
             f"in {counted(summary.messages, 'message')}, "
@@ -170,16 +168,17 @@ class Sending:
                     self._say(PATIENCE)
                 self._publisher.close()
         except KeyboardInterrupt:
-            if not self._interrupted:
+            if self._interrupted:
+                with self._kept():
+                    self._publisher.abandon()
+            else:
                 self._interrupted = True
                 self._close()
 
     def _stop(self, line: int, done: int) -> None:
         self._summary.stopped_at = line or done
         where = f"line {line}" if line else f"increment {done}"
-        self._say(
-            f"stopped at {where}, since SQS confirms nothing: it was not sent, nor what follows"
-        )
+        self._say(f"stopped at {where}, not sent, nor what follows: SQS confirmed none of the last")
 
     def _problem(self, number: int, text: str) -> None:
         self._summary.invalid += 1
@@ -195,8 +194,9 @@ class Sending:
             self._keep(error)
 
     def _keep(self, error: UnsentError) -> None:
-        self._unsent.keep(error.increments)
         self._reasons |= dict.fromkeys(error.reasons)
+        if self._unsent:
+            self._unsent.keep(error.increments)
 
     def _say(self, text: str) -> None:
         # Not wrapped: a program that reads stderr wants a remark in one line.

@@ -1,35 +1,47 @@
 """What SQS did not confirm, in a file as soon as it is told: to be sent again."""
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from cli.signals import undisturbed
 from counters.event import Increment, encode
 
 
 class UnsentFile:
-    """Keeps increments, one a line, in a file that the first of them makes; or counts them only.
+    """Keeps increments, one a line, in a file that the first of them makes.
 
     Attributes:
-        told: increments handed to it.
-        problem: why the file does not hold them all; empty if it does, or if there is none.
+        kept: how many it holds.
+        problem: why the file does not hold them all; empty if it does.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self.told = 0
+    def __init__(self, path: Path) -> None:
+        self.kept = 0
         self.problem = ""
         self._path = path
         self._mode = "wb"
 
     def keep(self, increments: Sequence[Increment]) -> None:
-        """Add increments; a file that was there before this run is replaced."""
-        with undisturbed():
-            self.told += len(increments)
-            if self._path is None or self.problem:
-                return
-            try:
-                with self._path.open(self._mode) as file:
-                    file.write(b"".join(encode(kept) + b"\n" for kept in increments))
-            except OSError as error:
-                self.problem = f"{self._path}: {error.strerror}"
+        """Add increments; a file that was there before this run is replaced.
+
+        A Ctrl-C takes effect when they are written: signals are for the main thread, so another
+        writes. A second one does not wait for it.
+        """
+        writing = threading.Thread(target=self._write, args=(increments,), daemon=True)
+        writing.start()
+        try:
+            writing.join()
+        finally:
+            writing.join()
+
+    def _write(self, increments: Sequence[Increment]) -> None:
+        if self.problem:
+            return
+        try:
+            with self._path.open(self._mode) as file:
+                file.write(b"".join(encode(one) + b"\n" for one in increments))
+        except OSError as error:
+            self.problem = f"{self._path}: {error.strerror}"
+        else:
             self._mode = "ab"
+            self.kept += len(increments)

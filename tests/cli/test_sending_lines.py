@@ -159,6 +159,7 @@ def test_what_is_refused_is_kept_and_sending_it_again_counts_nothing_twice(tmp_p
         FAILED,
         [
             "not confirmed: AccessDenied (HTTP 403)",
+            "kept, to be sent again: 2 increments",
             "0 increments confirmed in 0 messages, 2 not confirmed, 0 invalid",
         ],
     )
@@ -188,8 +189,8 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path):
     assert Try(refuse, unsent=path).send([line(1)]) == (
         FAILED,
         [
-            f"not kept: {path}: No such file or directory",
             "not confirmed: AccessDenied (HTTP 403)",
+            f"not kept: {path}: No such file or directory",
             "0 increments confirmed in 0 messages, 1 not confirmed, 0 invalid",
         ],
     )
@@ -221,10 +222,13 @@ def test_it_stops_where_sqs_confirms_nothing(tmp_path, capsys, first_line, unit)
     stopped_at = json.loads(capsys.readouterr().out)["stopped_at"]
     assert kept == list(range(stopped_at - 1))
     assert MAX_UNSENT_BYTES < len(kept) * len(LONG) < MAX_UNSENT_BYTES + 2 * MAX_BUFFERED_BYTES
-    reason = f"stopped at {unit} {stopped_at}, since SQS confirms nothing: "
+    where = f"stopped at {unit} {stopped_at}"
     assert (status, said[:2]) == (
         FAILED,
-        [f"{reason}it was not sent, nor what follows", "not confirmed: AccessDenied (HTTP 403)"],
+        [
+            f"{where}, not sent, nor what follows: SQS confirmed none of the last",
+            "not confirmed: AccessDenied (HTTP 403)",
+        ],
     )
 
 
@@ -245,7 +249,7 @@ def test_ctrl_c_waits_until_the_unsent_are_written(tmp_path):
         with pytest.raises(KeyboardInterrupt):
             file.keep(Interrupting([Increment(counter=str(number))]))
     assert path.read_bytes() == b'{"counter":"0"}\n{"counter":"1"}\n'
-    assert (file.told, signal.getsignal(signal.SIGINT)) == (2, signal.default_int_handler)
+    assert (file.kept, signal.getsignal(signal.SIGINT)) == (2, signal.default_int_handler)
 
 
 def interrupted(*sent):
@@ -273,8 +277,9 @@ def test_ctrl_c_while_sqs_is_awaited_waits_on():
     assert attempt.send([line(1)]) == (INTERRUPTED, [PATIENCE, summary])
 
 
-def test_a_second_ctrl_c_gives_up_and_says_so():
-    attempt, is_over = Try(), threading.Event()
+def test_a_second_ctrl_c_gives_up_and_keeps_what_is_not_confirmed(tmp_path):
+    path, is_over = tmp_path / "unsent.jsonl", threading.Event()
+    attempt = Try(unsent=path)
 
     def endless(sqs, entries):
         ctrl_c()
@@ -290,10 +295,12 @@ def test_a_second_ctrl_c_gives_up_and_says_so():
         INTERRUPTED,
         [
             PATIENCE,
-            "given up, and not kept: 2 increments, which may have arrived",
+            "not confirmed: given up before SQS confirmed it",
+            "kept, to be sent again: 2 increments",
             "0 increments confirmed in 0 messages, 2 not confirmed, 0 invalid",
         ],
     )
+    assert [json.loads(one)["seq"] for one in path.read_bytes().splitlines()] == [0, 1]
 
 
 def test_an_error_of_the_source_is_not_swallowed_and_what_was_read_is_sent():
