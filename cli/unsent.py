@@ -20,12 +20,13 @@ class UnsentFile:
         self.problem = ""
         self._path = path
         self._mode = "wb"
+        self._lock = threading.Lock()
 
     def keep(self, increments: Sequence[Increment]) -> None:
         """Add increments; a file that was there before this run is replaced.
 
         A Ctrl-C takes effect when they are written: signals are for the main thread, so another
-        writes. A second one does not wait for it.
+        writes. A second one does not wait for it; the next increments do.
         """
         writing = threading.Thread(target=self._write, args=(increments,), daemon=True)
         writing.start()
@@ -35,13 +36,14 @@ class UnsentFile:
             writing.join()
 
     def _write(self, increments: Sequence[Increment]) -> None:
-        if self.problem:
-            return
-        try:
-            with self._path.open(self._mode) as file:
-                file.write(b"".join(encode(one) + b"\n" for one in increments))
-        except OSError as error:
-            self.problem = f"{self._path}: {error.strerror}"
-        else:
-            self._mode = "ab"
-            self.kept += len(increments)
+        with self._lock:
+            if self.problem:
+                return
+            try:
+                with self._path.open(self._mode) as file:
+                    file.write(b"".join(encode(one) + b"\n" for one in increments))
+            except OSError as error:
+                self.problem = f"{self._path}: {error.strerror}"
+            else:
+                self._mode = "ab"
+                self.kept += len(increments)

@@ -8,10 +8,11 @@ from store.troubles import Trouble
 
 
 class UnsentError(TallyError):
-    """Increments that SQS has not confirmed, after all repeats that the limits allow.
+    """Increments that SQS has not confirmed, within the limits or before `abandon`.
 
-    Some may have arrived: an answer can be lost. They keep their identity, so that to publish them
-    again (`Publisher.publish_again`) is always safe, and counts each of them once.
+    Some may not have been tried, as what stood before them was in vain, and some may have arrived:
+    an answer can be lost. They keep their identity, so that to publish them again
+    (`Publisher.publish_again`) is always safe, and counts each of them once.
 
     Attributes:
         increments: what was not confirmed.

@@ -25,7 +25,9 @@ class Outage:
         return message.group in self._groups
 
     def is_away(self, tried: Sequence[Message], outcome: Outcome) -> bool:
-        """Learn from a request, and tell whether there is any use in the next."""
+        """Learn from what was tried of a request, and tell whether the next is of no use."""
+        if not tried:
+            return False
         self._groups |= {failure.message.group for failure in outcome.unsettled} - {""}
         if len(outcome.unsettled) < len(tried):
             self._vain_requests = 0

@@ -23,6 +23,7 @@ ABANDONED = "given up before SQS confirmed it"
 """Why a message was given up for which nobody waited any longer; it may have arrived."""
 
 NOTHING_SENT = Outcome([], [], is_answered=True)
+"""Of a request that has no message worth a try."""
 
 JOIN_TIMEOUT_S = 5.0
 """How long close() waits for the end of a thread that has nothing left to do."""
@@ -193,7 +194,7 @@ class Outbox:
                 with self._work:
                     if self._in_flight:  # abandon() was not faster
                         self._done(messages, [*outcome.refused, *outcome.unsettled, *behind])
-                    if tried and self._waiting and self._outage.is_away(tried, outcome):
+                    if self._waiting and self._outage.is_away(tried, outcome):
                         self._give_up(NOT_TRIED)
         finally:
             self._end()

@@ -242,6 +242,34 @@ class Interrupting(tuple[Increment, ...]):
         return super().__iter__()
 
 
+class Slow(tuple[Increment, ...]):
+    """Increments whose writing takes until it is told to go on."""
+
+    __slots__ = ()
+    is_begun, may_go_on = threading.Event(), threading.Event()
+
+    def __iter__(self):
+        self.is_begun.set()
+        assert self.may_go_on.wait(WAIT_S)
+        return super().__iter__()
+
+
+def test_the_next_unsent_wait_for_those_that_nobody_waits_for(tmp_path):
+    path = tmp_path / "unsent.jsonl"
+    file = UnsentFile(path)
+    slow = threading.Thread(target=file.keep, args=(Slow([Increment(counter="first")]),))
+    slow.start()
+    assert Slow.is_begun.wait(WAIT_S)
+    after = threading.Thread(target=file.keep, args=([Increment(counter="second")],))
+    after.start()
+    after.join(UNTIL_MAIN_WAITS_S)
+    Slow.may_go_on.set()
+    for thread in (slow, after):
+        thread.join(WAIT_S)
+    assert path.read_bytes() == b'{"counter":"first"}\n{"counter":"second"}\n'
+    assert file.kept == 2
+
+
 def test_ctrl_c_waits_until_the_unsent_are_written(tmp_path):
     path = tmp_path / "unsent.jsonl"
     file = UnsentFile(path)
