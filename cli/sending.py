@@ -14,10 +14,11 @@ from rich.console import Console
 
 from cli.lines import Line
 from cli.output import FAILED, INTERRUPTED, OK, Output, counted, fail, say_json
+from cli.signals import Interrupts
 from cli.unsent import UnsentFile
 from counters.errors import InvalidIncrementError
 from counters.identity import identity_of
-from producer.errors import UnsentError
+from producer.errors import PublisherClosedError, UnsentError
 from producer.publisher import Publisher
 from producer.sending import SqsClient, connect
 
@@ -85,7 +86,7 @@ class Sending:
         self._tell_event = tell_event
         self._confirmed = 0
         self._reasons: dict[str, None] = {}
-        self._interrupted = False
+        self._interrupts = Interrupts(self._answer)
         self._summary = Summary()
 
     def run(self, source: Iterable[Line], show: Callable[[int], object]) -> None:
@@ -94,26 +95,12 @@ class Sending:
         Ctrl-C ends the reading, and what was read is still sent; a second one gives that up.
         """
         started_at = time.monotonic()
-        done = 0
-        try:
-            for done, line in enumerate(source, 1):
-                if not self._take(line):
-                    self._stop(line.number, done)
-                    break
-                if done % PROGRESS_EVERY == 0:
-                    show(done)
-        except KeyboardInterrupt:
-            self._interrupted = True
-        finally:
-            self._close()
-        show(done)
-        stats = self._publisher.stats
-        self._summary.confirmed = stats.confirmed
-        self._summary.unsent = stats.published - stats.confirmed
-        self._summary.messages = stats.messages
-        self._summary.requests = stats.requests
-        self._summary.retries = stats.retries
-        self._summary.seconds = round(time.monotonic() - started_at, 3)
+        with self._interrupts.counted():
+            try:
+                self._send(self._interrupts.until_first(source), show)
+            finally:
+                self._keep_unsent_of(self._publisher.close)
+            self._sum_up(time.monotonic() - started_at)
 
     def report(self, output: Output) -> NoReturn:
         """Say what happened, and end with the status that says the same."""
@@ -133,9 +120,19 @@ class Sending:
             say_json(summary)
         elif summary.event is not UNSET:
             typer.echo(summary.event)
-        if self._interrupted:
+        if self._interrupts.came:
             raise typer.Exit(INTERRUPTED)
         raise typer.Exit(FAILED if summary.unsent or summary.invalid else OK)
+
+    def _send(self, source: Iterable[Line], show: Callable[[int], object]) -> None:
+        done = 0
+        for done, line in enumerate(source, 1):
+            if not self._take(line):
+                self._stop(line.number, done)
+                break
+            if done % PROGRESS_EVERY == 0:
+                show(done)
+        show(done)
 
     def _take(self, line: Line) -> bool:
         """Publish a line; returns whether it makes sense to go on."""
@@ -146,6 +143,8 @@ class Sending:
             return self._publish(line.fields)
         except InvalidIncrementError as error:
             self._problem(line.number, str(error))
+            return True
+        except PublisherClosedError:  # by the answer to a signal, which ends the reading as well
             return True
 
     def _publish(self, fields: Mapping[str, Any]) -> bool:
@@ -160,20 +159,21 @@ class Sending:
             self._summary.event = identity_of(published)
         return True
 
-    def _close(self) -> None:
-        """Wait until all is confirmed or given up, for as long as nobody is impatient twice."""
-        try:
-            with self._kept():
-                if self._interrupted:
-                    self._say(PATIENCE)
-                self._publisher.close()
-        except KeyboardInterrupt:
-            if self._interrupted:
-                with self._kept():
-                    self._publisher.abandon()
-            else:
-                self._interrupted = True
-                self._close()
+    def _answer(self, number: int) -> None:
+        """Ask for patience at the first signal, and wait no longer at the next."""
+        if number == 1:
+            self._say(PATIENCE)
+        else:
+            self._keep_unsent_of(self._publisher.abandon)
+
+    def _sum_up(self, duration_s: float) -> None:
+        stats = self._publisher.stats
+        self._summary.confirmed = stats.confirmed
+        self._summary.unsent = stats.published - stats.confirmed
+        self._summary.messages = stats.messages
+        self._summary.requests = stats.requests
+        self._summary.retries = stats.retries
+        self._summary.seconds = round(duration_s, 3)
 
     def _stop(self, line: int, done: int) -> None:
         self._summary.stopped_at = line or done
@@ -185,11 +185,10 @@ class Sending:
         if self._summary.invalid <= MAX_SHOWN_PROBLEMS:
             self._say(f"line {number}: {text}")
 
-    @contextlib.contextmanager
-    def _kept(self) -> Iterator[None]:
-        """Take over what the publisher gives up, so that nothing is lost with its exception."""
+    def _keep_unsent_of(self, ending: Callable[[], object]) -> None:
+        """Take over what the publisher gives up at its end: it would be lost with the error."""
         try:
-            yield
+            ending()
         except UnsentError as error:
             self._keep(error)
 

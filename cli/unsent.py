@@ -23,19 +23,7 @@ class UnsentFile:
         self._lock = threading.Lock()
 
     def keep(self, increments: Sequence[Increment]) -> None:
-        """Add increments; a file that was there before this run is replaced.
-
-        A Ctrl-C takes effect when they are written: signals are for the main thread, so another
-        writes. A second one does not wait for it; the next increments do.
-        """
-        writing = threading.Thread(target=self._write, args=(increments,), daemon=True)
-        writing.start()
-        try:
-            writing.join()
-        finally:
-            writing.join()
-
-    def _write(self, increments: Sequence[Increment]) -> None:
+        """Add increments, by any thread; a file that was there before this run is replaced."""
         with self._lock:
             if self.problem:
                 return

@@ -104,6 +104,7 @@ class Outbox:
         """Take no more, and give up at once what is not confirmed."""
         with self._work:
             self._closed = True
+            self._thread = None  # a close() meanwhile does not wait for its request
             self._give_up(ABANDONED)
 
     def close(self) -> None:

@@ -1,77 +1,24 @@
-"""What becomes of every line that is sent: confirmed, invalid, or kept; on Ctrl-C as well."""
+"""What becomes of every line that is sent: confirmed, invalid, or kept."""
 
 import io
 import json
-import signal
-import threading
 
 import botocore.exceptions as boto
 import msgspec
 import pytest
-import typer
-from rich.console import Console
 
 from cli import lines
 from cli.lines import Format, Line
-from cli.output import FAILED, INTERRUPTED, OK, Output
-from cli.sending import MAX_SHOWN_PROBLEMS, PATIENCE, PROGRESS_EVERY, Sending
-from cli.unsent import UnsentFile
+from cli.output import FAILED, OK, Output
+from cli.sending import MAX_SHOWN_PROBLEMS, PROGRESS_EVERY
 from counters.event import INT64_MAX, Increment
 from counters.identity import identity_of
 from producer.outbox import MAX_BUFFERED_BYTES, MAX_UNSENT_BYTES
-from tests.support.sqs import NOW_MS, FakeSqs, client_error, failing, publisher, stored
+from tests.support.sending import WAIT_S, Try, line, refuse
+from tests.support.sqs import NOW_MS, failing, stored
 
-REFUSED = client_error("AccessDenied", 403)
 LONG = "x" * 500
 MANY = 6 * MAX_UNSENT_BYTES // len(LONG)
-WAIT_S = 10
-UNTIL_MAIN_WAITS_S = 0.1
-
-
-class Screen(io.StringIO):
-    """A stderr that tells when Ctrl-C was answered."""
-
-    def __init__(self):
-        super().__init__()
-        self.asks_for_patience = threading.Event()
-
-    def write(self, text):
-        written = super().write(text)
-        if PATIENCE in self.getvalue():
-            self.asks_for_patience.set()
-        return written
-
-
-class Try:
-    """A `tally send` whose SQS follows a script."""
-
-    def __init__(self, *script, unsent=None):
-        self.sqs = FakeSqs(*script)
-        self.screen = Screen()
-        console = Console(file=self.screen, markup=False, emoji=False, highlight=False)
-        self.sending = Sending(publisher(self.sqs), unsent, console)
-        self.shown = []
-
-    def send(self, source, output=Output.TEXT):
-        """Send lines, and return the exit status with the lines of stderr."""
-        self.sending.run(source, self.shown.append)
-        with pytest.raises(typer.Exit) as ended:
-            self.sending.report(output)
-        return ended.value.exit_code, self.screen.getvalue().splitlines()
-
-
-def line(number, **fields):
-    return Line(number, {"counter": "a", **fields})
-
-
-def refuse(_sqs, _entries):
-    raise REFUSED
-
-
-def ctrl_c():
-    # A signal between the last check for signals and the wait for a lock does not end the wait.
-    threading.Event().wait(UNTIL_MAIN_WAITS_S)
-    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
 def count(sqs):
@@ -230,105 +177,6 @@ def test_it_stops_where_sqs_confirms_nothing(tmp_path, capsys, first_line, unit)
             "not confirmed: AccessDenied (HTTP 403)",
         ],
     )
-
-
-class Interrupting(tuple[Increment, ...]):
-    """Increments whose reading is when Ctrl-C comes."""
-
-    __slots__ = ()
-
-    def __iter__(self):
-        signal.raise_signal(signal.SIGINT)
-        return super().__iter__()
-
-
-class Slow(tuple[Increment, ...]):
-    """Increments whose writing takes until it is told to go on."""
-
-    __slots__ = ()
-    is_begun, may_go_on = threading.Event(), threading.Event()
-
-    def __iter__(self):
-        self.is_begun.set()
-        assert self.may_go_on.wait(WAIT_S)
-        return super().__iter__()
-
-
-def test_the_next_unsent_wait_for_those_that_nobody_waits_for(tmp_path):
-    path = tmp_path / "unsent.jsonl"
-    file = UnsentFile(path)
-    slow = threading.Thread(target=file.keep, args=(Slow([Increment(counter="first")]),))
-    slow.start()
-    assert Slow.is_begun.wait(WAIT_S)
-    after = threading.Thread(target=file.keep, args=([Increment(counter="second")],))
-    after.start()
-    after.join(UNTIL_MAIN_WAITS_S)
-    Slow.may_go_on.set()
-    for thread in (slow, after):
-        thread.join(WAIT_S)
-    assert path.read_bytes() == b'{"counter":"first"}\n{"counter":"second"}\n'
-    assert file.kept == 2
-
-
-def test_ctrl_c_waits_until_the_unsent_are_written(tmp_path):
-    path = tmp_path / "unsent.jsonl"
-    file = UnsentFile(path)
-    for number in range(2):
-        with pytest.raises(KeyboardInterrupt):
-            file.keep(Interrupting([Increment(counter=str(number))]))
-    assert path.read_bytes() == b'{"counter":"0"}\n{"counter":"1"}\n'
-    assert (file.kept, signal.getsignal(signal.SIGINT)) == (2, signal.default_int_handler)
-
-
-def interrupted(*sent):
-    yield from sent
-    raise KeyboardInterrupt
-
-
-def test_ctrl_c_ends_the_reading_and_what_was_read_is_sent():
-    attempt = Try()
-    summary = "1 increment confirmed in 1 message, 0 not confirmed, 0 invalid"
-    assert attempt.send(interrupted(line(1))) == (INTERRUPTED, [PATIENCE, summary])
-    assert count(attempt.sqs) == 1
-
-
-def test_ctrl_c_while_sqs_is_awaited_waits_on():
-    attempt = Try()
-
-    def slow(sqs, entries):
-        ctrl_c()
-        assert attempt.screen.asks_for_patience.wait(WAIT_S)
-        return stored(sqs, entries)
-
-    attempt.sqs.script.append(slow)
-    summary = "1 increment confirmed in 1 message, 0 not confirmed, 0 invalid"
-    assert attempt.send([line(1)]) == (INTERRUPTED, [PATIENCE, summary])
-
-
-def test_a_second_ctrl_c_gives_up_and_keeps_what_is_not_confirmed(tmp_path):
-    path, is_over = tmp_path / "unsent.jsonl", threading.Event()
-    attempt = Try(unsent=path)
-
-    def endless(sqs, entries):
-        ctrl_c()
-        assert attempt.screen.asks_for_patience.wait(WAIT_S)
-        ctrl_c()
-        assert is_over.wait(WAIT_S)
-        return stored(sqs, entries)
-
-    attempt.sqs.script.append(endless)
-    said = attempt.send([line(1), line(2)])
-    is_over.set()
-    assert said == (
-        INTERRUPTED,
-        [
-            PATIENCE,
-            "not confirmed: given up before SQS confirmed it",
-            "kept, to be sent again: 2 increments",
-            "0 increments confirmed in 0 messages, 2 not confirmed, 0 invalid",
-        ],
-    )
-    assert [json.loads(one)["seq"] for one in path.read_bytes().splitlines()] == [0, 1]
 
 
 def test_an_error_of_the_source_is_not_swallowed_and_what_was_read_is_sent():

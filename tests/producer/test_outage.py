@@ -1,6 +1,7 @@
 """An SQS that does not answer: whoever waits gets back what is theirs, in a time that is known."""
 
 import threading
+import time
 from typing import Any
 
 import botocore.exceptions as boto
@@ -9,7 +10,7 @@ import pytest
 from counters.identity import identity_of
 from producer.errors import PublisherClosedError, UnsentError
 from producer.outage import MAX_VAIN_REQUESTS
-from producer.outbox import ABANDONED, MAX_BUFFERED_BYTES, NOT_TRIED
+from producer.outbox import ABANDONED, JOIN_TIMEOUT_S, MAX_BUFFERED_BYTES, NOT_TRIED
 from producer.packing import MAX_ENTRIES
 from producer.sending import CONNECT_TIMEOUT_S, MAX_SENDING_S, READ_TIMEOUT_S
 from producer.stats import Stats
@@ -232,6 +233,7 @@ def test_a_program_that_has_to_end_at_once_is_handed_over_what_is_on_its_way_too
     one = publisher(FakeSqs(hang))
     named = [one.publish("a", id=f"{number:060000}") for number in range(MAX_ENTRIES + 2)]
     assert is_sent.wait(WAIT_S)
+    sender = one._outboxes.get()._thread
     with pytest.raises(UnsentError) as raised:
         one.abandon()
     assert raised.value.increments == tuple(named)
@@ -239,9 +241,12 @@ def test_a_program_that_has_to_end_at_once_is_handed_over_what_is_on_its_way_too
     assert one.stats.unsent == len(named)
     with pytest.raises(PublisherClosedError):
         one.publish("a")
+    closed_at_s = time.monotonic()
+    one.close()
+    assert time.monotonic() - closed_at_s < JOIN_TIMEOUT_S  # it does not wait for the request
     is_over.set()
     assert is_stored.wait(WAIT_S)
-    one.close()  # what arrived all the same is not settled twice
+    sender.join(WAIT_S)  # what arrived all the same is not settled twice
     assert one.stats.unsent == len(named)
 
 
