@@ -72,7 +72,8 @@ def send(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
 
     Exit status 0: SQS confirmed all. 1: a line was bad or something is unconfirmed; the good lines
     were sent all the same, and to send --unsent again counts nothing twice. Where SQS confirms
-    nothing any more, it stops, and says at which line.
+    nothing any more, it stops, and says at which line. 130: so does Ctrl-C or SIGTERM, and what was
+    read is sent; a second one gives that up.
     """
     chosen = {"counter": counter, "amount": amount, "max": maximum, "min": minimum}
     given = {name: value for name, value in chosen.items() if value is not None}

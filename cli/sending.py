@@ -31,6 +31,11 @@ PROGRESS_EVERY = 256
 PATIENCE = "Waiting for SQS to confirm what was read; Ctrl-C again gives it up."
 
 
+INTERRUPTION = "interrupted"
+OUTAGE = "SQS confirmed none of the last"
+"""Why it stopped before the end."""
+
+
 @dataclasses.dataclass
 class Summary:
     """What became of the increments that were given, for people and for programs."""
@@ -125,13 +130,15 @@ class Sending:
         raise typer.Exit(FAILED if summary.unsent or summary.invalid else OK)
 
     def _send(self, source: Iterable[Line], show: Callable[[int], object]) -> None:
-        done = 0
-        for done, line in enumerate(source, 1):
-            if not self._take(line):
-                self._stop(line.number, done)
+        done, last = 0, Line(0, {})
+        for done, last in enumerate(source, 1):
+            if not self._take(last):
+                self._stop(last.number, done)
                 break
             if done % PROGRESS_EVERY == 0:
                 show(done)
+        if self._interrupts.cut:
+            self._stop(last.number and last.number + 1, done + 1)
         show(done)
 
     def _take(self, line: Line) -> bool:
@@ -144,8 +151,8 @@ class Sending:
         except InvalidIncrementError as error:
             self._problem(line.number, str(error))
             return True
-        except PublisherClosedError:  # by the answer to a signal, which ends the reading as well
-            return True
+        except PublisherClosedError:  # by the answer to a second signal
+            return False
 
     def _publish(self, fields: Mapping[str, Any]) -> bool:
         try:
@@ -162,7 +169,8 @@ class Sending:
     def _answer(self, number: int) -> None:
         """Ask for patience at the first signal, and wait no longer at the next."""
         if number == 1:
-            self._say(PATIENCE)
+            with contextlib.suppress(OSError, SystemExit):  # rich's, if nobody reads any more
+                self._say(PATIENCE)
         else:
             self._keep_unsent_of(self._publisher.abandon)
 
@@ -178,7 +186,8 @@ class Sending:
     def _stop(self, line: int, done: int) -> None:
         self._summary.stopped_at = line or done
         where = f"line {line}" if line else f"increment {done}"
-        self._say(f"stopped at {where}, not sent, nor what follows: SQS confirmed none of the last")
+        why = INTERRUPTION if self._interrupts.came else OUTAGE
+        self._say(f"stopped at {where}, not sent, nor what follows: {why}")
 
     def _problem(self, number: int, text: str) -> None:
         self._summary.invalid += 1

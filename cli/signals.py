@@ -2,11 +2,14 @@
 
 import contextlib
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from queue import SimpleQueue
 from types import FrameType
 from typing import NoReturn, TypeVar
+
+MAX_SIGNALS = 64
+"""How many are heard of at once."""
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
@@ -30,51 +33,60 @@ class Interrupts:
 
     Attributes:
         came: whether any did.
+        cut: whether one ended the reading before the source ended.
     """
 
     def __init__(self, tell: Callable[[int], object]) -> None:
-        self.came = False
+        self.came = self.cut = False
         self._tell = tell
         self._is_reading = False
-        self._untold = SimpleQueue[int | None]()  # its put() can be interrupted by another
 
     @contextlib.contextmanager
     def counted(self) -> Iterator[None]:
         """Inside, a signal is counted; all are told of before the end."""
-        teller = threading.Thread(target=self._tell_each, daemon=True)
-        with _handled_by(self._count):
+        heard, hears = socket.socketpair()
+        hears.settimeout(0)
+        teller = threading.Thread(target=self._tell_each, args=(heard,), daemon=True)
+        with heard, _handled_by(self._note):
+            # Not told by the handler, which waits for its turn in this thread: a lock may be first.
+            before = signal.set_wakeup_fd(hears.fileno(), warn_on_full_buffer=False)
             teller.start()
             try:
                 yield
             finally:
-                self._untold.put(None)
+                signal.set_wakeup_fd(before)
+                hears.close()
                 teller.join()
 
     def until_first(self, source: Iterable[T]) -> Iterator[T]:
-        """What a source yields until a signal comes, be it while the source is waited for."""
+        """What a source of no None yields, until a signal comes, be it while that is awaited."""
         items = iter(source)
-        while True:
-            try:
-                self._is_reading = True
-                if self.came:
-                    return
-                item = next(items)
-            except (KeyboardInterrupt, StopIteration):
-                return
-            finally:
-                self._is_reading = False
-            yield item
+        try:
+            yield from iter(lambda: self._next(items), None)
+        except KeyboardInterrupt:
+            self.cut = True
 
-    def _count(self, number: int, _frame: FrameType | None) -> None:
+    def _next(self, items: Iterator[T]) -> T | None:
+        self._is_reading = True
+        try:
+            if self.came:
+                raise KeyboardInterrupt
+            return next(items, None)
+        finally:
+            self._is_reading = False
+
+    def _note(self, _signal: int, _frame: FrameType | None) -> None:
         self.came = True
-        self._untold.put(number)
         if self._is_reading:
             self._is_reading = False
             raise KeyboardInterrupt
 
-    def _tell_each(self) -> None:
-        for number, _ in enumerate(iter(self._untold.get, None), 1):
-            self._tell(number)
+    def _tell_each(self, heard: socket.socket) -> None:
+        number = 0
+        while signals := heard.recv(MAX_SIGNALS):
+            for _ in filter(_ENDING.__contains__, signals):
+                number += 1
+                self._tell(number)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import sys
 import threading
 
@@ -13,10 +14,14 @@ from cli.sending import PATIENCE
 from counters.event import Increment
 from counters.identity import identity_of
 from producer.outbox import MAX_UNSENT_BYTES
+from producer.sending import READ_TIMEOUT_S
+from tests.support.processes import tally, wait_until
 from tests.support.sending import WAIT_S, Try, ctrl_c, line, refuse
 from tests.support.sqs import stored
+from tests.support.terminal import QUIET
 
 LONG = 1_000_000
+KEYS = {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
 TOO_MANY = 4 * MAX_UNSENT_BYTES // LONG
 LINES = 3
 
@@ -30,7 +35,9 @@ def interrupted(*sent):
 def test_ctrl_c_ends_the_reading_and_what_was_read_is_sent():
     attempt = Try()
     summary = "1 increment confirmed in 1 message, 0 not confirmed, 0 invalid"
-    assert attempt.send(interrupted(line(1))) == (INTERRUPTED, [PATIENCE, summary])
+    stopped = "stopped at line 2, not sent, nor what follows: interrupted"
+    status, said = attempt.send(interrupted(line(1)))
+    assert (status, sorted(said)) == (INTERRUPTED, sorted([PATIENCE, stopped, summary]))
     assert len(attempt.sqs.events) == 1
 
 
@@ -71,6 +78,24 @@ def test_a_second_ctrl_c_gives_up_and_keeps_what_is_not_confirmed(tmp_path):
         ],
     )
     assert [json.loads(one)["seq"] for one in path.read_bytes().splitlines()] == [0, 1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_gives_up_as_well_where_nobody_reads_what_it_says(tmp_path, number):
+    path = tmp_path / "unsent.jsonl"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(WAIT_S)
+        here = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        env = QUIET | KEYS | {"AWS_ENDPOINT_URL_SQS": here, "SQS_QUEUE_URL": f"{here}/0/a"}
+        with tally("send", "a", "--unsent", path, env=env) as process, silent.accept()[0]:
+            process.stderr.close()  # as a `| tee` that the same Ctrl-C has ended
+
+            def is_over():
+                process.send_signal(number)  # two at once may be one
+                return process.poll() is not None
+
+            assert wait_until(is_over, READ_TIMEOUT_S)
+    assert json.loads(path.read_text())["counter"] == "a"
 
 
 class Moments:

@@ -4,7 +4,9 @@ import threading
 
 from cli.unsent import UnsentFile
 from counters.event import Increment
-from tests.support.sending import UNTIL_MAIN_WAITS_S, WAIT_S
+from tests.support.sending import WAIT_S
+
+UNTIL_IT_WAITS_S = 0.1
 
 
 class Slow(tuple[Increment, ...]):
@@ -27,7 +29,7 @@ def test_the_next_unsent_wait_for_those_that_are_being_written(tmp_path):
     assert Slow.is_begun.wait(WAIT_S)
     after = threading.Thread(target=file.keep, args=([Increment(counter="second")],))
     after.start()
-    after.join(UNTIL_MAIN_WAITS_S)
+    after.join(UNTIL_IT_WAITS_S)
     Slow.may_go_on.set()
     for thread in (slow, after):
         thread.join(WAIT_S)

@@ -14,6 +14,7 @@ from producer.outbox import ABANDONED, JOIN_TIMEOUT_S, MAX_BUFFERED_BYTES, NOT_T
 from producer.packing import MAX_ENTRIES
 from producer.sending import CONNECT_TIMEOUT_S, MAX_SENDING_S, READ_TIMEOUT_S
 from producer.stats import Stats
+from tests.support.processes import main_thread_is_in, wait_until
 from tests.support.sqs import (
     FIFO_URL,
     QUEUE_URL,
@@ -92,7 +93,7 @@ def test_a_queue_that_refuses_us_is_asked_once():
 
 
 class Throttled(FakeSqs):
-    """An SQS that answers each request, and never settles the messages of some counters."""
+    """An SQS that never settles the messages of some counters, and answers while somebody waits."""
 
     def __init__(self, *counters):
         super().__init__()
@@ -100,6 +101,7 @@ class Throttled(FakeSqs):
         self.counters = counters
 
     def send_message_batch(self, *, QueueUrl, Entries):  # noqa: N803 # boto3's names
+        assert wait_until(lambda: main_thread_is_in("_wait_for"))
         self.requests.append((QueueUrl, Entries))
         self.time.now_s += 1
         bad = [one for one in Entries if one.get("MessageGroupId") in self.counters]
@@ -221,18 +223,24 @@ def test_what_is_handed_over_is_published_again_with_all_the_patience():
     assert identities(published) == sorted(event.identity for event in sqs.events)
 
 
-def test_a_program_that_has_to_end_at_once_is_handed_over_what_is_on_its_way_too():
-    is_sent, is_over, is_stored = threading.Event(), threading.Event(), threading.Event()
+class UnderWay:
+    """A step: a request that is under way until it may arrive."""
 
-    def hang(sqs, entries):
-        is_sent.set()
-        assert is_over.wait(WAIT_S)
-        is_stored.set()
+    def __init__(self):
+        self.is_sent, self.may_arrive, self.is_stored = (threading.Event() for _ in range(3))
+
+    def __call__(self, sqs, entries):
+        self.is_sent.set()
+        assert self.may_arrive.wait(WAIT_S)
+        self.is_stored.set()
         return stored(sqs, entries)
 
-    one = publisher(FakeSqs(hang))
+
+def test_a_program_that_has_to_end_at_once_is_handed_over_what_is_on_its_way_too():
+    request = UnderWay()
+    one = publisher(FakeSqs(request))
     named = [one.publish("a", id=f"{number:060000}") for number in range(MAX_ENTRIES + 2)]
-    assert is_sent.wait(WAIT_S)
+    assert request.is_sent.wait(WAIT_S)
     sender = one._outboxes.get()._thread
     with pytest.raises(UnsentError) as raised:
         one.abandon()
@@ -241,13 +249,24 @@ def test_a_program_that_has_to_end_at_once_is_handed_over_what_is_on_its_way_too
     assert one.stats.unsent == len(named)
     with pytest.raises(PublisherClosedError):
         one.publish("a")
-    closed_at_s = time.monotonic()
-    one.close()
-    assert time.monotonic() - closed_at_s < JOIN_TIMEOUT_S  # it does not wait for the request
-    is_over.set()
-    assert is_stored.wait(WAIT_S)
+    request.may_arrive.set()
+    assert request.is_stored.wait(WAIT_S)
     sender.join(WAIT_S)  # what arrived all the same is not settled twice
     assert one.stats.unsent == len(named)
+
+
+def test_what_is_abandoned_is_not_waited_for_by_close():
+    request = UnderWay()
+    one = publisher(FakeSqs(request))
+    for number in range(MAX_ENTRIES + 2):
+        one.publish("a", id=f"{number:060000}")
+    assert request.is_sent.wait(WAIT_S)
+    with pytest.raises(UnsentError):
+        one.abandon()
+    called_at_s = time.monotonic()
+    one.close()
+    assert time.monotonic() - called_at_s < JOIN_TIMEOUT_S
+    request.may_arrive.set()
 
 
 def test_while_nobody_waits_a_request_in_vain_takes_nothing_with_it():

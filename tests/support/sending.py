@@ -15,7 +15,6 @@ from tests.support.sqs import FakeSqs, client_error, publisher
 
 REFUSED = client_error("AccessDenied", 403)
 WAIT_S = 10
-UNTIL_MAIN_WAITS_S = 0.1
 
 
 class Screen(io.StringIO):
@@ -62,7 +61,5 @@ def refuse(_sqs, _entries):
 
 
 def ctrl_c():
-    """Interrupt the main thread, once it waits."""
-    # A signal between the last check for signals and the wait for a lock does not end the wait.
-    threading.Event().wait(UNTIL_MAIN_WAITS_S)
+    """Interrupt the main thread."""
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
