@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 MAX_BODY_BYTES = 1_048_576
-"""The longest body that is read; API Gateway's own limit is 10 MB."""
+"""The longest body that is taken; API Gateway's own limit is 10 MB."""
+
+MAX_REFUSED_BYTES = 10 * 1_048_576
+"""So much of a longer one is read, since who is still sending would not see that it is refused."""
+
+PART_BYTES = 65_536
+"""How much of it is read at once."""
 
 PAGES = {
     "/": ("index.html", "text/html; charset=utf-8"),
@@ -93,6 +99,7 @@ class Site:
         try:
             event = json.dumps(proxy_event(request)).encode()
         except HTTPException as error:  # the body is too long
+            _drain(request)
             return _json({"message": error.name}, error.code or HTTPStatus.BAD_REQUEST)
         except ValueError:
             return _json({"message": "Bad request"}, HTTPStatus.BAD_REQUEST)
@@ -114,6 +121,12 @@ def _refusal(request: Request) -> Response | None:
     if origin not in {None, f"http://{host}"}:
         return _json({"message": "another site's page may not ask this"}, HTTPStatus.FORBIDDEN)
     return None
+
+
+def _drain(request: Request) -> None:
+    size = min(request.content_length or 0, MAX_REFUSED_BYTES)
+    for start in range(0, size, PART_BYTES):
+        request.environ["wsgi.input"].read(min(PART_BYTES, size - start))
 
 
 def _keyless(response: Response) -> Response:

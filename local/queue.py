@@ -72,8 +72,11 @@ class LocalQueue:
         Raises:
             ChildError: it ended at once (a port that is taken), or is not there in time.
         """
-        self._queues = Queues(**json.loads(self._server.start()))
-        self._client = sqs_client(self._queues.endpoint_url)
+        with contextlib.ExitStack() as undo:  # whatever comes, a Ctrl-C as well
+            undo.callback(self.stop)
+            self._queues = Queues(**json.loads(self._server.start()))
+            self._client = sqs_client(self._queues.endpoint_url)
+            undo.pop_all()
         return self
 
     def __exit__(

@@ -25,6 +25,9 @@ ABANDONED = "given up before SQS confirmed it"
 NOTHING_SENT = Outcome([], [], is_answered=True)
 """Of a request that has no message worth a try."""
 
+SIGNALS_EVERY_S = 0.5
+"""How long a signal may go unheard that came just before this thread began to wait for a lock."""
+
 JOIN_TIMEOUT_S = 5.0
 """How long close() waits for the end of a thread that has nothing left to do."""
 
@@ -172,7 +175,8 @@ class Outbox:
         self._hurry()
         self._waiting += 1
         try:
-            self._progress.wait_for(condition)
+            while not condition():
+                self._progress.wait(SIGNALS_EVERY_S)
         finally:
             self._waiting -= 1
             if not self._waiting:

@@ -30,7 +30,8 @@ def check_clock(answer: Mapping[str, Any], asked_ms: int, answered_ms: int) -> C
         return skipped(NAME, "SQS's answer has no time")
     theirs_s = email.utils.mktime_tz(told) + HEADER_RESOLUTION_S / 2
     skew_s = (asked_ms + answered_ms) / 2_000 - theirs_s
-    if abs(skew_s) <= HEADER_RESOLUTION_S:
+    uncertain_s = HEADER_RESOLUTION_S + (answered_ms - asked_ms) / 2_000
+    if abs(skew_s) <= uncertain_s:
         return good(NAME, "in step with SQS's")
     text = f"{abs(skew_s):.0f} s {'ahead of' if skew_s > 0 else 'behind'} SQS's"
     if abs(skew_s) <= MAX_SKEW_S:

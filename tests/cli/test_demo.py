@@ -5,12 +5,11 @@ import json
 import os
 import re
 import signal
-import threading
 
 import pytest
 
 from cli.demo.command import demo
-from tests.support.processes import children, is_running, main_thread_is_in, tally, wait_until
+from tests.support.processes import children, is_running, tally, wait_until
 from tests.support.terminal import QUIET, Said, Terminal
 from tests.support.users_aws import users_aws
 
@@ -111,37 +110,27 @@ def test_ctrl_c_ends_the_demo_and_all_that_it_started():
     assert wait_until(lambda: not any(is_running(pid) for pid in parts))
 
 
-@contextlib.contextmanager
-def meanwhile(do, function):
-    """Do something in a thread as soon as this process's main thread is in a function."""
+@pytest.fixture
+def servers_do(monkeypatch, tmp_path):
+    """Have each Python that a command starts do something, instead of what it is started for."""
 
-    def when_it_is_there():
-        assert wait_until(lambda: main_thread_is_in(function) and children(os.getpid()))
-        do()
+    def do(what):
+        tmp_path.joinpath("sitecustomize.py").write_text(f"import os, signal\n{what}\n")
+        monkeypatch.syspath_prepend(tmp_path)
 
-    thread = threading.Thread(target=when_it_is_there)
-    thread.start()
-    yield
-    thread.join()
+    return do
 
 
-def test_ctrl_c_while_the_demo_starts_leaves_nothing():
-    def ctrl_c():
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-
-    with meanwhile(ctrl_c, "_first_line"):
-        said = Terminal()("demo")
+def test_ctrl_c_while_the_demo_starts_leaves_nothing(servers_do):
+    servers_do("os.kill(os.getppid(), signal.SIGINT); os.read(0, 1); os._exit(0)")
+    said = Terminal()("demo")
     assert said == Said(130, "", "tally: interrupted; nothing is left running\n")
     assert children(os.getpid()) == {}
 
 
-def test_a_demo_whose_server_does_not_start_says_so():
-    def kill():
-        [pid] = children(os.getpid())
-        os.kill(pid, signal.SIGKILL)
-
-    with meanwhile(kill, "_first_line"):
-        said = Terminal()("demo")
+def test_a_demo_whose_server_does_not_start_says_so(servers_do):
+    servers_do("os._exit(1)")
+    said = Terminal()("demo")
     reason = "tally: local.momento did not start; its reason is on stderr\n"
     assert said == Said(1, "", reason)
     assert children(os.getpid()) == {}

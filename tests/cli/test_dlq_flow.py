@@ -5,8 +5,10 @@ from types import SimpleNamespace
 import pytest
 
 from local.stack import CACHE, Stack, StackSettings
+from producer.publisher import Publisher
 from tests.support.momento import Sdk
 from tests.support.processes import wait_until
+from tests.support.sqs import NEVER_S
 from tests.support.terminal import Said, Terminal
 
 ANONYMOUS = '{"counter":"flow:a","amount":5}'
@@ -23,8 +25,11 @@ def test_what_died_of_a_missing_cache_is_redriven_and_counted_once(stack):
     terminal = Terminal(stack.variables)
     sdk = Sdk(SimpleNamespace(port=int(stack.momento.endpoint.rpartition(":")[2])))
     sdk.delete_cache(CACHE)
-    terminal("send", "flow:n", "--count", "3")
-    stack.queue.client().send_message(QueueUrl=stack.queue.queue_url, MessageBody=ANONYMOUS)
+    client = stack.queue.client()
+    with Publisher(stack.queue.queue_url, client=client, linger_s=NEVER_S) as publisher:
+        for _ in range(3):  # in one message
+            publisher.publish("flow:n")
+    client.send_message(QueueUrl=stack.queue.queue_url, MessageBody=ANONYMOUS)
     assert wait_until(lambda: stack.queue.depth().dead == 2)
     missing = f"✗ cache: there is no cache '{CACHE}'"
     assert missing in terminal("doctor", "--no-round-trip").stdout

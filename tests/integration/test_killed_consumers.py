@@ -69,10 +69,13 @@ def deliver_under_fire(environment, deliveries, seed):
     kills, typical_s = 0, 0.1
     for _ in range(DELIVERIES):
         executioner = threading.Timer(draw.uniform(0, typical_s), environment.kill)
-        if draw.random() < KILLED_SHARE:
+        is_killed = draw.random() < KILLED_SHARE
+        if is_killed:
             executioner.start()
         invocation = environment.invoke(draw.choice(deliveries))
         executioner.cancel()
+        if is_killed:
+            executioner.join()  # it may be about to kill already
         kills += invocation.error is not None
         if not (invocation.is_cold or invocation.error):
             typical_s = invocation.duration_s

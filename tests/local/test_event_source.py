@@ -13,9 +13,11 @@ from local.event_source import EventSourceMapping
 from local.poller import Batching, Delivery, Poller
 from local.queue import LocalQueue
 from tests.support.event_source import Recorder
+from tests.support.processes import wait_until
 
 WAIT_S = 10
 NOW = Batching(batch_size=10, window_s=0, poll_s=0)
+FIVES = Batching(batch_size=5, window_s=0)
 
 
 @pytest.fixture(scope="module")
@@ -148,10 +150,13 @@ def test_a_fifo_batch_keeps_the_order_and_names_the_group(sqs, fifo_url, recorde
 
 
 def test_all_pollers_share_the_queue_and_stop(sqs, queue_url):
-    functions = [Recorder(), Recorder()]
+    functions = [Recorder(lambda _event: both_have_some()) for _ in range(2)]
     deliveries: list[Delivery] = []
     all_delivered = threading.Event()
     bodies = Counter(str(number) for number in range(40))
+
+    def both_have_some():
+        assert wait_until(lambda: all(function.events for function in functions))
 
     def observe(delivery):
         deliveries.append(delivery)
@@ -159,8 +164,7 @@ def test_all_pollers_share_the_queue_and_stop(sqs, queue_url):
             all_delivered.set()
 
     send(sqs, queue_url, list(bodies))
-    batching = Batching(batch_size=5, window_s=0)
-    mapping = EventSourceMapping(sqs, queue_url, functions, batching=batching, observe=observe)
+    mapping = EventSourceMapping(sqs, queue_url, functions, batching=FIVES, observe=observe)
     mapping.start()
     assert mapping.is_alive
     assert all_delivered.wait(WAIT_S)

@@ -22,13 +22,12 @@ from local.child import ChildError
 from local.queue import Depth, LocalQueue
 from local.sqs_server import make_sqs_server
 
-VISIBILITY_TIMEOUT_S = 1
 WAIT_S = 10
 
 
 @pytest.fixture(scope="module")
 def queue():
-    with LocalQueue(visibility_timeout_s=VISIBILITY_TIMEOUT_S, max_receive_count=1) as queue:
+    with LocalQueue(max_receive_count=1) as queue:
         yield queue
 
 
@@ -49,9 +48,13 @@ def receive(queue, url, wait_s=WAIT_S):
 def test_a_sent_message_is_visible_then_in_flight_then_a_dead_letter(queue):
     queue.client().send_message(QueueUrl=queue.queue_url, MessageBody="one")
     assert queue.depth() == Depth(visible=1, in_flight=0, dead=0, dead_in_flight=0)
-    assert receive(queue, queue.queue_url) == ["one"]
+    [message] = queue.client().receive_message(QueueUrl=queue.queue_url)["Messages"]
+    assert message["Body"] == "one"
     assert queue.depth() == Depth(visible=0, in_flight=1, dead=0, dead_in_flight=0)
-    assert receive(queue, queue.queue_url, wait_s=VISIBILITY_TIMEOUT_S) == []
+    queue.client().change_message_visibility(
+        QueueUrl=queue.queue_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+    )
+    assert receive(queue, queue.queue_url, wait_s=0) == []
     assert queue.depth() == Depth(visible=0, in_flight=0, dead=1, dead_in_flight=0)
     assert receive(queue, queue.dead_letter_url) == ["one"]
     assert queue.depth() == Depth(visible=0, in_flight=0, dead=0, dead_in_flight=1)

@@ -14,6 +14,7 @@ from local.stack import Stack, StackSettings
 from producer.publisher import Publisher
 from tests.support.processes import children, wait_until
 from tests.support.reading import read_counts
+from tests.support.sqs import NEVER_S
 
 SETTINGS = StackSettings(consumers=2, batching=Batching(batch_size=10, window_s=0, poll_s=0))
 
@@ -60,7 +61,8 @@ def used():
 
     with Stack(SETTINGS, observe=deliveries.append, wrap_sqs=wrap, wrap_function=wrap) as stack:
         stack.check()
-        with Publisher(stack.queue.queue_url, client=stack.queue.client()) as publisher:
+        client = stack.queue.client()
+        with Publisher(stack.queue.queue_url, client=client, linger_s=NEVER_S) as publisher:
             for amount in range(1, 11):
                 publisher.publish("page:home", amount)
         assert wait_until(lambda: deliveries)

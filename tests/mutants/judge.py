@@ -78,7 +78,7 @@ class Judge:
         if status:
             msg = f"exit status {status} without a finding:\n{output[-2_000:]}"
             raise JudgeFailedError(msg)
-        too_long = f"ended after {seconds:.0f} s" if status is None else ""
+        too_long = f"ended after {self._run_s_max:.0f} s" if status is None else ""
         return Verdict("", too_long, seconds)
 
     def _run(self, root: Path, module: str, *arguments: str) -> tuple[int | None, str, float]:

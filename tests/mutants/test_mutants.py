@@ -89,9 +89,10 @@ def test_a_hunt_says_who_killed_each_mutation_and_who_survived(root):
 
 
 def test_a_run_that_does_not_end_is_ended_and_has_found_nothing(root):
-    [judged] = hunt([finding("hangs")], root, Judge(1, run_s_max=1.0), processes=1)
-    assert judged.verdict[:2] == ("", "ended after 1 s")
-    assert not judged.is_as_told
+    (root / "counters" / "rule.py").write_text("found = 'hangs'\n")
+    verdict = Judge(1, run_s_max=1.0).simulate(root, processes=1)
+    assert verdict[:2] == ("", "ended after 1 s")
+    assert not Judged(finding("hangs"), verdict).is_as_told
 
 
 def test_a_simulation_that_fails_by_itself_is_no_kill(root):

@@ -52,7 +52,7 @@ def received(sqs, queue_url):
 
 def test_what_is_published_is_what_the_consumer_parses(sqs):
     queue_url = sqs.create_queue(QueueName="counters")["QueueUrl"]
-    with Publisher(queue_url) as publisher:
+    with Publisher(queue_url, linger_s=NEVER_S) as publisher:
         published = [publisher.publish(COUNTERS[number % 3], number) for number in range(1_000)]
     events = received(sqs, queue_url)
     assert [(event.identity, event.counter, event.amount) for event in events] == [
@@ -84,13 +84,14 @@ def test_a_queue_that_does_not_exist_is_reported_with_the_increments():
 
 @pytest.mark.usefixtures("aws")
 def test_an_address_where_nobody_listens_is_reported_with_the_increments(monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"http://127.0.0.1:{server.getsockname()[1]}"
-    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", address)
-    publisher = Publisher(f"{address}/123456789012/counters", pacer=FakeTime().pacer)
-    lost = publisher.publish("page:home")
-    with pytest.raises(UnsentError) as raised:
-        publisher.close()
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))  # so that nobody else listens there
+        address = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", address)
+        publisher = Publisher(f"{address}/123456789012/counters", pacer=FakeTime().pacer)
+        lost = publisher.publish("page:home")
+        with pytest.raises(UnsentError) as raised:
+            publisher.close()
     assert raised.value.increments == (lost,)
     assert raised.value.reasons == (
         f'EndpointConnectionError: Could not connect to the endpoint URL: "{address}/"',

@@ -58,7 +58,10 @@ def is_running(pid):
 
     Its first thread may be a zombie while another still ends, and until then its sockets are open.
     """
-    for thread in Path(f"/proc/{pid}/task").glob("*"):
+    threads = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+    for thread in threads:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             if _state(thread)[0] != "Z":
                 return True
