@@ -222,6 +222,7 @@ def test_a_region_that_lambda_lacks_is_skipped():
     ("seconds", "line"),
     [
         (0, "✓ clock: in step with SQS's"),
+        (1.5, "✓ clock: in step with SQS's"),
         (30, "✓ clock: 30 s ahead of SQS's"),
         (-30, "✓ clock: 30 s behind SQS's"),
         (
