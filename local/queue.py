@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from botocore.exceptions import ConnectionClosedError
+
 from local.aws import (
     MAX_RECEIVE_COUNT,
     VISIBILITY_TIMEOUT_S,
@@ -120,7 +122,11 @@ class LocalQueue:
         return self._client
 
     def depth(self) -> Depth:
-        """Count the messages of both queues."""
+        """Count the messages of both queues.
+
+        Raises:
+            BotoCoreError: the server does not answer, or died before the end of its answer.
+        """
         return Depth(*self._count(self.queue_url), *self._count(self.dead_letter_url))
 
     def stop(self) -> None:
@@ -142,6 +148,8 @@ class LocalQueue:
             "ApproximateNumberOfMessagesNotVisible",
         )
         answer = self.client().get_queue_attributes(QueueUrl=url, AttributeNames=names)
+        if "Attributes" not in answer:  # botocore takes a body that never came for an empty one
+            raise ConnectionClosedError(endpoint_url=self.endpoint_url)
         visible, in_flight = (int(answer["Attributes"][name]) for name in names)
         return visible, in_flight
 

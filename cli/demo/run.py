@@ -156,6 +156,7 @@ class Demo:
         try:
             return self._look()
         except BotoCoreError:
+            self._stopping.wait(LOOK_EVERY_S)  # connections end a little before their process
             self.stack.check()  # which knows better why SQS does not answer
             raise
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import io
 import json
 import signal
 import socket
@@ -16,6 +17,10 @@ from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import ConnectionClosedError
+from urllib3 import HTTPResponse
 
 from local.aws import create_queues, proxy_variables, sqs_client
 from local.child import ChildError
@@ -108,6 +113,17 @@ def test_a_fifo_queue_keeps_a_group_back_while_a_message_of_it_is_in_flight():
         first = queue.client().receive_message(QueueUrl=queue.queue_url)["Messages"]
         assert [message["Body"] for message in first] == ["one"]
         assert receive(queue, queue.queue_url, wait_s=0) == []
+
+
+def test_half_an_answer_counts_nothing(queue):
+    body = HTTPResponse(io.BytesIO(), preload_content=False)
+    half = AWSResponse(queue.endpoint_url, 200, HTTPHeaders(), body)
+    events, name = queue.client().meta.events, "before-send.sqs.GetQueueAttributes"
+    events.register_first(name, give := lambda **_: half)
+    with pytest.raises(ConnectionClosedError):
+        queue.depth()
+    events.unregister(name, give)
+    assert queue.depth().visible >= 0
 
 
 def test_a_stopped_queue_has_no_process_and_no_address():
