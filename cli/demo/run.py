@@ -130,7 +130,7 @@ class Demo:
         """
         kill_at = [share * self.options.events for share in KILL_AT]
         reported = 0
-        is_published = False
+        is_published = was_at_rest = False
         while (look := self._checked_look()).seconds < MAX_DEMO_S:
             yield look
             if look.reported > reported:
@@ -138,8 +138,10 @@ class Demo:
             while kill_at and look.published >= kill_at[0]:
                 self._dooms.release()
                 del kill_at[0]
-            if is_published and self._is_at_rest(look):
+            is_at_rest = is_published and self._is_at_rest(look)
+            if is_at_rest and was_at_rest:
                 break
+            was_at_rest = is_at_rest  # a poller tells of what it deleted a moment later
             self._stopping.wait(LOOK_EVERY_S)
             # Asked before the next look, which may see an empty queue amid the publishing.
             is_published = self._publishing.done()

@@ -58,12 +58,20 @@ def _figures(verdict: Verdict) -> list[str]:
 
 def _watch_plain(demo: Demo) -> None:
     next_line_s = 0.0
-    for look in demo.looks():
-        if look.seconds >= next_line_s:
-            next_line_s = look.seconds + LINE_EVERY_S
-            rows = (f"{name} {value}" for name, value in _rows(look))
-            line = ", ".join([*rows, *_waiting(look)])
-            chatter().print(f"{look.seconds:5.1f} s  {line}", soft_wrap=True)
+    latest, is_shown = None, True
+    for latest in demo.looks():
+        is_shown = latest.seconds >= next_line_s
+        if is_shown:
+            next_line_s = latest.seconds + LINE_EVERY_S
+            _print_line(latest)
+    if latest and not is_shown:
+        _print_line(latest)
+
+
+def _print_line(look: Look) -> None:
+    rows = (f"{name} {value}" for name, value in _rows(look))
+    line = ", ".join([*rows, *_waiting(look)])
+    chatter().print(f"{look.seconds:5.1f} s  {line}", soft_wrap=True)
 
 
 def _panel(look: Look) -> Group:
