@@ -31,6 +31,8 @@ PROGRESS_EVERY = 256
 PATIENCE = "Waiting for SQS to confirm what was read; Ctrl-C again gives it up."
 
 
+NOTHING_READ = "interrupted before anything was read"
+
 INTERRUPTION = "interrupted"
 OUTAGE = "SQS confirmed none of the last"
 """Why it stopped before the end."""
@@ -138,7 +140,7 @@ class Sending:
             if done % PROGRESS_EVERY == 0:
                 show(done)
         if self._interrupts.cut:
-            self._stop(last.number and last.number + 1, done + 1)
+            self._cut(last.number, done)
         show(done)
 
     def _take(self, line: Line) -> bool:
@@ -188,6 +190,11 @@ class Sending:
         where = f"line {line}" if line else f"increment {done}"
         why = INTERRUPTION if self._interrupts.came else OUTAGE
         self._say(f"stopped at {where}, not sent, nor what follows: {why}")
+
+    def _cut(self, line: int, done: int) -> None:
+        self._summary.stopped_at = (line or done) + 1
+        last = f"{'line' if line else 'increment'} {line or done}"
+        self._say(f"interrupted after {last}: nothing after it was sent" if done else NOTHING_READ)
 
     def _problem(self, number: int, text: str) -> None:
         self._summary.invalid += 1

@@ -33,7 +33,7 @@ class Interrupts:
 
     Attributes:
         came: whether any did.
-        cut: whether one ended the reading before the source ended.
+        cut: whether one ended the reading before it was seen that the source ends.
     """
 
     def __init__(self, tell: Callable[[int], object]) -> None:

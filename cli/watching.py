@@ -81,7 +81,7 @@ class Watching:
         due_at = self._clock()
         self._look()
         while (due_at := max(due_at + interval_s, self._clock())) <= ends_at:
-            self._sleep(due_at - self._clock())
+            self._sleep(max(0.0, due_at - self._clock()))  # it may just have passed
             self._look()
 
     def _look(self) -> None:

@@ -1,5 +1,6 @@
 """Everything that the local stack serves over HTTP: the API, its description, and two pages."""
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -99,7 +100,8 @@ class Site:
         try:
             event = json.dumps(proxy_event(request)).encode()
         except HTTPException as error:  # the body is too long
-            _drain(request)
+            with contextlib.suppress(OSError):  # who sends no more gets the answer as well
+                _drain(request)
             return _json({"message": error.name}, error.code or HTTPStatus.BAD_REQUEST)
         except ValueError:
             return _json({"message": "Bad request"}, HTTPStatus.BAD_REQUEST)

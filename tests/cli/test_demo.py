@@ -5,11 +5,13 @@ import json
 import os
 import re
 import signal
+import threading
 
 import pytest
 
 from cli.demo.command import demo
-from tests.support.processes import children, is_running, tally, wait_until
+from tests.support.processes import children, is_running, main_thread_is_in, tally, wait_until
+from tests.support.sending import ctrl_c
 from tests.support.terminal import QUIET, Said, Terminal
 from tests.support.users_aws import users_aws
 
@@ -115,15 +117,22 @@ def servers_do(monkeypatch, tmp_path):
     """Have each Python that a command starts do something, instead of what it is started for."""
 
     def do(what):
-        tmp_path.joinpath("sitecustomize.py").write_text(f"import os, signal\n{what}\n")
+        tmp_path.joinpath("sitecustomize.py").write_text(f"import os\n{what}\n")
         monkeypatch.syspath_prepend(tmp_path)
 
     return do
 
 
 def test_ctrl_c_while_the_demo_starts_leaves_nothing(servers_do):
-    servers_do("os.kill(os.getppid(), signal.SIGINT); os.read(0, 1); os._exit(0)")
+    def interrupt():
+        assert wait_until(lambda: main_thread_is_in("_first_line"))
+        ctrl_c()
+
+    servers_do("os.read(0, 1); os._exit(0)")  # none says that it listens
+    thread = threading.Thread(target=interrupt)
+    thread.start()
     said = Terminal()("demo")
+    thread.join()
     assert said == Said(130, "", "tally: interrupted; nothing is left running\n")
     assert children(os.getpid()) == {}
 

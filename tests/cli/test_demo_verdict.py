@@ -2,12 +2,13 @@
 
 import dataclasses
 from collections import Counter as Sums
+from concurrent.futures import Future
 
 import pytest
 
-from cli.demo.board import Look, Seen
+from cli.demo.board import Board, Look, Seen
 from cli.demo.plan import Counter
-from cli.demo.run import Demo
+from cli.demo.run import Demo, Options
 from cli.demo.verdict import OTHER, DeadLetter
 from cli.demo.view import MAX_SHOWN_COUNTERS, _panel, show, watch
 from cli.output import chatter
@@ -110,9 +111,9 @@ class Watched(Demo):
         return iter(self._looks)
 
 
-def test_elsewhere_than_on_a_terminal_a_line_is_printed_every_other_second(capsys):
-    watch(Watched(0.0, 0.5, 1.9, 2.0, 3.9, 4.0), plain=True)
-    rates = [(0.0, "0"), (2.0, "300"), (4.0, "150")]
+def test_elsewhere_than_on_a_terminal_a_line_is_printed_every_other_second_and_last(capsys):
+    watch(Watched(0.0, 0.5, 1.9, 2.0, 3.9, 4.0, 5.0), plain=True)
+    rates = [(0.0, "0"), (2.0, "300"), (4.0, "150"), (5.0, "120")]
     assert capsys.readouterr() == (
         "",
         "".join(
@@ -121,6 +122,29 @@ def test_elsewhere_than_on_a_terminal_a_line_is_printed_every_other_second(capsy
             for seconds, rate in rates
         ),
     )
+
+
+class Ending(Demo):
+    """A demo that has published all, and whose poller tells of its last batch a moment late."""
+
+    def __init__(self, *looks):
+        super().__init__(Options(events=3, counters=1, consumers=2, seed=1), Board(), now_ms=0)
+        self._script = iter(looks)
+        self._publishing = Future()
+        self._publishing.set_result(None)
+        self._stopping.set()  # no waiting between looks
+
+    def _checked_look(self):
+        return next(self._script)
+
+
+def test_the_last_look_is_after_the_one_that_first_saw_all_at_rest():
+    rest = Depth(0, 0, 9, 0)
+    looks = [
+        Look(float(number), 3, 0.0, 3, 0, 0, depth, Seen(Sums(EventsApplied=counted), 0, 0, {}))
+        for number, (depth, counted) in enumerate([(DEPTH, 1), (DEPTH, 1), (rest, 1), (rest, 3)])
+    ]
+    assert list(Ending(*looks).looks()) == looks
 
 
 PANEL = """\

@@ -35,7 +35,7 @@ def interrupted(*sent):
 def test_ctrl_c_ends_the_reading_and_what_was_read_is_sent():
     attempt = Try()
     summary = "1 increment confirmed in 1 message, 0 not confirmed, 0 invalid"
-    stopped = "stopped at line 2, not sent, nor what follows: interrupted"
+    stopped = "interrupted after line 1: nothing after it was sent"
     status, said = attempt.send(interrupted(line(1)))
     assert (status, sorted(said)) == (INTERRUPTED, sorted([PATIENCE, stopped, summary]))
     assert len(attempt.sqs.events) == 1

@@ -79,6 +79,20 @@ def test_looks_that_take_longer_than_the_interval_follow_each_other_at_once(cloc
     assert clock.slept_s == [0.0, 0.0]
 
 
+class Running(Clock):
+    """A clock that never stands still."""
+
+    def __call__(self):
+        self.now_s += 0.001
+        return super().__call__()
+
+
+def test_a_moment_that_has_just_passed_is_not_slept_for():
+    clock = Running()
+    watched(clock, Counts(clock, {"a": 1}, {"a": 2}, takes_s=3.0), for_s=5.0)
+    assert clock.slept_s == [0.0]
+
+
 def test_a_look_that_fails_is_told_and_the_change_is_counted_from_the_last_good_one(clock):
     read = Counts(clock, {"a": 10}, LOST, {"a": 18})
     assert watched(clock, read) == [

@@ -13,6 +13,7 @@ from tests.support.consumers import make_momento
 from tests.support.momento_channel import AT_LEAST_ONCE, CACHE, EXACTLY_ONCE, Clock, FakeChannel
 
 NS_PER_S = 1_000_000_000
+WAIT_S = 60
 
 
 @contextlib.contextmanager
@@ -42,7 +43,7 @@ def channel(request, clock):
 
 @pytest.fixture
 def momento(channel, clock):
-    return make_momento(channel, clock)
+    return make_momento(channel, clock, deadline_s=WAIT_S)
 
 
 def read(momento, *counters):

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import io
 import json
 import socket
 import threading
@@ -171,6 +172,24 @@ def test_its_own_page_may_send(site):
 def test_too_long_a_body_is_refused(site):
     answer = site("POST", "/counters/a/increments", b" " * (MAX_BODY_BYTES + 1))
     assert told(answer) == (413, {"message": "Request Entity Too Large"})
+
+
+class Stalled(io.BytesIO):
+    """A body whose sender stops in the middle."""
+
+    def read(self, size=-1):
+        if part := super().read(size):
+            return part
+        raise TimeoutError
+
+
+@pytest.mark.parametrize(("sent", "Body"), [(MAX_BODY_BYTES + 1, io.BytesIO), (70_000, Stalled)])
+def test_too_long_a_body_is_read_before_it_is_refused(sent, Body):  # noqa: N803 (a class)
+    body = Body(b" " * sent)
+    environ = {"wsgi.input": body, "CONTENT_LENGTH": str(MAX_BODY_BYTES + 1)}
+    client = Client(Site(Meeting(), status=dict))
+    answer = client.post("/a", base_url="http://127.0.0.1", environ_overrides=environ)
+    assert (answer.status_code, body.tell()) == (413, sent)
 
 
 def test_too_many_parameters_are_refused(site):

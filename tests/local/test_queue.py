@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import io
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -26,6 +27,7 @@ from local.aws import create_queues, proxy_variables, sqs_client
 from local.child import ChildError
 from local.queue import Depth, LocalQueue
 from local.sqs_server import make_sqs_server
+from tests.support.processes import children
 
 WAIT_S = 10
 
@@ -119,11 +121,27 @@ def test_half_an_answer_counts_nothing(queue):
     body = HTTPResponse(io.BytesIO(), preload_content=False)
     half = AWSResponse(queue.endpoint_url, 200, HTTPHeaders(), body)
     events, name = queue.client().meta.events, "before-send.sqs.GetQueueAttributes"
+    before = queue.depth()
     events.register_first(name, give := lambda **_: half)
-    with pytest.raises(ConnectionClosedError):
-        queue.depth()
-    events.unregister(name, give)
-    assert queue.depth().visible >= 0
+    try:
+        with pytest.raises(ConnectionClosedError):
+            queue.depth()
+    finally:
+        events.unregister(name, give)
+    assert queue.depth() == before
+
+
+def test_an_interrupted_start_leaves_no_server():
+    def interrupt(frame, event, _argument):
+        if event == "call" and frame.f_code.co_name == "sqs_client":
+            raise KeyboardInterrupt
+
+    before = children(os.getpid()).keys()
+    sys.setprofile(interrupt)
+    with pytest.raises(KeyboardInterrupt), LocalQueue():
+        pytest.fail("it has started")
+    sys.setprofile(None)
+    assert children(os.getpid()).keys() == before
 
 
 def test_a_stopped_queue_has_no_process_and_no_address():

@@ -44,13 +44,21 @@ class Draws:
         return low + self.share * (high - low)
 
 
-def make_momento(channel, clock=None, *, credentials=NO_KEY, cache_name=CACHE, ttl_s=86_400):
+def make_momento(
+    channel,
+    clock=None,
+    *,
+    credentials=NO_KEY,
+    cache_name=CACHE,
+    ttl_s=86_400,
+    deadline_s=DEADLINE_S,
+):
     return Momento(
         channel,
         cache_name=cache_name,
         credentials=credentials,
         ttl_s=ttl_s,
-        deadline_s=DEADLINE_S,
+        deadline_s=deadline_s,
         clock=clock or channel.clock,
     )
 
