@@ -135,12 +135,12 @@ class Sending:
         done, last = 0, Line(0, {})
         for done, last in enumerate(source, 1):
             if not self._take(last):
-                self._stop(last.number, done)
+                self._stop(last, done)
                 break
             if done % PROGRESS_EVERY == 0:
                 show(done)
         if self._interrupts.cut:
-            self._cut(last.number, done)
+            self._cut(last, done)
         show(done)
 
     def _take(self, line: Line) -> bool:
@@ -185,16 +185,15 @@ class Sending:
         self._summary.retries = stats.retries
         self._summary.seconds = round(duration_s, 3)
 
-    def _stop(self, line: int, done: int) -> None:
-        self._summary.stopped_at = line or done
-        where = f"line {line}" if line else f"increment {done}"
+    def _stop(self, line: Line, done: int) -> None:
+        self._summary.stopped_at = line.number or done
         why = INTERRUPTION if self._interrupts.came else OUTAGE
-        self._say(f"stopped at {where}, not sent, nor what follows: {why}")
+        self._say(f"stopped at {_name(line, done)}, not sent, nor what follows: {why}")
 
-    def _cut(self, line: int, done: int) -> None:
-        self._summary.stopped_at = (line or done) + 1
-        last = f"{'line' if line else 'increment'} {line or done}"
-        self._say(f"interrupted after {last}: nothing after it was sent" if done else NOTHING_READ)
+    def _cut(self, last: Line, done: int) -> None:
+        self._summary.stopped_at = (last.number or done) + 1
+        after = f"interrupted after {_name(last, done)}: nothing after it was sent"
+        self._say(after if done else NOTHING_READ)
 
     def _problem(self, number: int, text: str) -> None:
         self._summary.invalid += 1
@@ -216,3 +215,7 @@ class Sending:
     def _say(self, text: str) -> None:
         # Not wrapped: a program that reads stderr wants a remark in one line.
         self._chatter.print(text, soft_wrap=True)
+
+
+def _name(line: Line, done: int) -> str:
+    return f"line {line.number}" if line.number else f"increment {done}"

@@ -5,13 +5,11 @@ import json
 import os
 import re
 import signal
-import threading
 
 import pytest
 
 from cli.demo.command import demo
-from tests.support.processes import children, is_running, main_thread_is_in, tally, wait_until
-from tests.support.sending import ctrl_c
+from tests.support.processes import children, is_running, signalled_in, tally, wait_until
 from tests.support.terminal import QUIET, Said, Terminal
 from tests.support.users_aws import users_aws
 
@@ -124,15 +122,9 @@ def servers_do(monkeypatch, tmp_path):
 
 
 def test_ctrl_c_while_the_demo_starts_leaves_nothing(servers_do):
-    def interrupt():
-        assert wait_until(lambda: main_thread_is_in("_first_line"))
-        ctrl_c()
-
     servers_do("os.read(0, 1); os._exit(0)")  # none says that it listens
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    said = Terminal()("demo")
-    thread.join()
+    with signalled_in("_first_line"):
+        said = Terminal()("demo")
     assert said == Said(130, "", "tally: interrupted; nothing is left running\n")
     assert children(os.getpid()) == {}
 

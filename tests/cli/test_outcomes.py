@@ -3,7 +3,6 @@
 import json
 import re
 import signal
-import threading
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from local.stack import Stack, StackSettings
 from producer.publisher import Publisher
 from producer.reader import Reader
 from tests.support.momento import Raw
-from tests.support.processes import main_thread_is_in, tally, wait_until
+from tests.support.processes import signalled_in, tally
 from tests.support.sqs import sequence
 from tests.support.terminal import QUIET, Said, Terminal
 
@@ -180,17 +179,8 @@ def test_the_programs_of_the_document_print_what_it_says(stack, terminal, monkey
 
 
 def test_ctrl_c_ends_a_wait_for_an_outcome(terminal):
-    interrupter = threading.Thread(
-        target=interrupt_when_main_thread_is_in, args=("wait_for_outcome",)
-    )
-    interrupter.start()
-    assert terminal("outcome", "c", NEVER, *WAIT) == Said(130, "", "")
-    interrupter.join()
-
-
-def interrupt_when_main_thread_is_in(function):
-    wait_until(lambda: main_thread_is_in(function))
-    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    with signalled_in("wait_for_outcome"):
+        assert terminal("outcome", "c", NEVER, *WAIT) == Said(130, "", "")
 
 
 def test_ctrl_c_ends_a_reset_that_waits_for_sqs(stack):

@@ -9,14 +9,14 @@ import threading
 import msgspec
 import pytest
 
-from cli.output import INTERRUPTED
-from cli.sending import PATIENCE
+from cli.output import INTERRUPTED, Output
+from cli.sending import NOTHING_READ, PATIENCE
 from counters.event import Increment
 from counters.identity import identity_of
 from producer.outbox import MAX_UNSENT_BYTES
 from producer.sending import READ_TIMEOUT_S
-from tests.support.processes import tally, wait_until
-from tests.support.sending import WAIT_S, Try, ctrl_c, line, refuse
+from tests.support.processes import ctrl_c, tally, wait_until
+from tests.support.sending import WAIT_S, Try, line, refuse
 from tests.support.sqs import stored
 from tests.support.terminal import QUIET
 
@@ -38,6 +38,25 @@ def test_ctrl_c_ends_the_reading_and_what_was_read_is_sent():
     stopped = "interrupted after line 1: nothing after it was sent"
     status, said = attempt.send(interrupted(line(1)))
     assert (status, sorted(said)) == (INTERRUPTED, sorted([PATIENCE, stopped, summary]))
+    assert len(attempt.sqs.events) == 1
+
+
+def test_the_first_of_what_was_not_read_is_named(capsys):
+    Try().send(interrupted(line(1), line(5)), Output.JSON)
+    assert json.loads(capsys.readouterr().out)["stopped_at"] == 6
+    assert NOTHING_READ in Try().send(interrupted())[1]
+
+
+def test_a_line_that_comes_after_a_second_ctrl_c_is_named_and_not_sent():
+    attempt = Try()
+
+    def impatient():
+        yield line(1)
+        attempt.publisher.close()  # as the answer to that signal does meanwhile
+        yield line(2)
+
+    where = "stopped at line 2, not sent, nor what follows: "
+    assert attempt.send(impatient())[1][0].startswith(where)
     assert len(attempt.sqs.events) == 1
 
 

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import sysconfig
-import threading
 import urllib.request
 
 import pytest
@@ -22,7 +21,7 @@ from tests.support.processes import (
     children,
     is_running,
     listening,
-    main_thread_is_in,
+    signalled_in,
     tally,
     wait_until,
 )
@@ -218,15 +217,9 @@ def test_a_port_that_is_taken_is_a_clear_error(taken_port, option, module, capfd
 
 
 def test_sigterm_ends_it_and_leaves_the_process_as_it_was():
-    def end_when_running():
-        wait_until(lambda: main_thread_is_in("_stay"))
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
-
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    ender = threading.Thread(target=end_when_running)
-    ender.start()
-    said = Terminal(FOUND)(*UP)
-    ender.join()
+    with signalled_in("_stay", signal.SIGTERM):
+        said = Terminal(FOUND)(*UP)
     exported = dict(EXPORT.findall(said.stdout))
     assert said.stdout.startswith(UNSET)
     assert list(exported) == NAMES

@@ -183,9 +183,9 @@ class Stalled(io.BytesIO):
         raise TimeoutError
 
 
-@pytest.mark.parametrize(("sent", "Body"), [(MAX_BODY_BYTES + 1, io.BytesIO), (70_000, Stalled)])
-def test_too_long_a_body_is_read_before_it_is_refused(sent, Body):  # noqa: N803 (a class)
-    body = Body(b" " * sent)
+@pytest.mark.parametrize(("sent", "kind"), [(MAX_BODY_BYTES + 1, io.BytesIO), (70_000, Stalled)])
+def test_too_long_a_body_is_read_before_it_is_refused(sent, kind):
+    body = kind(b" " * sent)
     environ = {"wsgi.input": body, "CONTENT_LENGTH": str(MAX_BODY_BYTES + 1)}
     client = Client(Site(Meeting(), status=dict))
     answer = client.post("/a", base_url="http://127.0.0.1", environ_overrides=environ)

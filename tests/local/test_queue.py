@@ -138,9 +138,11 @@ def test_an_interrupted_start_leaves_no_server():
 
     before = children(os.getpid()).keys()
     sys.setprofile(interrupt)
-    with pytest.raises(KeyboardInterrupt), LocalQueue():
-        pytest.fail("it has started")
-    sys.setprofile(None)
+    try:
+        with pytest.raises(KeyboardInterrupt), LocalQueue():
+            pytest.fail("it has started")
+    finally:
+        sys.setprofile(None)
     assert children(os.getpid()).keys() == before
 
 

@@ -81,6 +81,27 @@ def main_thread_is_in(function):
     return frame is not None
 
 
+def ctrl_c(number=signal.SIGINT):
+    """Send this process's main thread a signal."""
+    signal.pthread_kill(threading.main_thread().ident or 0, number)
+
+
+@contextlib.contextmanager
+def signalled_in(function, number=signal.SIGINT):
+    """Inside, the main thread gets a signal as soon as it runs a function of this name."""
+
+    def send():
+        if wait_until(lambda: main_thread_is_in(function)):
+            ctrl_c(number)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
 def listening(pids):
     """The addresses, as host:port, at which any of these processes listens."""
     inodes = {inode for pid in pids for inode in _sockets(pid)}

@@ -1,7 +1,6 @@
 """A `tally send` in this process, whose SQS follows a script and whose stderr can be waited for."""
 
 import io
-import signal
 import threading
 
 import pytest
@@ -58,8 +57,3 @@ def line(number, **fields):
 def refuse(_sqs, _entries):
     """A step of the script: nothing is stored, and that is final."""
     raise REFUSED
-
-
-def ctrl_c():
-    """Interrupt the main thread."""
-    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
