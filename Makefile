@@ -6,6 +6,9 @@ BIN := .venv/bin
 READY := .venv/.ready
 BENCH := .venv/.bench
 DEPLOY := .venv-deploy/bin
+# Exactly what a file names: resolved again, an extra such as coverage[toml] would mean its newest
+# release, which has no hash there. The files are whole; `pip check` says so of each environment.
+INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r
 CHECKOV := .venv-checkov/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
@@ -97,17 +100,19 @@ $(READY): requirements/dev.txt pyproject.toml
 		|| { echo 'Tally needs Python 3.11 or newer: make PYTHON=/path/to/python3'; exit 1; }
 	@echo 'Setting up .venv: about a minute, this once'
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python $(INSTALL) requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip check --quiet --disable-pip-version-check
 	@touch $(READY)
 
-# Tools that pin their dependencies, and ours, to other versions: an environment for each. The files
-# are whole; and pip with hashes would want sam's extras of boto3-stubs in them, which uv leaves out.
+# Tools that pin their dependencies, and ours, to other versions: an environment for each.
 .venv-%/bin/.ready: requirements/%.txt
 	$(PYTHON) -m venv --clear .venv-$*
-	$(@D)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	$(@D)/python $(INSTALL) $<
+	$(@D)/python -m pip check --quiet --disable-pip-version-check
 	@touch $@
 
 $(BENCH): requirements/bench.txt $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	$(BIN)/python $(INSTALL) requirements/bench.txt
+	$(BIN)/python -m pip check --quiet --disable-pip-version-check
 	@touch $(BENCH)
