@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 BENCH := .venv/.bench
+TOOLS := tests/mutants/test_hunts.py tests/benchmarks
 DEPLOY := .venv-deploy/bin
 # Exactly what a file names: resolved again, an extra such as coverage[toml] would mean its newest
 # release, which has no hash there. The files are whole; `pip check` says so of each environment.
@@ -12,7 +13,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps --requir
 CHECKOV := .venv-checkov/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help demo test soak fuzz check lint types format lock prove mutants recipes bench stages api-check audit examples clean
+.PHONY: help demo test test-tools soak fuzz check lint types format lock prove mutants recipes bench stages api-check audit examples clean
 .PHONY: template template-check deploy-check
 
 help: ## what there is to run
@@ -21,10 +22,16 @@ help: ## what there is to run
 demo: $(READY) ## the main job on this machine: 100,000 increments, faults, exact counts
 	$(BIN)/tally demo
 
-test: $(READY) ## all tests, with branch coverage
-	$(BIN)/coverage run -m pytest
+# In an order drawn anew; its seed is printed, and `--randomly-seed=N` repeats it. A file
+# stays on one core, so that what its tests share is started once.
+test: $(READY) ## the tests in any order, on all cores, with branch coverage
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report= \
+		$(TOOLS:%=--ignore=%)
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include='counters/*,store/*,consumer/*,producer/*'
+
+test-tools: $(READY) ## the tests of what hunts and measures: mutants and benchmarks
+	$(BIN)/python -m pytest -n auto --dist loadfile $(TOOLS)
 
 soak: $(READY) ## real processes in one storm of faults after another: make soak MINUTES=10
 	TALLY_SOAK_MINUTES=$(or $(MINUTES),10) $(BIN)/python -m pytest -v tests/integration
@@ -82,7 +89,7 @@ examples: $(READY) ## the programs of examples/, also in Node.js
 	npm ci --prefix examples/node --no-audit --no-fund
 	$(BIN)/python -m pytest -v tests/examples
 
-check: lint types audit test ## what CI runs
+check: lint types audit test test-tools ## what CI runs
 
 format: $(READY) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

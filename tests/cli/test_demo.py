@@ -121,20 +121,20 @@ def servers_do(monkeypatch, tmp_path):
     return do
 
 
-def test_ctrl_c_while_the_demo_starts_leaves_nothing(servers_do):
+def test_ctrl_c_while_the_demo_starts_leaves_nothing(servers_do, started):
     servers_do("os.read(0, 1); os._exit(0)")  # none says that it listens
     with signalled_in("_first_line"):
         said = Terminal()("demo")
     assert said == Said(130, "", "tally: interrupted; nothing is left running\n")
-    assert children(os.getpid()) == {}
+    assert started() == {}
 
 
-def test_a_demo_whose_server_does_not_start_says_so(servers_do):
+def test_a_demo_whose_server_does_not_start_says_so(servers_do, started):
     servers_do("os._exit(1)")
     said = Terminal()("demo")
     reason = "tally: local.momento did not start; its reason is on stderr\n"
     assert said == Said(1, "", reason)
-    assert children(os.getpid()) == {}
+    assert started() == {}
 
 
 def test_the_demo_is_as_large_as_its_help_says():

@@ -125,14 +125,14 @@ def test_shards_are_published_read_and_added_up(stack, terminal, reader):
         with Publisher(
             stack.queue.queue_url, client=client, shards=4, sequence=identities
         ) as publisher:
-            last.append([publisher.publish("hot") for _ in range(10)][-1])
+            last.append([publisher.publish("spread") for _ in range(10)][-1])
     assert [reader.wait_for_outcome(one, timeout_s=20) for one in last] == [Outcome.APPLIED] * 8
-    assert terminal("get", "hot", "--shards", "4") == Said(0, "80\n", "")
-    assert terminal("get", *(f"hot#{shard}" for shard in range(4))).stdout == "".join(
-        f"hot#{shard}\t20\n" for shard in range(4)
+    assert terminal("get", "spread", "--shards", "4") == Said(0, "80\n", "")
+    assert terminal("get", *(f"spread#{shard}" for shard in range(4))).stdout == "".join(
+        f"spread#{shard}\t20\n" for shard in range(4)
     )
     missing = "tally: there is no counter 'cold'\n"
-    assert terminal("get", "hot", "cold", "--shards", "4") == Said(1, "hot\t80\n", missing)
+    assert terminal("get", "spread", "cold", "--shards", "4") == Said(1, "spread\t80\n", missing)
 
 
 def test_a_watch_that_is_no_terminal_prints_lines_until_its_time_is_up(terminal):

@@ -208,15 +208,15 @@ def taken_port():
 @pytest.mark.parametrize(
     ("option", "module"), [("--momento-port", "local.momento"), ("--sqs-port", "local.queue")]
 )
-def test_a_port_that_is_taken_is_a_clear_error(taken_port, option, module, capfd):
+def test_a_port_that_is_taken_is_a_clear_error(taken_port, option, module, capfd, started):
     said = Terminal()(*UP, option, str(taken_port))
     reason = f"tally: {module} did not start; its reason is on stderr\n"
     assert said == Said(1, "", reason)
     assert str(taken_port) in capfd.readouterr().err  # where the server's own words go
-    assert children(os.getpid()) == {}
+    assert started() == {}
 
 
-def test_sigterm_ends_it_and_leaves_the_process_as_it_was():
+def test_sigterm_ends_it_and_leaves_the_process_as_it_was(started):
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with signalled_in("_stay", signal.SIGTERM):
         said = Terminal(FOUND)(*UP)
@@ -225,14 +225,14 @@ def test_sigterm_ends_it_and_leaves_the_process_as_it_was():
     assert list(exported) == NAMES
     assert (said.status, said.stderr) == (0, running(exported) + "Ended.\n")
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
-    assert children(os.getpid()) == {}
+    assert started() == {}
 
 
-def test_an_http_port_that_is_taken_is_a_clear_error(taken_port):
+def test_an_http_port_that_is_taken_is_a_clear_error(taken_port, started):
     said = Terminal()(*UP, "--http-port", str(taken_port))
     reason = f"tally: the HTTP port {taken_port} cannot be had: Address already in use\n"
     assert said == Said(1, "", reason)
-    assert children(os.getpid()) == {}
+    assert started() == {}
 
 
 def test_a_shell_that_does_not_find_it_is_told_where_it_is():

@@ -11,14 +11,14 @@ import pytest
 
 from local.child import EXIT_WITH_PARENT, Child, ChildError
 from local.momento.process import MomentoProcess
-from tests.support.processes import WAIT_S, children, main_thread_is_in, wait_until
+from tests.support.processes import WAIT_S, main_thread_is_in, wait_until
 
 SERVER = "tests.support.server"
 SHORT_S = 0.3
 
 
 @pytest.fixture
-def child():
+def child(started):
     """Makes a server, and ends it at last."""
     made = []
 
@@ -29,7 +29,7 @@ def child():
     yield child
     for one in made:
         one.stop()
-    assert children(os.getpid()) == {}
+    assert started() == {}
 
 
 def test_a_server_starts_with_its_line_and_ends_with_its_standard_input(child):
@@ -46,9 +46,9 @@ def test_a_server_is_told_to_end_with_its_parent(child):
     assert child("with arguments").start() == str([EXIT_WITH_PARENT, "with arguments"])
 
 
-def test_a_server_is_of_a_group_of_its_own(child):
+def test_a_server_is_of_a_group_of_its_own(child, started):
     child("well").start()
-    [pid] = children(os.getpid())
+    [pid] = started()
     assert os.getpgid(pid) == pid
 
 
@@ -61,31 +61,31 @@ def test_a_server_that_does_not_start_is_an_error(child, capfd):
     assert not server.is_alive
 
 
-def test_a_server_that_says_nothing_in_time_is_ended(child):
+def test_a_server_that_says_nothing_in_time_is_ended(child, started):
     server = child("silently", start_timeout_s=SHORT_S)
     with pytest.raises(ChildError):
         server.start()
-    assert children(os.getpid()) == {}
+    assert started() == {}
 
 
-def test_a_server_that_ends_for_nobody_is_killed(child):
+def test_a_server_that_ends_for_nobody_is_killed(child, started):
     server = child("stubbornly", stop_timeout_s=SHORT_S)
     server.start()
     server.stop()
-    assert children(os.getpid()) == {}
+    assert started() == {}
 
 
-def test_a_server_that_died_is_not_alive(child):
+def test_a_server_that_died_is_not_alive(child, started):
     server = child("well")
     server.start()
-    [pid] = children(os.getpid())
+    [pid] = started()
     os.kill(pid, signal.SIGKILL)
     assert wait_until(lambda: not server.is_alive)
 
 
-def test_ctrl_c_while_a_server_starts_ends_it(child):
+def test_ctrl_c_while_a_server_starts_ends_it(child, started):
     def press_while_waiting():
-        wait_until(lambda: main_thread_is_in("_first_line") and children(os.getpid()))
+        wait_until(lambda: main_thread_is_in("_first_line") and started())
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     presser = threading.Thread(target=press_while_waiting)
@@ -93,17 +93,17 @@ def test_ctrl_c_while_a_server_starts_ends_it(child):
     with pytest.raises(KeyboardInterrupt):
         child("silently").start()
     presser.join()
-    assert children(os.getpid()) == {}
+    assert started() == {}
 
 
-def test_the_embedded_momento_tells_where_it_is():
+def test_the_embedded_momento_tells_where_it_is(started):
     momento = MomentoProcess(["a", "b"])
     assert momento.endpoint == ""
     line = momento.start()
     assert line == f"momento: listening on {momento.endpoint}"
     assert momento.endpoint.startswith("127.0.0.1:")
     momento.stop()
-    assert children(os.getpid()) == {}
+    assert started() == {}
 
 
 @pytest.mark.parametrize("arguments", [["local.queue"], ["local.momento", "--port", "0"]])

@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import io
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -27,12 +26,11 @@ from local.aws import create_queues, proxy_variables, sqs_client
 from local.child import ChildError
 from local.queue import Depth, LocalQueue
 from local.sqs_server import make_sqs_server
-from tests.support.processes import children
 
 WAIT_S = 10
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def queue():
     with LocalQueue(max_receive_count=1) as queue:
         yield queue
@@ -131,19 +129,18 @@ def test_half_an_answer_counts_nothing(queue):
     assert queue.depth() == before
 
 
-def test_an_interrupted_start_leaves_no_server():
+def test_an_interrupted_start_leaves_no_server(started):
     def interrupt(frame, event, _argument):
         if event == "call" and frame.f_code.co_name == "sqs_client":
             raise KeyboardInterrupt
 
-    before = children(os.getpid()).keys()
     sys.setprofile(interrupt)
     try:
         with pytest.raises(KeyboardInterrupt), LocalQueue():
             pytest.fail("it has started")
     finally:
         sys.setprofile(None)
-    assert children(os.getpid()).keys() == before
+    assert started() == {}
 
 
 def test_a_stopped_queue_has_no_process_and_no_address():

@@ -39,19 +39,25 @@ def taken_port():
         yield taken.getsockname()[1]
 
 
-def nothing_is_left():
-    names = {thread.name for thread in threading.enumerate()}
-    return children(os.getpid()) == {} and not any(name.startswith("poller") for name in names)
+def pollers():
+    return [each.name for each in threading.enumerate() if each.name.startswith("poller")]
 
 
-def pid_of(part):
-    [pid] = [pid for pid, command in children(os.getpid()).items() if part in command]
-    return pid
+@pytest.fixture
+def pid_of(started):
+    """Finds the process of a part by its command line."""
+
+    def pid_of(part):
+        [pid] = [pid for pid, command in started().items() if part in command]
+        return pid
+
+    return pid_of
 
 
 @pytest.fixture(scope="module")
 def used():
     """A stack that has counted ten increments and ended, and what was seen of it."""
+    before = children(os.getpid()).keys()
     wrapped: list[Wrapped] = []
     deliveries: list[Delivery] = []
 
@@ -67,7 +73,7 @@ def used():
                 publisher.publish("page:home", amount)
         assert wait_until(lambda: deliveries)
         counts = read_counts(["page:home"], stack.variables)
-        pids = list(children(os.getpid()))
+        pids = children(os.getpid()).keys() - before
     return wrapped, deliveries, counts, pids
 
 
@@ -90,10 +96,11 @@ def test_consumers_and_sqs_are_used_through_their_wrappers(used):
 def test_each_part_is_a_process_and_all_have_ended(used):
     _, _, _, pids = used
     assert len(pids) == 3  # Momento, SQS, and the one consumer that was needed
-    assert nothing_is_left()
+    assert pids & children(os.getpid()).keys() == set()
+    assert pollers() == []
 
 
-def test_check_names_what_has_died():
+def test_check_names_what_has_died(pid_of, started):
     with Stack(SETTINGS) as stack:
         os.kill(pid_of("local.momento"), signal.SIGKILL)
         assert wait_until(lambda: not stack.momento.is_alive)
@@ -108,22 +115,22 @@ def test_check_names_what_has_died():
         assert wait_until(lambda: not stack.queue.is_alive)
         with pytest.raises(ChildError, match=r" and the local SQS and .+ died$"):
             stack.check()
-    assert nothing_is_left()
+    assert (started(), pollers()) == ({}, [])
 
 
 @pytest.mark.parametrize("port", ["momento_port", "sqs_port"])
-def test_where_a_part_does_not_start_the_others_end(port):
+def test_where_a_part_does_not_start_the_others_end(port, started):
     with taken_port() as taken:
         stack = Stack(StackSettings(**{port: taken}))
         with pytest.raises(ChildError, match=r"did not start; its reason is on stderr$"):
             stack.__enter__()
-    assert nothing_is_left()
+    assert (started(), pollers()) == ({}, [])
 
 
-def test_where_a_hook_fails_all_ends():
+def test_where_a_hook_fails_all_ends(started):
     def refuse(_sqs):
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         Stack(SETTINGS, wrap_sqs=refuse).__enter__()
-    assert nothing_is_left()
+    assert (started(), pollers()) == ({}, [])

@@ -1,7 +1,6 @@
 """The stack in the shell of a user of AWS: it uses nothing of what is set there."""
 
 import json
-import os
 import urllib.request
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from local.http_watch import Watch
 from local.poller import Batching
 from local.stack import Stack, StackSettings
 from local.variables import without_aws
-from tests.support.processes import WAIT_S, children, wait_until
+from tests.support.processes import WAIT_S, wait_until
 from tests.support.users_aws import users_aws
 
 SETTINGS = StackSettings(batching=Batching(batch_size=10, window_s=0, poll_s=1))
@@ -63,8 +62,8 @@ def function_of(stack, name):
     }
 
 
-def test_no_process_of_the_stack_has_anything_of_the_users_aws(stack):
-    found = [aws_of(pid) for pid in children(os.getpid())]
+def test_no_process_of_the_stack_has_anything_of_the_users_aws(started, stack):
+    found = [aws_of(pid) for pid in started()]
     found.sort(key=lambda variables: variables.get("AWS_LAMBDA_FUNCTION_NAME", ""))
     functions = [function_of(stack, name) for name in ("tally-api", "tally-consumer")]
     assert found == [NO_FILES, NO_FILES, *functions]
