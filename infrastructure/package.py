@@ -2,6 +2,7 @@
 
 `sam build` calls it through infrastructure/Makefile. It needs pip and a package index, and nothing
 that is built: every dependency comes as a wheel, so the builder's own processor does not matter.
+Nor can `pip check` look at what is for another one: its METADATA is compared with the pinned file.
 """
 
 import argparse
@@ -11,8 +12,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+
+from infrastructure import pins
 
 ROOT = Path(__file__).parent.parent
 PYTHON = "3.14"
@@ -67,11 +70,29 @@ class TooLargeError(Exception):
         super().__init__(f"{name}: {size:,} bytes unzipped, {most}")
 
 
+class NotLockedError(Exception):
+    """What was installed is not what the pinned file locks.
+
+    Args:
+        name: of the function.
+        requirements: the pinned file's name.
+        differences: a line for each package that is missing, not locked, or of another version.
+    """
+
+    def __init__(self, name: str, requirements: str, differences: Sequence[str]) -> None:
+        what = f"{name}: what is installed is not what requirements/{requirements} locks"
+        super().__init__("\n  ".join([what, *differences]))
+
+
 def pip_install(requirements: Path, target: Path, architecture: str, python: str) -> None:
-    """Install the pinned wheels of an architecture; what differs from its hash is refused."""
+    """Install the pinned wheels of an architecture, and nothing that pip resolves.
+
+    pip refuses what differs from its hash; and reads markers for the builder, not for the target.
+    """
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     command += ["--no-warn-conflicts", "--root-user-action=ignore"]  # the builder's own packages
-    command += ["--target", str(target), "--no-compile", "--only-binary=:all:", "--require-hashes"]
+    command += ["--target", str(target), "--no-compile", "--only-binary=:all:"]
+    command += ["--no-deps", "--require-hashes"]
     command += ["--implementation", "cp", "--python-version", python]
     for platform in PLATFORMS:
         command += ["--platform", f"{platform}_{MACHINES[architecture]}"]
@@ -101,11 +122,14 @@ def package(
         A line with its size, and a digest of all it holds.
 
     Raises:
+        NotLockedError: what is installed is not what is locked.
         TooLargeError: it is longer than it may be.
     """
     function = FUNCTIONS[name]
+    requirements = root / "requirements" / function.requirements
     empty(target)
-    install(root / "requirements" / function.requirements, target, architecture, python)
+    install(requirements, target, architecture, python)
+    verify(name, target, requirements.read_text("utf-8"), markers(architecture, python))
     for each in function.packages:
         shutil.copytree(root / each, target / each, ignore=_all_but_code)
     prune(target)
@@ -115,6 +139,32 @@ def package(
         raise TooLargeError(name, size)
     what = f"{name} for {architecture}, Python {python}"
     return f"{what}: {size:,} bytes in {len(files):,} files, sha256 {_digest(target, files)}"
+
+
+def verify(name: str, target: Path, requirements: str, environment: Mapping[str, str]) -> None:
+    """Compare what was installed for a function with the text of its pinned file.
+
+    Raises:
+        NotLockedError: they differ.
+    """
+    pinned = pins.locked(requirements, environment)
+    if differences := pins.differences(pinned, pins.installed(target)):
+        raise NotLockedError(name, FUNCTIONS[name].requirements, differences)
+
+
+def markers(architecture: str, python: str) -> dict[str, str]:
+    """The values of PEP 508's markers in a Lambda; of its Python's patch nobody is told: 0."""
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": f"{python}.0",
+        "os_name": "posix",
+        "platform_machine": MACHINES[architecture],
+        "platform_python_implementation": "CPython",
+        "platform_system": "Linux",
+        "python_full_version": f"{python}.0",
+        "python_version": python,
+        "sys_platform": "linux",
+    }
 
 
 def empty(target: Path) -> None:
@@ -163,7 +213,7 @@ def _digest(target: Path, files: Sequence[Path]) -> str:
 
 
 def main() -> None:
-    """Make the package that the command line names; exit status 1 if it is too large."""
+    """Make the package that the command line names; exit status 1 if it must not be used."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("function", choices=FUNCTIONS)
     parser.add_argument("target", type=Path)
@@ -174,7 +224,7 @@ def main() -> None:
         made = package(
             told.function, told.target, architecture=told.architecture, python=told.python
         )
-    except TooLargeError as error:
+    except (NotLockedError, TooLargeError) as error:
         sys.exit(str(error))
     sys.stdout.write(f"{made}\n")
 

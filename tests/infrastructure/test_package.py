@@ -3,12 +3,11 @@
 import pytest
 
 from infrastructure import package
-from infrastructure.package import FUNCTIONS, MIB, TooLargeError
+from infrastructure.package import FUNCTIONS, MIB, NotLockedError, TooLargeError
 
 KEPT = {
     "grpc/__init__.py": 30,
     "grpc/_cython/cygrpc.so": 10,
-    "pydantic-2.dist-info/METADATA": 20,
 }
 LEFT_OUT = {
     "bin/doesitcache": 1,
@@ -21,6 +20,18 @@ LEFT_OUT = {
     "pydantic-2.dist-info/RECORD": 1,
     "pydantic-2.dist-info/licenses/LICENSE": 1,
 }
+PINS = """\
+pydantic-core==2.50.4 \\
+    --hash=sha256:00
+    # via pydantic
+pydantic==2.14 ; python_full_version >= '3.14' and platform_machine == 'aarch64' \\
+    --hash=sha256:00
+pydantic==2.13 ; python_full_version < '3.14' or platform_machine != 'aarch64' \\
+    --hash=sha256:00
+colorama==0.4.6 ; sys_platform == 'win32' \\
+    --hash=sha256:00
+"""
+LOCKED = {"Pydantic_Core": "2.50.4", "pydantic": "2.14.0"}
 OURS = {"counters/event.py", "counters/increment.schema.json", "consumer/handler.py", "cli/main.py"}
 
 
@@ -31,9 +42,22 @@ def write(folder, files):
         path.write_bytes(b"x" * size)
 
 
+def metadata(versions):
+    """The METADATA of distributions, by path."""
+    return {
+        f"{name}-{version}.dist-info/METADATA": f"Name: {name}\nVersion: {version}\n"
+        for name, version in versions.items()
+    }
+
+
+METADATA_BYTES = {name: len(text) for name, text in metadata(LOCKED).items()}
+
+
 @pytest.fixture
 def root(tmp_path):
     """A repository with a file of each kind."""
+    (tmp_path / "root" / "requirements").mkdir(parents=True)
+    (tmp_path / "root" / "requirements" / "lambda.txt").write_text(PINS, "utf-8")
     write(tmp_path / "root", dict.fromkeys([*OURS, "store/a.py", "store/__pycache__/a.pyc"], 5))
     return tmp_path / "root"
 
@@ -48,9 +72,12 @@ def asked():
 def make(root, tmp_path, asked):
     """Makes the consumer's package out of given files."""
 
-    def make(files, target=tmp_path / "target", **options):
+    def make(files, target=tmp_path / "target", versions=LOCKED, **options):
         def install(requirements, folder, architecture, python):
             write(folder, files)
+            for name, text in metadata(versions).items():
+                write(folder, {name: 0})
+                (folder / name).write_text(text, "utf-8")
             asked.append((requirements.relative_to(root).as_posix(), architecture, python))
 
         return package.package("ConsumerFunction", target, root=root, install=install, **options)
@@ -69,16 +96,40 @@ def found(target):
 def test_a_package_holds_what_the_lambda_runs_and_no_more(make, tmp_path):
     make({**KEPT, **LEFT_OUT})
     ours = ["counters/event.py", "consumer/handler.py", "store/a.py"]
-    assert found(tmp_path / "target") == {**KEPT, **dict.fromkeys(ours, 5)}
+    assert found(tmp_path / "target") == {**KEPT, **METADATA_BYTES, **dict.fromkeys(ours, 5)}
 
 
 def test_the_package_is_for_the_templates_processor_and_python(make, asked):
     make({})
-    make({}, architecture="x86_64", python="3.11")
+    make({}, architecture="x86_64", python="3.11", versions={**LOCKED, "pydantic": "2.13"})
     assert asked == [
         ("requirements/lambda.txt", "arm64", package.PYTHON),
         ("requirements/lambda.txt", "x86_64", "3.11"),
     ]
+
+
+def test_a_package_that_is_not_what_is_locked_is_refused(make):
+    with pytest.raises(NotLockedError) as caught:
+        make({}, versions={"pydantic": "999", "Rich": "15", "colorama": "0.4.6"})
+    assert str(caught.value) == (
+        "ConsumerFunction: what is installed is not what requirements/lambda.txt locks"
+        "\n  colorama: nothing is locked, 0.4.6 is installed"
+        "\n  pydantic: 2.14 is locked, 999 is installed"
+        "\n  pydantic-core: 2.50.4 is locked, nothing is installed"
+        "\n  rich: nothing is locked, 15 is installed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("architecture", "python", "version"),
+    [("arm64", "3.14", "2.14"), ("x86_64", "3.14", "2.13"), ("arm64", "3.13", "2.13")],
+)
+def test_markers_are_those_of_the_lambda_and_not_of_this_machine(
+    make, architecture, python, version
+):
+    versions = {**LOCKED, "pydantic": version}
+    made = make({}, versions=versions, architecture=architecture, python=python)
+    assert made.startswith(f"ConsumerFunction for {architecture}, Python {python}: ")
 
 
 def test_what_was_in_the_folder_before_is_gone_and_the_folder_stays(make, tmp_path):
@@ -97,7 +148,8 @@ def test_one_source_is_one_package(make, tmp_path):
     second = make({**KEPT, **LEFT_OUT}, tmp_path / "other")
     assert first == second
     assert first.startswith(
-        f"ConsumerFunction for arm64, Python {package.PYTHON}: 75 bytes in 6 files, sha256 "
+        f"ConsumerFunction for arm64, Python {package.PYTHON}:"
+        f" {55 + sum(METADATA_BYTES.values())} bytes in 7 files, sha256 "
     )
     assert first != make({**KEPT, "grpc/__init__.py": 31})
     times = {path.stat().st_mtime for path in (tmp_path / "other").rglob("*")}
@@ -106,9 +158,10 @@ def test_one_source_is_one_package(make, tmp_path):
 
 def test_a_package_that_grew_is_refused(make):
     most = FUNCTIONS["ConsumerFunction"].max_bytes
-    make({"grpc.so": most - 15})
+    left = most - 15 - sum(METADATA_BYTES.values())
+    make({"grpc.so": left})
     with pytest.raises(TooLargeError) as caught:
-        make({"grpc.so": most - 14})
+        make({"grpc.so": left + 1})
     assert str(caught.value) == (
         f"ConsumerFunction: {most + 1:,} bytes unzipped,"
         f" more than max_bytes={most:,} (infrastructure/package.py)"
