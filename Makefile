@@ -104,8 +104,21 @@ lock: $(READY) ## resolve the pinned files anew (needs a package index)
 clean: ## remove .venv and what tools left behind
 	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.* .hypothesis .aws-sam
 
+# The programs of an environment name the folder that it was made in, so each stamp holds that: in a
+# moved checkout they are not found, and in a copied one they would run the first one's code. Asked
+# before any environment is used. pwd -P: a link that leads to the checkout is no move.
+.PHONY: same-place
+same-place:
+	@for stamp in $(READY) .venv-*/bin/.ready; do \
+		if test -s "$$stamp" && test "$$(cat "$$stamp")" != "$$(pwd -P)"; then \
+			printf '%s\n' "This checkout was moved or copied: its $${stamp%%/*} was made in $$(cat "$$stamp")." \
+				'Run `make clean`, and then make what you wanted.' >&2; \
+			exit 1; \
+		fi; \
+	done
+
 # The stamp is written last, so an interrupted set-up is begun again.
-$(READY): requirements/dev.txt pyproject.toml
+$(READY): requirements/dev.txt pyproject.toml | same-place
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo 'Tally needs Python 3.11 or newer: make PYTHON=/path/to/python3'; exit 1; }
 	@echo 'Setting up .venv: about a minute, this once'
@@ -113,14 +126,14 @@ $(READY): requirements/dev.txt pyproject.toml
 	$(BIN)/python $(INSTALL) requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/python -m pip check --quiet --disable-pip-version-check
-	@touch $(READY)
+	@pwd -P > $(READY)
 
 # Tools that pin their dependencies, and ours, to other versions: an environment for each.
-.venv-%/bin/.ready: requirements/%.txt
+.venv-%/bin/.ready: requirements/%.txt | same-place
 	$(PYTHON) -m venv --clear .venv-$*
 	$(@D)/python $(INSTALL) $<
 	$(@D)/python -m pip check --quiet --disable-pip-version-check
-	@touch $@
+	@pwd -P > $@
 
 $(BENCH): requirements/bench.txt $(READY)
 	$(BIN)/python $(INSTALL) requirements/bench.txt

@@ -1,22 +1,23 @@
 """`tally local up`: the stack on this machine, for other terminals to use, until Ctrl-C."""
 
 import shlex
-import shutil
 import sys
 import sysconfig
 import threading
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
-from cli.output import chatter, fail
+from cli.output import chatter, counted, fail
 from cli.signals import interruptible
-from local.aws import TO_UNSET
+from local.aws import LOOPBACK, TO_UNSET
 from local.child import ChildError
 from local.environment import Invocation
 from local.http import serving
 from local.http_watch import Watch
 from local.poller import Delivery
+from local.ports import refusals
 from local.stack import Stack, StackSettings
 from store.settings import MAX_PORT
 
@@ -42,6 +43,9 @@ def up(
     Everything listens on 127.0.0.1 only. The logs of the Lambda functions go to stderr. A page at
     the HTTP port shows what goes on, and /docs there describes the API.
     """
+    _refuse_ports(
+        {"--momento-port": momento_port, "--sqs-port": sqs_port, "--http-port": http_port}
+    )
     settings = StackSettings(consumers=consumers, momento_port=momento_port, sqs_port=sqs_port)
     watch = Watch()
 
@@ -58,8 +62,7 @@ def up(
             Stack(settings, observe=observe, wrap_function=watch.wrap) as stack,
             serving(stack, settings, watch, port=http_port, printed=printed) as url,
         ):
-            for line in path_lines(shutil.which("tally")):
-                typer.echo(line)
+            typer.echo(path_line())
             typer.echo(f"unset {' '.join(TO_UNSET)}")
             for name, value in {**stack.variables, "TALLY_URL": url}.items():
                 typer.echo(f"export {name}={shlex.quote(value)}")
@@ -73,11 +76,22 @@ def up(
         fail(str(error))
 
 
-def path_lines(found: str | None) -> list[str]:
-    """What a shell must be told to find `tally` and its Python: nothing, if it finds it."""
-    if found:
-        return []
-    return [f'export PATH={shlex.quote(sysconfig.get_path("scripts"))}:"$PATH"']
+def path_line() -> str:
+    """What tells a shell where `tally` and its Python are.
+
+    Also where this shell finds them: the other terminal, in which the line is pasted, may not.
+    """
+    return f'export PATH={shlex.quote(sysconfig.get_path("scripts"))}:"$PATH"'
+
+
+def _refuse_ports(ports: Mapping[str, int]) -> None:
+    """End with every port that cannot be had, before anything starts.
+
+    A port that is taken after this look is an error of the server that wanted it.
+    """
+    if refused := refusals(ports):
+        head = f"{counted(len(refused), 'port')} of {LOOPBACK} cannot be had"
+        fail("\n  ".join([f"{head}; choose another, or 0 for any free one:", *refused]))
 
 
 def _stay(stack: Stack) -> None:

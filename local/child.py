@@ -3,9 +3,9 @@
 import os
 import select
 import subprocess
-import sys
 from collections.abc import Sequence
 
+from local.interpreter import python_command, python_path
 from local.variables import without_aws
 
 START_TIMEOUT_S = 30.0
@@ -60,10 +60,10 @@ class Child:
         # A process group of its own: Ctrl-C goes to the whole group of a terminal, and the servers
         # have to outlive the consumers that are still finishing a batch.
         self._process = subprocess.Popen(  # noqa: S603 (our own module)
-            [sys.executable, "-m", self._module, EXIT_WITH_PARENT, *self._arguments],
+            python_command("-m", self._module, EXIT_WITH_PARENT, *self._arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=without_aws(os.environ) | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            env=without_aws(os.environ) | python_path(),
             process_group=0,
         )
         line = ""

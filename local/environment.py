@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from dataclasses import dataclass, replace
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING, Protocol
 
+from local.interpreter import python_command, python_path
 from local.runtime import (
     Answer,
     FunctionError,
@@ -144,7 +144,7 @@ class LambdaEnvironment:
         settings = self._settings
         return {
             **without_aws(os.environ),
-            "PYTHONPATH": os.pathsep.join(sys.path),
+            **python_path(),
             "AWS_REGION": settings.region,
             "AWS_LAMBDA_FUNCTION_NAME": settings.name,
             "AWS_LAMBDA_FUNCTION_VERSION": settings.version,
@@ -166,7 +166,7 @@ class _Child:
             # A process group of its own: Ctrl-C goes to the terminal's whole group, and it is for
             # the parent to decide how its functions end.
             process = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-c", "from local.runtime import main; main()", str(descriptor)],
+                python_command("-c", "from local.runtime import main; main()", str(descriptor)),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 env=environment,

@@ -1,6 +1,5 @@
 """The server: a port on loopback, with the caches behind it."""
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
@@ -16,6 +15,7 @@ from local.momento.faults import Plan, fair_weather
 from local.momento.metering import Meter, Stats
 from local.momento.signing_keys import SigningKeys
 from local.momento.store import Caches, Clock
+from local.ports import why_not
 
 HOST = "127.0.0.1"
 """Loopback and nothing else: whoever reaches the port may read and write."""
@@ -126,10 +126,6 @@ class MomentoServer:
 
 def _check_free(port: int) -> None:
     # gRPC's own refusal tells no reason, and logs a line of its own to stderr.
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            text = f"cannot listen on {HOST}:{port}: {error.strerror}"
-            raise PortTakenError(text) from None
+    if reason := why_not(port):
+        text = f"cannot listen on {HOST}:{port}: {reason}"
+        raise PortTakenError(text)

@@ -13,7 +13,7 @@ import urllib.request
 
 import pytest
 
-from cli.up import _print_logs, path_lines
+from cli.up import _print_logs
 from local.environment import Invocation
 from local.runtime import FunctionError
 from tests.support.processes import (
@@ -29,10 +29,9 @@ from tests.support.terminal import QUIET, Said, Terminal
 from tests.support.users_aws import users_aws
 
 SCRIPTS = sysconfig.get_path("scripts")
-FOUND = {"PATH": f"{SCRIPTS}:{os.environ['PATH']}"}
-"""Where a shell finds `tally`, whoever runs these tests."""
 UP = ("local", "up", "--momento-port", "0", "--sqs-port", "0", "--http-port", "0")
 EXPORT = re.compile(r"export ([A-Za-z_]+)=(.+)\n")
+PATH_LINE = f'export PATH={shlex.quote(SCRIPTS)}:"$PATH"\n'
 UNSET = "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SECURITY_TOKEN\n"
 NAMES = [
     "no_proxy",
@@ -66,13 +65,13 @@ PROGRAM = """if True:
 
 @pytest.fixture
 def up():
-    with tally(*UP, env=QUIET | FOUND) as process:
+    with tally(*UP, env=QUIET) as process:
         yield process
 
 
 def exports(process):
     """The variables that it prints, as a shell reads them."""
-    assert process.stdout.readline() == UNSET
+    assert [process.stdout.readline(), process.stdout.readline()] == [PATH_LINE, UNSET]
     found = {}
     for _ in NAMES:
         [(name, value)] = EXPORT.findall(process.stdout.readline())
@@ -150,8 +149,8 @@ def ask(request):
 
 def test_with_its_lines_the_shell_of_a_user_of_aws_reaches_it_and_tells_it_no_token(tmp_path):
     user = users_aws(tmp_path)
-    with tally(*UP, env=QUIET | FOUND | user) as process:
-        lines = "".join(process.stdout.readline() for _ in (UNSET, *NAMES))
+    with tally(*UP, env=QUIET | user) as process:
+        lines = "".join(process.stdout.readline() for _ in (PATH_LINE, UNSET, *NAMES))
         said = subprocess.run(  # noqa: S603 (our own program)
             ["/bin/sh", "-c", f'{lines}"$0" -c "$1"', sys.executable, PROGRAM],
             env=os.environ | user,
@@ -197,47 +196,29 @@ def test_a_signal_in_the_middle_of_the_start_ends_what_has_started(up):
     assert wait_until(lambda: not any(is_running(pid) for pid in parts.values()))
 
 
-@pytest.fixture
-def taken_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        yield taken.getsockname()[1]
-
-
-@pytest.mark.parametrize(
-    ("option", "module"), [("--momento-port", "local.momento"), ("--sqs-port", "local.queue")]
-)
-def test_a_port_that_is_taken_is_a_clear_error(taken_port, option, module, capfd, started):
-    said = Terminal()(*UP, option, str(taken_port))
-    reason = f"tally: {module} did not start; its reason is on stderr\n"
-    assert said == Said(1, "", reason)
-    assert str(taken_port) in capfd.readouterr().err  # where the server's own words go
-    assert started() == {}
-
-
 def test_sigterm_ends_it_and_leaves_the_process_as_it_was(started):
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with signalled_in("_stay", signal.SIGTERM):
-        said = Terminal(FOUND)(*UP)
-    exported = dict(EXPORT.findall(said.stdout))
-    assert said.stdout.startswith(UNSET)
+        said = Terminal()(*UP)
+    assert said.stdout.startswith(PATH_LINE + UNSET)
+    exported = dict(EXPORT.findall(said.stdout.removeprefix(PATH_LINE)))
     assert list(exported) == NAMES
     assert (said.status, said.stderr) == (0, running(exported) + "Ended.\n")
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
     assert started() == {}
 
 
-def test_an_http_port_that_is_taken_is_a_clear_error(taken_port, started):
-    said = Terminal()(*UP, "--http-port", str(taken_port))
-    reason = f"tally: the HTTP port {taken_port} cannot be had: Address already in use\n"
-    assert said == Said(1, "", reason)
-    assert started() == {}
-
-
-def test_a_shell_that_does_not_find_it_is_told_where_it_is():
-    assert path_lines(f"{SCRIPTS}/tally") == []
-    assert path_lines(None) == [f'export PATH={shlex.quote(SCRIPTS)}:"$PATH"']
+def test_the_lines_bring_tally_to_a_shell_that_does_not_find_it():
+    with tally(*UP, env=QUIET | {"PATH": f"{SCRIPTS}:{os.environ['PATH']}"}) as process:
+        lines = "".join(process.stdout.readline() for _ in (PATH_LINE, UNSET, *NAMES))
+    said = subprocess.run(  # noqa: S603 (our own lines)
+        ["/bin/sh", "-c", f"{lines}command -v tally"],
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        timeout=WAIT_S,
+        check=True,
+    )
+    assert said.stdout.decode() == f"{SCRIPTS}/tally\n"
 
 
 def test_logs_are_for_people_and_metrics_are_not(capsys):

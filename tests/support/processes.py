@@ -14,7 +14,8 @@ from pathlib import Path
 WAIT_S = 20.0
 POLL_S = 0.02
 LISTENING = "0A"
-TALLY = [sys.executable, "-c", "from cli.main import app; app()"]
+TALLY = [sys.executable, "-P", "-c", "from cli.main import app; app()"]
+"""-P, since the console script of the name looks for no module in the current folder either."""
 
 
 def wait_until(is_so, wait_s=WAIT_S):
