@@ -13,7 +13,7 @@ CHECKOV := .venv-checkov/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help demo test soak fuzz check lint types format lock prove mutants recipes bench stages api-check audit examples clean
-.PHONY: template template-check deploy-check
+.PHONY: template template-check deploy-check setup-check
 
 help: ## what there is to run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,7 +82,10 @@ examples: $(READY) ## the programs of examples/, also in Node.js
 	npm ci --prefix examples/node --no-audit --no-fund
 	$(BIN)/python -m pytest -v tests/examples
 
-check: lint types audit test ## what CI runs
+setup-check: $(READY) ## that a fresh clone of HEAD installs what is locked, whatever is released tomorrow
+	$(BIN)/python -m infrastructure.tomorrow
+
+check: lint types audit setup-check test ## what CI runs
 
 format: $(READY) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

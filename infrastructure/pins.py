@@ -12,11 +12,14 @@ from pip._vendor.packaging.requirements import Requirement
 from pip._vendor.packaging.utils import canonicalize_name
 from pip._vendor.packaging.version import Version
 
+Locked = dict[str, Version]
+"""The one version of each package, by its normalised name (PEP 503)."""
+
 Installed = tuple[str, Version]
-"""A distribution: its normalised name (PEP 503), and its version."""
+"""A distribution: its normalised name, and its version."""
 
 
-def locked(pins: str, environment: Mapping[str, str]) -> dict[str, Version]:
+def locked(pins: str, environment: Mapping[str, str]) -> Locked:
     """The version of each package that a pinned file locks, by normalised name.
 
     Args:
@@ -27,7 +30,7 @@ def locked(pins: str, environment: Mapping[str, str]) -> dict[str, Version]:
         InvalidRequirement: a line is no requirement.
         ValueError: a requirement is not pinned to one version.
     """
-    found: dict[str, Version] = {}
+    found: Locked = {}
     for pin in _requirements(pins):
         if pin.marker is None or pin.marker.evaluate(dict(environment)):
             found[canonicalize_name(pin.name)] = _version(pin)
@@ -51,7 +54,7 @@ def installed(folder: Path) -> list[Installed]:
     return [distribution(each["Name"], each["Version"]) for each in told]
 
 
-def differences(pinned: Mapping[str, Version], found: Iterable[Installed]) -> list[str]:
+def differences(pinned: Locked, found: Iterable[Installed]) -> list[str]:
     """A line for each package that is missing, not locked, or of another version; by name."""
     versions: dict[str, set[Version]] = {}
     for name, version in found:
