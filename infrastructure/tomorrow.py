@@ -24,7 +24,7 @@ CLONE = "a fresh clone"
 """With blanks: a path that the Makefile does not quote breaks here."""
 
 BROUGHT = {"pip", "setuptools"}
-"""What `python -m venv` installs by itself; setuptools until Python 3.11."""
+"""What `python -m venv` installs by itself, setuptools only up to Python 3.11."""
 
 TIMEOUT_S = 600
 """Of each command; the longest takes about a minute, more with a slow index."""
