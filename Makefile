@@ -2,9 +2,14 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 PYTHON ?= python3
-BIN := .venv/bin
-READY := .venv/.ready
-BENCH := .venv/.bench
+# Another Python than the machine's own has an environment of its own: `make test PYTHON=python3.13`.
+VENV := .venv$(if $(filter-out python3,$(PYTHON)),-of-$(notdir $(PYTHON)))
+# Those on the PATH that start, and all of pyenv's.
+PYTHONS ?= $(foreach minor,11 12 13 14,$(shell python3.$(minor) -c 'import sys; print(sys.executable)' 2>/dev/null \
+	|| echo $(lastword $(wildcard $(HOME)/.pyenv/versions/3.$(minor).*/bin/python3.$(minor)))))
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+BENCH := $(VENV)/.bench
 TOOLS := tests/mutants/test_hunts.py tests/benchmarks
 DEPLOY := .venv-deploy/bin
 # Exactly what a file names: resolved again, an extra such as coverage[toml] would mean its newest
@@ -14,7 +19,7 @@ CHECKOV := .venv-checkov/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help demo test test-tools soak fuzz check lint types format lock prove mutants recipes bench stages api-check audit examples clean
-.PHONY: template template-check deploy-check setup-check
+.PHONY: check-pythons template template-check deploy-check setup-check
 
 help: ## what there is to run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +37,11 @@ test: $(READY) ## the tests in any order, on all cores, with branch coverage
 
 test-tools: $(READY) ## the tests of what hunts and measures: mutants and benchmarks
 	$(BIN)/python -m pytest -n auto --dist loadfile $(TOOLS)
+
+check-pythons: ## the tests on each Python that is found, 3.11 to 3.14: make check-pythons PYTHONS="python3.12 …"
+	@for python in $(PYTHONS); do \
+		printf '%s\n' "Python: $$python" && $(MAKE) --no-print-directory test PYTHON="$$python" || exit 1; \
+	done
 
 soak: $(READY) ## real processes in one storm of faults after another: make soak MINUTES=10
 	TALLY_SOAK_MINUTES=$(or $(MINUTES),10) $(BIN)/python -m pytest -v tests/integration
@@ -121,8 +131,8 @@ same-place:
 $(READY): requirements/dev.txt pyproject.toml | same-place
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo 'Tally needs Python 3.11 or newer: make PYTHON=/path/to/python3'; exit 1; }
-	@echo 'Setting up .venv: about a minute, this once'
-	$(PYTHON) -m venv --clear .venv
+	@echo 'Setting up $(VENV): about a minute, this once'
+	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python $(INSTALL) requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/python -m pip check --quiet --disable-pip-version-check

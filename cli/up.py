@@ -62,11 +62,7 @@ def up(
             Stack(settings, observe=observe, wrap_function=watch.wrap) as stack,
             serving(stack, settings, watch, port=http_port, printed=printed) as url,
         ):
-            typer.echo(path_line())
-            typer.echo(f"unset {' '.join(TO_UNSET)}")
-            for name, value in {**stack.variables, "TALLY_URL": url}.items():
-                typer.echo(f"export {name}={shlex.quote(value)}")
-            sys.stdout.flush()
+            _print_lines({**stack.variables, "TALLY_URL": url})
             chatter().print("Running; paste the lines above in another terminal. Ctrl-C ends it.")
             chatter().print(f"A page of what goes on: {url}", soft_wrap=True)
             _stay(stack)
@@ -74,6 +70,15 @@ def up(
         chatter().print("Ended.")
     except ChildError as error:
         fail(str(error))
+
+
+def _print_lines(variables: Mapping[str, str]) -> None:
+    """What another terminal is to paste."""
+    typer.echo(path_line())
+    typer.echo(f"unset {' '.join(TO_UNSET)}")
+    for name, value in variables.items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+    sys.stdout.flush()
 
 
 def path_line() -> str:
