@@ -4,18 +4,19 @@ SHELL := /bin/sh
 PYTHON ?= python3
 # Another Python than the machine's own has an environment of its own: `make test PYTHON=python3.13`.
 VENV := .venv$(if $(filter-out python3,$(PYTHON)),-of-$(notdir $(PYTHON)))
-# Those on the PATH that start, and all of pyenv's.
+# Of each minor version the one on the PATH, if it starts, or else pyenv's.
 PYTHONS ?= $(foreach minor,11 12 13 14,$(shell python3.$(minor) -c 'import sys; print(sys.executable)' 2>/dev/null \
 	|| echo $(lastword $(wildcard $(HOME)/.pyenv/versions/3.$(minor).*/bin/python3.$(minor)))))
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := $(VENV)/.bench
-TOOLS := tests/mutants/test_hunts.py tests/benchmarks
 DEPLOY := .venv-deploy/bin
+CHECKOV := .venv-checkov/bin
+# The tests of what hunts and measures; all others are of the product.
+TOOLS := tests/mutants/test_hunts.py tests/benchmarks
 # Exactly what a file names: resolved again, an extra such as coverage[toml] would mean its newest
 # release, which has no hash there. The files are whole; `pip check` says so of each environment.
 INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r
-CHECKOV := .venv-checkov/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help demo test test-tools soak fuzz check lint types format lock prove mutants recipes bench stages api-check audit examples clean
@@ -27,8 +28,8 @@ help: ## what there is to run
 demo: $(READY) ## the main job on this machine: 100,000 increments, faults, exact counts
 	$(BIN)/tally demo
 
-# In an order drawn anew; its seed is printed, and `--randomly-seed=N` repeats it. A file
-# stays on one core, so that what its tests share is started once.
+# In an order drawn anew; its seed is printed, and `--randomly-seed=N` repeats it. A file stays on one
+# core, so that what its tests share is started once.
 test: $(READY) ## the tests in any order, on all cores, with branch coverage
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report= \
 		$(TOOLS:%=--ignore=%)

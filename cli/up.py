@@ -11,13 +11,13 @@ import typer
 
 from cli.output import chatter, counted, fail
 from cli.signals import interruptible
-from local.aws import LOOPBACK, TO_UNSET
+from local.aws import TO_UNSET
 from local.child import ChildError
 from local.environment import Invocation
 from local.http import serving
 from local.http_watch import Watch
 from local.poller import Delivery
-from local.ports import refusals
+from local.ports import LOOPBACK, refusals
 from local.stack import Stack, StackSettings
 from store.settings import MAX_PORT
 

@@ -29,8 +29,9 @@ BROUGHT = {"pip", "setuptools"}
 TIMEOUT_S = 600
 """Of each command; the longest takes about a minute, more with a slow index."""
 
-OF_THE_CALLER = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEFILES")
-"""What the make that calls us tells those below it, such as -n or its job server."""
+OF_THE_CALLER = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEFILES", "PYTHON")
+"""What the make that calls us tells those below it, such as -n, its job server, or a Python whose
+environment would not be the one that is looked at here."""
 
 
 class CommandError(Exception):

@@ -14,7 +14,7 @@ EXTRA = "toml"
 
 
 def fill(folder: Path, names: Iterable[str]) -> None:
-    """Make a folder of wheels, one of each name, for pip's --find-links."""
+    """Make a folder of wheels, one of each name, for pip to look into."""
     folder.mkdir()
     for name in names:
         wheel(folder, name)

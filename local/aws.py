@@ -10,6 +10,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from local.ports import LOOPBACK
 from local.variables import NO_FILES
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
 REGION = "us-east-1"
-LOOPBACK = "127.0.0.1"
 LOOPBACK_NAMES = frozenset({LOOPBACK, "localhost"})
 """What a program or a browser may call a server of ours. Any other name is a foreign page's, which
 was made to point here (DNS rebinding)."""

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from werkzeug.wrappers import Request, Response
 
-from local.aws import LOOPBACK
+from local.ports import LOOPBACK
 
 STAGE = "$default"
 """Powertools' word for no stage: a path is a path here."""

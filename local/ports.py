@@ -4,7 +4,7 @@ import socket
 from collections.abc import Mapping
 
 LOOPBACK = "127.0.0.1"
-"""Not local.aws's: that one costs an import of boto3, which the embedded Momento does without."""
+"""The one address that servers here listen on: whoever reaches a port may read and write."""
 
 
 def why_not(port: int) -> str | None:

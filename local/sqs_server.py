@@ -18,12 +18,10 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request, Response
 
 from local.aws import is_loopback
+from local.ports import LOOPBACK
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-HOST = "127.0.0.1"
-"""moto's own server would listen on all interfaces."""
 
 RECHECK_S = 0.25
 """How often a long poll looks for messages whose visibility timeout has run out, in seconds."""
@@ -44,7 +42,8 @@ def make_sqs_server(port: int = 0) -> BaseWSGIServer:
         SystemExit: the port is taken; werkzeug has printed so on stderr.
     """
     app = OneAtATime(DomainDispatcherApplication(create_backend_app))
-    return make_server(HOST, port, app, threaded=True, request_handler=_SilentHandler)
+    # moto's own server would listen on all interfaces.
+    return make_server(LOOPBACK, port, app, threaded=True, request_handler=_SilentHandler)
 
 
 class OneAtATime:

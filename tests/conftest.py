@@ -1,4 +1,4 @@
-"""What all tests share: the same examples and the same answer to Ctrl-C, on any machine."""
+"""What all tests share: order and coverage, examples, the answer to Ctrl-C, who was started."""
 
 import os
 import signal
@@ -11,7 +11,6 @@ from tests.support.processes import children
 
 settings.register_profile("tally", derandomize=True, deadline=None, database=None)
 settings.load_profile("tally")
-
 
 TESTS = Path(__file__).parent
 SLOW_FIRST = ("cli/test_demo.py", "integration/test_storm.py", "simulation/test_simulation.py")

@@ -15,10 +15,9 @@ from local.momento.faults import Plan, fair_weather
 from local.momento.metering import Meter, Stats
 from local.momento.signing_keys import SigningKeys
 from local.momento.store import Caches, Clock
-from local.ports import why_not
+from local.ports import LOOPBACK, why_not
 
-HOST = "127.0.0.1"
-"""Loopback and nothing else: whoever reaches the port may read and write."""
+HOST = LOOPBACK
 
 WORKERS = 32
 """Threads that answer calls; with one lock around the store, more do not help."""

@@ -76,7 +76,7 @@ def test_setuptools_that_is_locked_must_be_as_it_is_locked(root):
 
 
 def test_pip_looks_where_it_was_told_to_and_into_the_folder(tmp_path):
-    caller = {"PIP_FIND_LINKS": "/a  file:///b", "PIP_CERT": "/c", "MAKEFLAGS": "n"}
+    caller = {"PIP_FIND_LINKS": "/a  file:///b", "PIP_CERT": "/c", "MAKEFLAGS": "n", "PYTHON": "d"}
     links = tmp_path / "with blanks"
     address = f"{tmp_path.as_uri()}/with%20blanks"
     assert tomorrow.environment(caller, links) == {
