@@ -1,10 +1,12 @@
 """What all tests share: order and coverage, examples, the answer to Ctrl-C, who was started."""
 
+import functools
 import os
 import signal
 from pathlib import Path
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from hypothesis import settings
 
 from tests.support.processes import children
@@ -16,19 +18,50 @@ TESTS = Path(__file__).parent
 SLOW_FIRST = ("cli/test_demo.py", "integration/test_storm.py", "simulation/test_simulation.py")
 """What waits longest begins first: else the last core would run one of them while others rest."""
 
-HUNTS = {"fuzz", "integration", "recipes", "simulation"}
-"""Folders that repeat a few lines by the million. Other tests cover those lines, and to count each
-pass would take more time than the tests."""
+HUNTS = (
+    "cli/test_plan_advice.py",
+    "cli/test_plan_metered.py",
+    "cli/test_plan_value.py",
+    "counters/test_bare.py",
+    "counters/test_counter_model.py",
+    "counters/test_interleavings.py",
+    "fuzz/",
+    "integration/",
+    "recipes/",
+    "simulation/",
+)
+"""What repeats a few lines by the million. Other tests cover those lines, and to count each pass
+would take more time than the tests."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-cov, which then starts another
+def pytest_sessionstart(session):
+    """Stop the measurement that pytest-cov starts in a worker before it knows that it is one.
+
+    It would lie beneath the right one, and go on whenever `no_cover` stops that.
+    """
+    plugin = session.config.pluginmanager.getplugin("_cov")
+    if plugin and plugin.cov_controller and hasattr(session.config, "workerinput"):
+        plugin.cov_controller.pause()
 
 
 @pytest.hookimpl(trylast=True)  # after the order was drawn
 def pytest_collection_modifyitems(items):
     """Begin with the slow files, and measure no coverage of the hunts."""
-    places = {item: item.path.relative_to(TESTS) for item in items}
+    places = {item: item.path.relative_to(TESTS).as_posix() for item in items}
     for item, place in places.items():
-        if place.parts[0] in HUNTS:
+        if place.startswith(HUNTS):
             item.add_marker(pytest.mark.no_cover)
-    items.sort(key=lambda item: places[item].as_posix() not in SLOW_FIRST)
+    items.sort(key=lambda item: places[item] not in SLOW_FIRST)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_copy_of_what_describes_aws():
+    """Each client reads botocore's description of AWS anew, 0.1 s; here all share one copy."""
+    with pytest.MonkeyPatch.context() as patch:
+        read_once = functools.cache(JSONFileLoader().load_file)
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: read_once(path))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
