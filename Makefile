@@ -34,7 +34,8 @@ test: $(READY) ## the tests in any order, on all cores, with branch coverage
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report= \
 		$(TOOLS:%=--ignore=%)
 	$(BIN)/coverage report --fail-under=95
-	$(BIN)/coverage report --fail-under=100 --include='counters/*,store/*,consumer/*,producer/*'
+	$(BIN)/coverage report --fail-under=100 \
+		--include='tally/*,consumer/*,producer/*' --omit='tally/local/*,tally/cli/*'
 
 test-tools: $(READY) ## the tests of what hunts and measures: mutants and benchmarks
 	$(BIN)/python -m pytest -n auto --dist loadfile $(TOOLS)

@@ -20,7 +20,7 @@ import grpc
 from momento_wire_types import cacheclient_pb2 as pb
 from momento_wire_types import cacheclient_pb2_grpc as rpc
 
-from local.momento import HOST, MomentoServer
+from tally.local.momento import HOST, MomentoServer
 
 IN_FLIGHT = 64
 CALLS = 4_000

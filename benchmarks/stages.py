@@ -26,11 +26,12 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
-from consumer import batch, messages, settings, wiring, writer
+from consumer import batch, messages, settings, wiring
 from consumer.invocation import Consumer
-from consumer.momento import Momento
 from consumer.observability import Observer
-from local.momento import HOST, MomentoServer
+from tally.local.momento import HOST, MomentoServer
+from tally.settling import writer
+from tally.stores.momento.store import Momento
 
 CACHE = "stages"
 AT_MS = 1_790_000_000_000

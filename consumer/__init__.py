@@ -1,1 +1,1 @@
-"""The Lambda: an SQS batch becomes conditional writes to Momento."""
+"""The batch Lambda: SQS increments become counters in a store."""

@@ -9,13 +9,13 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from consumer import messages
-from consumer.activity import Activity
 from consumer.messages import Failure, Message
 from consumer.observability import Observer
-from consumer.progress import Settlement, Settler, Unsettled
-from consumer.reason import Reason
-from counters.decision import Decision
-from counters.event import Event
+from tally.counters.decision import Decision
+from tally.counters.event import Event
+from tally.settling.activity import Activity
+from tally.settling.progress import Settlement, Settler, Unsettled
+from tally.settling.reason import Reason
 
 _REPORTED = {
     Decision.UNDECIDABLE: Unsettled(Reason.UNDECIDABLE),

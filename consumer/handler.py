@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 
 from consumer import wiring
-from store.errors import BrokenSetupError
+from tally.stores.errors import BrokenSetupError
 
 
 def lambda_handler(event: Mapping[str, Any], context: Any) -> PartialItemFailureResponse:  # noqa: ANN401 (Lambda's own)

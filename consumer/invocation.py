@@ -5,19 +5,11 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 
-from consumer.activity import Activity
 from consumer.batch import CounterBatch
 from consumer.observability import Observer
-from consumer.progress import Settler
-
-RESERVE_S = 1.0
-"""Time kept for the response and the log: a function that times out returns its whole batch."""
-
-RESERVE_PER_MESSAGE_S = 0.000_2
-"""And for each message of the batch, since each may have to be logged and named in the answer."""
-
-MAX_RESERVED_SHARE = 0.5
-"""What may be kept of a short function's time."""
+from tally.settling.activity import Activity
+from tally.settling.progress import Settler
+from tally.settling.reserve import usable_s
 
 NO_CONTEXT_MS = 30_000
 """The time that a call by hand, with no Lambda context, is taken to have."""
@@ -67,5 +59,4 @@ class Consumer:
 def _usable_s(context: Any, messages: int) -> float:  # noqa: ANN401 (Lambda's own)
     remaining = getattr(context, "get_remaining_time_in_millis", lambda: NO_CONTEXT_MS)
     remaining_s: float = remaining() / 1_000
-    reserve_s = RESERVE_S + messages * RESERVE_PER_MESSAGE_S
-    return remaining_s - min(reserve_s, remaining_s * MAX_RESERVED_SHARE)
+    return usable_s(remaining_s, messages)

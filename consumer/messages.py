@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import UNSET
 
-from consumer.reason import Reason
-from counters.body import increment_at, parse
-from counters.errors import InvalidIncrementError, shown
-from counters.event import Envelope, Event
+from tally.counters.body import increment_at, parse
+from tally.counters.errors import InvalidIncrementError, shown
+from tally.counters.event import Envelope, Event
+from tally.settling.reason import Reason
 
 _DECIMAL = re.compile("[0-9]{1,18}")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from consumer.activity import Activity
 from consumer.messages import Failure, Message
+from tally.settling.activity import Activity
 
 NAMESPACE = "Tally"
 SERVICE = "tally"

@@ -4,8 +4,8 @@ import dataclasses
 import enum
 from collections.abc import Mapping
 
-from counters.event import INT64_MAX, INT64_MIN
-from store.settings import Environment, Local, Service
+from tally.counters.event import INT64_MAX, INT64_MIN
+from tally.environment import Environment, Local, Service
 
 MAX_TTL_S = 86_400
 """The longest that Momento keeps an item on demand: a day."""

@@ -10,16 +10,17 @@ import grpc
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
-from consumer import momento, settings
-from consumer.bare_writer import BareWriter
-from consumer.copies import Copies
+from consumer import settings
 from consumer.invocation import Consumer
 from consumer.observability import NAMESPACE, SERVICE, Observer
-from consumer.rounds import Rounds
 from consumer.settings import Guarantee, Settings
-from consumer.writer import Writer
-from counters.ledger import Limits
-from store.connection import connect, credentials_for, deadline_s
+from tally.counters.ledger import Limits
+from tally.settling.bare_writer import BareWriter
+from tally.settling.copies import Copies
+from tally.settling.rounds import Rounds
+from tally.settling.writer import Writer
+from tally.stores.momento import store as momento
+from tally.stores.momento.connection import connect, credentials_for, deadline_s
 
 
 @functools.cache

@@ -10,10 +10,7 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from counters.identity import identity_of
-from counters.outcome import Outcome
-from producer.publisher import Publisher
-from producer.reader import Reader
+from tally import Outcome, Publisher, Reader, identity_of
 
 BUYERS = 8
 WAIT_S = 20.0

@@ -16,9 +16,7 @@ from pathlib import Path
 
 from flask import Flask, abort
 
-from counters.event import encode
-from producer.errors import UnsentError
-from producer.publisher import Publisher
+from tally import Publisher, UnsentError, encode
 
 ARTICLES = frozenset({"hello", "second-thoughts"})
 UNSENT = Path("unsent.jsonl")

@@ -43,7 +43,8 @@ EPOCH_S = 315_532_800
 class Function:
     """A Lambda function of template.yaml."""
 
-    packages: tuple[str, ...]
+    folder: str
+    """Its code, at the top of the repository and of its package."""
     requirements: str
     max_bytes: int
     """Unzipped. Lambda takes 250 MiB; this is what we have and a fifth more, since it is read at
@@ -51,10 +52,13 @@ class Function:
 
 
 FUNCTIONS = {
-    "ConsumerFunction": Function(("counters", "store", "consumer"), "lambda.txt", 28 * MIB),
-    "ApiFunction": Function(("counters", "store", "producer"), "api.txt", 36 * MIB),
+    "ConsumerFunction": Function("consumer", "lambda.txt", 28 * MIB),
+    "ApiFunction": Function("producer", "api.txt", 36 * MIB),
 }
-"""By their names in template.yaml; they run our packages below them, and no others."""
+"""By their names in template.yaml."""
+
+UNSHIPPED = ("cli", "local", "__main__.py")
+"""What is for a person, and for one machine: no function runs it."""
 
 
 class TooLargeError(Exception):
@@ -130,7 +134,7 @@ def package(
     empty(target)
     install(requirements, target, architecture, python)
     verify(name, target, requirements.read_text("utf-8"), markers(architecture, python))
-    for each in function.packages:
+    for each in (function.folder, "tally"):
         shutil.copytree(root / each, target / each, ignore=_all_but_code)
     prune(target)
     files = list(_files(target))
@@ -196,8 +200,9 @@ def prune(target: Path) -> None:
 
 
 def _all_but_code(folder: str, names: Sequence[str]) -> list[str]:
-    """Of our own packages only modules are run; the published schema is for people."""
-    return [name for name in names if not name.endswith(".py") and not Path(folder, name).is_dir()]
+    """What of our own packages no function runs: the published schema is for people."""
+    code = (name for name in names if name.endswith(".py") or Path(folder, name).is_dir())
+    return sorted({*names} - ({*code} - {*UNSHIPPED}))
 
 
 def _files(target: Path) -> Iterator[Path]:

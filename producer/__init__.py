@@ -1,1 +1,1 @@
-"""Publishes increments to SQS and reads what came of them, from a program, a shell or HTTP."""
+"""Programs that publish: the HTTP API as a Lambda, and `python -m producer`."""

@@ -20,8 +20,8 @@ RESOLVE = (
 CLEAN = ("--no-config", "--no-emit-index-url", "--no-emit-find-links", "--no-header")
 OURS = "pyproject.toml"
 FILES = {
-    "lambda.txt": (OURS,),
-    "api.txt": (OURS, "--extra", "api", "--constraint", "requirements/lambda.txt"),
+    "lambda.txt": ("--group", f"{OURS}:consumer"),
+    "api.txt": ("--group", f"{OURS}:api", "--constraint", "requirements/lambda.txt"),
     "dev.txt": (OURS, "--extra", "local", "--group", "dev", "--constraint", "requirements/api.txt"),
     "bench.txt": (OURS, "--group", "bench", "--constraint", "requirements/dev.txt"),
     # Tools with environments of their own, without anything of ours.

@@ -15,7 +15,12 @@ settings.register_profile("tally", derandomize=True, deadline=None, database=Non
 settings.load_profile("tally")
 
 TESTS = Path(__file__).parent
-SLOW_FIRST = ("cli/test_demo.py", "integration/test_storm.py", "simulation/test_simulation.py")
+SLOW_FIRST = (
+    "cli/test_demo.py",
+    "wheel/test_wheel_demo.py",
+    "integration/test_storm.py",
+    "simulation/test_simulation.py",
+)
 """What waits longest begins first: else the last core would run one of them while others rest."""
 
 HUNTS = (

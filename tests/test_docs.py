@@ -10,23 +10,19 @@ import grpc
 import msgspec
 import pytest
 
-from consumer import copies, momento, rounds, settings
-from counters import columns
-from counters.body import parse
-from counters.columns import Columns
-from counters.counter import fold, read_count
-from counters.event import (
-    INT64_MAX,
-    MAX_COUNTER_BYTES,
-    MAX_FUTURE_MS,
-    Envelope,
-    Event,
-)
-from counters.ledger import Limits
-from producer import outage, packing, sending, sequence
-from store.connection import deadline_s
-from store.errors import SettingsError
-from store.troubles import TROUBLES
+from consumer import settings
+from tally.counters import columns
+from tally.counters.body import parse
+from tally.counters.columns import Columns
+from tally.counters.counter import fold, read_count
+from tally.counters.event import INT64_MAX, MAX_COUNTER_BYTES, MAX_FUTURE_MS, Envelope, Event
+from tally.counters.ledger import Limits
+from tally.environment import SettingsError
+from tally.publishing import outage, packing, sending, sequence
+from tally.settling import copies, rounds
+from tally.stores.momento import store as momento
+from tally.stores.momento.connection import deadline_s
+from tally.stores.momento.troubles import TROUBLES
 from tests.support.tidy import PACKAGES
 
 ROOT = Path(__file__).parent.parent
@@ -150,7 +146,7 @@ def test_a_document_names_only_what_there_is(document):
 def test_what_there_is_not_is_found():
     text = """# A heading: its `code`
 
-`counters/event.py` `counters/*.py` `docs/` `gone/` `gone.md` `page:home`
+`tally/counters/event.py` `tally/counters/*.py` `docs/` `gone/` `gone.md` `page:home`
 [here](docs/architecture.md#the-value) [above](#a-heading-its-code) [web](https://example.com/x)
 [gone](docs/gone.md) [no heading](docs/architecture.md#gone) `make test` `make gone`
 `MOMENTO_LOCAL=127.0.0.1:8080` `AWS_REGION` `MAX_ROUNDS` `NOT_FOUND` `GONE_AWAY`

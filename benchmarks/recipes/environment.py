@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from benchmarks.recipes.channel import Act, Channel
-from local.sqs_event import failed_messages
+from tally.local.lambda_.sqs_event import failed_messages
 from tests.simulation.consumers import POLL_S, KilledError
 from tests.simulation.facts import Letter
 from tests.simulation.faults import Fault

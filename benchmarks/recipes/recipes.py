@@ -17,17 +17,17 @@ from benchmarks.recipes.cache import DEADLINE_S, TTL_MS, CacheClient
 from benchmarks.recipes.environment import Environment, Handle, Recipe
 from benchmarks.recipes.idempotency import MomentoPersistence
 from benchmarks.recipes.truth import key_of
-from consumer.activity import Activity
-from consumer.copies import Copies
 from consumer.invocation import Consumer
 from consumer.messages import Failure, Message
-from consumer.momento import Momento
 from consumer.observability import Observer
-from consumer.rounds import Rounds
-from consumer.writer import Writer
-from counters.body import increments
-from counters.event import INT64_MAX, Increment
-from counters.ledger import Limits
+from tally.counters.body import increments
+from tally.counters.event import INT64_MAX, Increment
+from tally.counters.ledger import Limits
+from tally.settling.activity import Activity
+from tally.settling.copies import Copies
+from tally.settling.rounds import Rounds
+from tally.settling.writer import Writer
+from tally.stores.momento.store import Momento
 
 MAX_TRIES = 10
 """Of a compare-and-swap that lost its race, before the message goes back to the queue."""

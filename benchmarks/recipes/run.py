@@ -9,7 +9,7 @@ from benchmarks.recipes.environment import Environment, Recipe
 from benchmarks.recipes.scenario import Scenario, publish
 from benchmarks.recipes.store import Store
 from benchmarks.recipes.truth import Truth, key_of
-from counters.body import increments
+from tally.counters.body import increments
 from tests.simulation.queue import Queue
 from tests.simulation.timeline import Actor
 from tests.simulation.world import World

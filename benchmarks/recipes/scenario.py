@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from counters.event import INT64_MAX, Increment, encode
-from counters.ledger import Limits
-from producer.sequence import Sequence
+from tally.counters.event import INT64_MAX, Increment, encode
+from tally.counters.ledger import Limits
+from tally.publishing.sequence import Sequence
 from tests.simulation.facts import EPOCH_MS, Letter
 from tests.simulation.faults import Fault
 from tests.simulation.plan import LASTING_S, Plan

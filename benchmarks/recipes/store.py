@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from benchmarks.recipes.truth import Key, Truth
-from local.momento.data_calls import DATA_CALLS
-from local.momento.store import Cache
+from tally.local.momento.data_calls import DATA_CALLS
+from tally.local.momento.store import Cache
 
 NS = 1_000_000_000
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from counters.event import Increment
+from tally.counters.event import Increment
 from tests.simulation.page import members, read
 
 

@@ -11,9 +11,9 @@ from benchmarks.speed import peers, redis_peer
 from benchmarks.speed.consumers import Handle, MiscountedError, tally, unread, warm_up
 from benchmarks.speed.timing import Timed, interleaved, timed
 from benchmarks.speed.workload import Workload
-from counters.event import Body
-from local.momento import Stats, read_stats
-from local.momento.process import MomentoProcess
+from tally.counters.event import Body
+from tally.local.momento import Stats, read_stats
+from tally.local.momento.process import MomentoProcess
 
 OURS = "Tally"
 OURS_PACKED = "Tally, packed messages"

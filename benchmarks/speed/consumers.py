@@ -8,11 +8,11 @@ from typing import Any
 
 from benchmarks.speed.workload import Workload
 from consumer import settings, wiring
-from consumer.activity import Activity
 from consumer.messages import Failure, Message
 from consumer.observability import Observer
 from consumer.settings import Settings
-from store.connection import connect, credentials_for
+from tally.settling.activity import Activity
+from tally.stores.momento.connection import connect, credentials_for
 
 Handle = Callable[[dict[str, Any]], Any]
 """Counts a batch, given as Lambda's event; raises if it has not counted all of it."""

@@ -9,9 +9,9 @@ from benchmarks.speed.consumers import Handle, tally, unread, warm_up
 from benchmarks.speed.peers import read_value
 from benchmarks.speed.timing import Timed, timed
 from benchmarks.speed.workload import EPOCH_MS, Workload
-from counters.counter import fold
-from counters.event import Event
-from counters.ledger import Limits
+from tally.counters.counter import fold
+from tally.counters.event import Event
+from tally.counters.ledger import Limits
 
 COUNTERS = (1, 10, 100, 1_000, 10_000)
 COUNTERS_BATCH = 10_000

@@ -24,8 +24,8 @@ from momento_wire_types import cacheclient_pb2_grpc as rpc
 from momento_wire_types import common_pb2 as conditions
 
 from benchmarks.speed.consumers import Handle, MiscountedError
-from counters.body import increments
-from counters.event import Increment
+from tally.counters.body import increments
+from tally.counters.event import Increment
 
 TTL = timedelta(days=1)
 TTL_MS = TTL // timedelta(milliseconds=1)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from benchmarks.speed.timing import Timed, interleaved, timed
-from counters.event import Increment, encode
-from local.queue import LocalQueue
-from producer.publisher import Publisher
-from producer.sequence import Sequence
+from tally.counters.event import Increment, encode
+from tally.local.sqs.queue import LocalQueue
+from tally.publishing.publisher import Publisher
+from tally.publishing.sequence import Sequence
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from benchmarks.speed.consumers import Handle, MiscountedError
-from counters.body import increments
-from counters.event import Increment
+from tally.counters.body import increments
+from tally.counters.event import Increment
 
 HOST = "127.0.0.1"
 READY_TIMEOUT_S = 10.0

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from benchmarks.speed.consumers import Silent, settings_for
 from consumer import wiring
 from consumer.invocation import Consumer
-from local.momento.data_calls import DATA_CALLS
-from local.momento.store import Cache
+from tally.local.momento.data_calls import DATA_CALLS
+from tally.local.momento.store import Cache
 from tests.simulation.timeline import Actor, Timeline
 
 NOWHERE = "127.0.0.1:1"

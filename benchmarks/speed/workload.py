@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from random import Random
 from typing import Any, NamedTuple
 
-from counters.event import Increment
-from producer.packing import Packer, to_json
-from producer.sequence import Sequence
+from tally.counters.event import Increment
+from tally.publishing.packing import Packer, to_json
+from tally.publishing.sequence import Sequence
 
 PRODUCERS = 4
 """Sources that publish at the same time, and so the live sources of each counter."""

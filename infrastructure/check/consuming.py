@@ -10,8 +10,8 @@ from infrastructure.check.emulator import Emulator, emulator
 from infrastructure.check.events import Producer, batch, failures, record
 from infrastructure.check.function import CONSUMER, TIMEOUT_S, function
 from infrastructure.check.weather import Weather
-from local.momento.server import MomentoServer
-from producer.reader import Reader
+from tally.local.momento.server import MomentoServer
+from tally.reading.reader import Reader
 
 CACHE = "tally"
 COUNTERS = [f"c{number}" for number in range(10)]

@@ -14,9 +14,9 @@ from typing import Any
 from infrastructure.check.checking import expect, say, wait_until
 from infrastructure.check.deployment import deploy
 from infrastructure.check.ministack import MiniStack, ministack
-from local.momento.server import MomentoServer
-from producer.publisher import Publisher
-from producer.reader import Reader
+from tally.local.momento.server import MomentoServer
+from tally.publishing.publisher import Publisher
+from tally.reading.reader import Reader
 
 CACHE = "tally"
 INCREMENTS = 1_000

@@ -23,7 +23,7 @@ from infrastructure.check.deployment import architecture
 from infrastructure.check.function import TIMEOUT_S, Function
 from infrastructure.check.leash import leashed, processes
 from infrastructure.template import ROOT
-from local.aws import sqs_variables
+from tally.local.sqs.aws import sqs_variables
 
 LIBRARIES = ROOT / ".venv-deploy" / "lib"
 BINARY = "samcli/local/rapid/aws-lambda-rie-{}"

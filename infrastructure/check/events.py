@@ -8,9 +8,9 @@ from typing import Any
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
-from counters.event import Increment, encode
-from local.http_event import proxy_event
-from local.sqs_event import sqs_record
+from tally.counters.event import Increment, encode
+from tally.local.http.event import proxy_event
+from tally.local.lambda_.sqs_event import sqs_record
 
 QUEUE_ARN = "arn:aws:sqs:eu-central-1:123456789012:tally-increments"
 

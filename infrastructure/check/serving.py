@@ -9,10 +9,10 @@ from infrastructure.check.checking import expect_same, say
 from infrastructure.check.emulator import Emulator, emulator
 from infrastructure.check.events import QUEUE_ARN, batch, failures, request
 from infrastructure.check.function import API, CONSUMER, function
-from local.http_event import http_response
-from local.momento.server import MomentoServer
-from local.queue import LocalQueue
-from local.sqs_event import sqs_record
+from tally.local.http.event import http_response
+from tally.local.lambda_.sqs_event import sqs_record
+from tally.local.momento.server import MomentoServer
+from tally.local.sqs.queue import LocalQueue
 
 CACHE = "tally"
 COUNTER, AMOUNT = "by-http", 3

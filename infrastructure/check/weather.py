@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable
 
-from local.momento.errors import InjectedError
-from local.momento.faults import Fault
+from tally.local.momento.errors import InjectedError
+from tally.local.momento.faults import Fault
 
 FAILING_S, FAILS_AFTER_S = 2.5, 0.2
 """At first slow calls fail, so that the consumer tries on until its time is nearly over; then …"""

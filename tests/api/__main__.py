@@ -11,9 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from local.http import serving
-from local.http_watch import Watch
-from local.stack import Stack, StackSettings
+from tally.local.http.api import serving
+from tally.local.http.watch import Watch
+from tally.local.stack import Stack, StackSettings
 
 ROOT = Path(__file__).parents[2]
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")

@@ -3,9 +3,9 @@
 from collections import Counter
 
 from benchmarks.speed.workload import AMPLE, EPOCH_MS, PRODUCERS, Workload
-from counters.body import increments, parse
-from counters.event import Envelope
-from producer.packing import BILLED_BYTES
+from tally.counters.body import increments, parse
+from tally.counters.event import Envelope
+from tally.publishing.packing import BILLED_BYTES
 
 
 def read(batch):

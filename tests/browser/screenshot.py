@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from local.http import serving
-from local.http_watch import WINDOW_S, Watch
-from local.poller import Batching
-from local.stack import Stack, StackSettings
-from producer.publisher import Publisher
+from tally.local.http.api import serving
+from tally.local.http.watch import WINDOW_S, Watch
+from tally.local.lambda_.poller import Batching
+from tally.local.stack import Stack, StackSettings
+from tally.publishing.publisher import Publisher
 from tests.support.browser import MISSING, be, chromium, eventually, picture
 
 FOLDER = Path(__file__).parents[2] / "docs" / "img"

@@ -6,13 +6,13 @@ from typing import NamedTuple
 import pytest
 from selenium.webdriver.common.by import By
 
-from local.environment import InProcess
-from local.http import serving
-from local.http_server import HttpServer
-from local.http_site import Site
-from local.http_watch import Watch
-from local.poller import Batching
-from local.stack import Stack, StackSettings
+from tally.local.http.api import serving
+from tally.local.http.server import HttpServer
+from tally.local.http.site import Site
+from tally.local.http.watch import Watch
+from tally.local.lambda_.environment import InProcess
+from tally.local.lambda_.poller import Batching
+from tally.local.stack import Stack, StackSettings
 from tests.support.browser import MISSING, be, chromium, eventually
 from tests.support.handlers import echo
 

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from cli.demo.command import demo
+from tally.cli.demo.command import demo
 from tests.support.processes import children, is_running, signalled_in, tally, wait_until
 from tests.support.terminal import QUIET, Said, Terminal
 from tests.support.users_aws import users_aws
@@ -53,7 +53,7 @@ def ends(tmp_path_factory):
     """
     user = QUIET | users_aws(tmp_path_factory.mktemp("aws"))
     with running() as (broken, parts), tally(*SMALL, *FOR_PROGRAMS, env=user) as process:
-        [sqs] = [pid for pid, command in parts.items() if "local.queue" in command]
+        [sqs] = [pid for pid, command in parts.items() if "tally.local.sqs.queue" in command]
         os.kill(sqs, signal.SIGKILL)
         said = Terminal()(*SMALL)
         return {"for people": said, "for programs": end(process), "broken": end(broken)}
@@ -132,7 +132,7 @@ def test_ctrl_c_while_the_demo_starts_leaves_nothing(servers_do, started):
 def test_a_demo_whose_server_does_not_start_says_so(servers_do, started):
     servers_do("os._exit(1)")
     said = Terminal()("demo")
-    reason = "tally: local.momento did not start; its reason is on stderr\n"
+    reason = "tally: tally.local.momento did not start; its reason is on stderr\n"
     assert said == Said(1, "", reason)
     assert started() == {}
 

@@ -6,14 +6,14 @@ import threading
 
 import pytest
 
-from cli.demo import plan
-from cli.demo.board import Board
-from cli.demo.faults import KILLED, LOST_SHARE, ForgetfulSqs, MortalFunction
-from counters.body import parse
-from counters.errors import InvalidIncrementError
-from counters.event import Envelope
-from local.environment import Invocation
-from local.runtime import FunctionError
+from tally.cli.demo import plan
+from tally.cli.demo.board import Board
+from tally.cli.demo.faults import KILLED, LOST_SHARE, ForgetfulSqs, MortalFunction
+from tally.counters.body import parse
+from tally.counters.errors import InvalidIncrementError
+from tally.counters.event import Envelope
+from tally.local.lambda_.environment import Invocation
+from tally.local.lambda_.runtime import FunctionError
 from tests.support.demo import counted
 
 NOW_MS = 1_790_000_000_000

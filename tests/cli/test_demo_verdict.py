@@ -6,13 +6,13 @@ from concurrent.futures import Future
 
 import pytest
 
-from cli.demo.board import Board, Look, Seen
-from cli.demo.plan import Counter
-from cli.demo.run import Demo, Options
-from cli.demo.verdict import OTHER, DeadLetter
-from cli.demo.view import MAX_SHOWN_COUNTERS, _panel, show, watch
-from cli.output import chatter
-from local.queue import Depth
+from tally.cli.demo.board import Board, Look, Seen
+from tally.cli.demo.plan import Counter
+from tally.cli.demo.run import Demo, Options
+from tally.cli.demo.verdict import OTHER, DeadLetter
+from tally.cli.demo.view import MAX_SHOWN_COUNTERS, _panel, show, watch
+from tally.cli.output import chatter
+from tally.local.sqs.queue import Depth
 from tests.support.demo import verdict
 
 PAGE = Counter("page:0", (1, 2), 4)

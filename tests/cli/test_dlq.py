@@ -7,14 +7,14 @@ import signal
 
 import pytest
 
-from cli.dlq.queue import DeadLetterQueue
-from counters.body import parse
-from counters.counter import fold
-from counters.event import Envelope
-from counters.ledger import Limits
-from local.aws import queue_arn
-from local.momento import MomentoServer
-from local.queue import LocalQueue
+from tally.cli.dlq.queue import DeadLetterQueue
+from tally.counters.body import parse
+from tally.counters.counter import fold
+from tally.counters.event import Envelope
+from tally.counters.ledger import Limits
+from tally.local.momento import MomentoServer
+from tally.local.sqs.aws import queue_arn
+from tally.local.sqs.queue import LocalQueue
 from tests.support.momento import Sdk
 from tests.support.processes import WAIT_S, tally, wait_until
 from tests.support.terminal import QUIET, Said, Terminal

@@ -4,10 +4,10 @@ import functools
 
 import pytest
 
-from cli.dlq import work
-from cli.dlq.choice import Choice
-from cli.dlq.letter import read
-from cli.dlq.queue import DeadLetterQueue, send
+from tally.cli.dlq import work
+from tally.cli.dlq.choice import Choice
+from tally.cli.dlq.letter import read
+from tally.cli.dlq.queue import DeadLetterQueue, send
 from tests.support.dead_letters import (
     ANONYMOUS,
     NAMED,

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from local.stack import CACHE, Stack, StackSettings
-from producer.publisher import Publisher
+from tally.local.stack import CACHE, Stack, StackSettings
+from tally.publishing.publisher import Publisher
 from tests.support.momento import Sdk
 from tests.support.processes import wait_until
 from tests.support.sqs import NEVER_S

@@ -6,14 +6,14 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from cli.dlq.choice import Choice, duration_s, needs_momento
-from cli.dlq.ledgers import judged
-from cli.dlq.letter import Standing, read
-from cli.dlq.view import as_json, printable, table, whole
-from counters.body import parse
-from counters.counter import fold
-from counters.event import Envelope, Event
-from counters.ledger import Limits
+from tally.cli.dlq.choice import Choice, duration_s, needs_momento
+from tally.cli.dlq.ledgers import judged
+from tally.cli.dlq.letter import Standing, read
+from tally.cli.dlq.view import as_json, printable, table, whole
+from tally.counters.body import parse
+from tally.counters.counter import fold
+from tally.counters.event import Envelope, Event
+from tally.counters.ledger import Limits
 from tests.support.dead_letters import ANONYMOUS, NAMED, NATIVE, SOURCE, message, message_id
 from tests.support.lambda_event import SENT_AT_MS
 

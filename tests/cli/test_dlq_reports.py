@@ -3,13 +3,13 @@
 import pytest
 import typer
 
-from cli.dlq import report
-from cli.dlq.letter import read
-from cli.dlq.places import Place
-from cli.dlq.queue import DeadLetterQueue
-from cli.dlq.session import Session, closing
-from cli.dlq.work import Result
-from cli.output import Output
+from tally.cli.dlq import report
+from tally.cli.dlq.letter import read
+from tally.cli.dlq.places import Place
+from tally.cli.dlq.queue import DeadLetterQueue
+from tally.cli.dlq.session import Session, closing
+from tally.cli.dlq.work import Result
+from tally.cli.output import Output
 from tests.support.dead_letters import NATIVE, URL, FakeQueues, message, message_id
 from tests.support.sqs import client_error
 

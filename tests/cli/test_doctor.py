@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from local.stack import Stack, StackSettings
+from tally.local.stack import Stack, StackSettings
 from tests.support.keys import ENDPOINT, KEY
 from tests.support.processes import WAIT_S, tally
 from tests.support.terminal import QUIET, Said, Terminal

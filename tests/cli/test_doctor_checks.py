@@ -8,18 +8,18 @@ import grpc
 import pytest
 from botocore.exceptions import EndpointConnectionError, NoRegionError
 
-from cli.aws import connect
-from cli.doctor.cache import check_cache
-from cli.doctor.check import Verdict
-from cli.doctor.clock import check_clock
-from cli.doctor.examination import Examination, Wishes
-from cli.doctor.functions import Timing
-from cli.doctor.round_trip import Cache, check_round_trip
-from counters.body import parse
-from counters.counter import fold
-from counters.event import Envelope, Event
-from counters.ledger import Limits
-from producer.values import MAX_TRIES
+from tally.aws import connect
+from tally.cli.doctor.cache import check_cache
+from tally.cli.doctor.check import Verdict
+from tally.cli.doctor.clock import check_clock
+from tally.cli.doctor.examination import Examination, Wishes
+from tally.cli.doctor.functions import Timing
+from tally.cli.doctor.round_trip import Cache, check_round_trip
+from tally.counters.body import parse
+from tally.counters.counter import fold
+from tally.counters.event import Envelope, Event
+from tally.counters.ledger import Limits
+from tally.reading.values import MAX_TRIES
 from tests.support.deployment import DEAD, MAPPING, QUEUE, FakeAws, world
 from tests.support.lambda_event import SENT_AT_MS
 from tests.support.momento_channel import CACHE

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from cli.lines import MAX_LINE_BYTES, Format, Line, read
+from tally.cli.lines import MAX_LINE_BYTES, Format, Line, read
 
 NOT_UTF8 = "is not JSON: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"
 TOO_LONG = f"is longer than {MAX_LINE_BYTES} bytes"

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import typer.main
 
-from cli.dlq.letter import Standing
-from cli.main import app
-from consumer.reason import Reason
+from tally.cli.commands import Later, app
+from tally.cli.dlq.letter import Standing
+from tally.settling.reason import Reason
 
 ROOT = Path(__file__).parents[2]
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text("utf-8")
@@ -63,7 +63,8 @@ def options(words: list[str]) -> set[str]:
     """The options of the command that a line begins with; that command must be there."""
     command: Any = typer.main.get_command(app)
     while words and hasattr(command, "commands"):
-        command = command.commands[words.pop(0)]
+        found = command.commands[words.pop(0)]
+        command = found.command() if isinstance(found, Later) else found
     return {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
 
 

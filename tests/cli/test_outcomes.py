@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from counters.columns import Columns, encode
-from counters.identity import identity_of, parse_identity
-from counters.outcome import Outcome
-from local.stack import Stack, StackSettings
-from producer.publisher import Publisher
-from producer.reader import Reader
+from tally.counters.columns import Columns, encode
+from tally.counters.identity import identity_of, parse_identity
+from tally.counters.outcome import Outcome
+from tally.local.stack import Stack, StackSettings
+from tally.publishing.publisher import Publisher
+from tally.reading.reader import Reader
 from tests.support.momento import Raw
 from tests.support.processes import signalled_in, tally
 from tests.support.sqs import sequence

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from cli.plan.advice import Change, advise
-from cli.plan.checks import check, misfits
-from cli.plan.model import estimate
-from cli.plan.settings import WINDOWS_S, Identity, Settings
+from tally.cli.plan.advice import Change, advise
+from tally.cli.plan.checks import check, misfits
+from tally.cli.plan.model import estimate
+from tally.cli.plan.settings import WINDOWS_S, Identity, Settings
 
 BUSY = Settings(events_per_s=1_000, counters=100)
 LOADS = st.builds(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.plan import batches, timing
-from cli.plan.bill import MONTH_S
-from cli.plan.settings import (
+from tally.cli.plan import batches, timing
+from tally.cli.plan.bill import MONTH_S
+from tally.cli.plan.settings import (
     MEMORIES_MB,
     PRICES_AS_OF,
     TIMEOUTS_S,
@@ -16,7 +16,7 @@ from cli.plan.settings import (
     Prices,
     Settings,
 )
-from cli.plan.view import number
+from tally.cli.plan.view import number
 from tests.support.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]

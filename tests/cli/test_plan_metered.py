@@ -9,11 +9,11 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
 from benchmarks.speed.contention import PACE, contend
-from cli.plan.model import estimate
-from cli.plan.operations import lost_races
-from cli.plan.settings import Settings
 from consumer import settings, wiring
 from consumer.observability import Observer
+from tally.cli.plan.model import estimate
+from tally.cli.plan.operations import lost_races
+from tally.cli.plan.settings import Settings
 from tests.support.lambda_event import SENT_AT_MS, event, record
 from tests.support.momento import CACHE, raw_server
 

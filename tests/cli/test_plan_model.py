@@ -7,9 +7,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cli.plan.bill import bill, total_usd
-from cli.plan.model import estimate
-from cli.plan.settings import Identity, Prices, Settings
+from tally.cli.plan.bill import bill, total_usd
+from tally.cli.plan.model import estimate
+from tally.cli.plan.settings import Identity, Prices, Settings
 
 LOADS = st.builds(
     Settings,

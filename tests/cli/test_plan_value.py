@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.plan.value import Ledger, value_bytes
-from counters.counter import fold, read_count
-from counters.decision import Decision
-from counters.event import Event
-from counters.ledger import Limits
+from tally.cli.plan.value import Ledger, value_bytes
+from tally.counters.counter import fold, read_count
+from tally.counters.decision import Decision
+from tally.counters.event import Event
+from tally.counters.ledger import Limits
 
 START_MS = 1_790_000_000_000
 HORIZON_S = Limits().horizon_s

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from local.stack import Stack, StackSettings
+from tally.local.stack import Stack, StackSettings
 from tests.support.momento import Sdk
 from tests.support.processes import tally, wait_until
 from tests.support.terminal import QUIET, Said, Terminal

@@ -9,12 +9,12 @@ import threading
 import msgspec
 import pytest
 
-from cli.output import INTERRUPTED, Output
-from cli.sending import NOTHING_READ, PATIENCE
-from counters.event import Increment
-from counters.identity import identity_of
-from producer.outbox import MAX_UNSENT_BYTES
-from producer.sending import READ_TIMEOUT_S
+from tally.cli.output import INTERRUPTED, Output
+from tally.cli.sending import NOTHING_READ, PATIENCE
+from tally.counters.event import Increment
+from tally.counters.identity import identity_of
+from tally.publishing.outbox import MAX_UNSENT_BYTES
+from tally.publishing.sending import READ_TIMEOUT_S
 from tests.support.processes import ctrl_c, tally, wait_until
 from tests.support.sending import WAIT_S, Try, line, refuse
 from tests.support.sqs import stored

@@ -7,13 +7,13 @@ import botocore.exceptions as boto
 import msgspec
 import pytest
 
-from cli import lines
-from cli.lines import Format, Line
-from cli.output import FAILED, OK, Output
-from cli.sending import MAX_SHOWN_PROBLEMS, PROGRESS_EVERY
-from counters.event import INT64_MAX, Increment
-from counters.identity import identity_of
-from producer.outbox import MAX_BUFFERED_BYTES, MAX_UNSENT_BYTES
+from tally.cli import lines
+from tally.cli.lines import Format, Line
+from tally.cli.output import FAILED, OK, Output
+from tally.cli.sending import MAX_SHOWN_PROBLEMS, PROGRESS_EVERY
+from tally.counters.event import INT64_MAX, Increment
+from tally.counters.identity import identity_of
+from tally.publishing.outbox import MAX_BUFFERED_BYTES, MAX_UNSENT_BYTES
 from tests.support.sending import WAIT_S, Try, line, refuse
 from tests.support.sqs import NOW_MS, failing, stored
 

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from cli.signals import Interrupts
+from tally.cli.signals import Interrupts
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
 

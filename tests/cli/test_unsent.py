@@ -2,8 +2,8 @@
 
 import threading
 
-from cli.unsent import UnsentFile
-from counters.event import Increment
+from tally.cli.unsent import UnsentFile
+from tally.counters.event import Increment
 from tests.support.sending import WAIT_S
 
 UNTIL_IT_WAITS_S = 0.1

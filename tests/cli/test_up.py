@@ -13,9 +13,9 @@ import urllib.request
 
 import pytest
 
-from cli.up import _print_logs
-from local.environment import Invocation
-from local.runtime import FunctionError
+from tally.cli.up import _print_logs
+from tally.local.lambda_.environment import Invocation
+from tally.local.lambda_.runtime import FunctionError
 from tests.support.processes import (
     WAIT_S,
     children,
@@ -83,7 +83,7 @@ def servers(process):
     """The pids of the command's servers and consumers, by what they are."""
     found = {}
     for pid, command in children(process.pid).items():
-        for part in ("local.momento", "local.queue", "local.runtime"):
+        for part in ("tally.local.momento", "tally.local.sqs.queue", "tally.local.lambda_.runtime"):
             if part in command:
                 found[part] = pid
     return found
@@ -121,7 +121,11 @@ def test_it_prints_its_variables_counts_and_ends_with_all_that_it_started(up):
     counted = Said(0, "3\n", "")
     assert wait_until(lambda: terminal("get", "page:home") == counted)
     parts = servers(up)
-    assert sorted(parts) == ["local.momento", "local.queue", "local.runtime"]
+    assert sorted(parts) == [
+        "tally.local.lambda_.runtime",
+        "tally.local.momento",
+        "tally.local.sqs.queue",
+    ]
     assert listening([up.pid, *parts.values()]) == addresses(variables)
     os.killpg(up.pid, signal.SIGINT)  # Ctrl-C, as a terminal does it: to the whole group
     assert up.communicate(timeout=WAIT_S) == ("", running(variables) + "Ended.\n")
@@ -164,7 +168,10 @@ def test_with_its_lines_the_shell_of_a_user_of_aws_reaches_it_and_tells_it_no_to
 
 @pytest.mark.parametrize(
     ("part", "name"),
-    [("local.momento", "the embedded Momento server"), ("local.queue", "the local SQS")],
+    [
+        ("tally.local.momento", "the embedded Momento server"),
+        ("tally.local.sqs.queue", "the local SQS"),
+    ],
 )
 def test_a_server_that_dies_ends_it_and_is_named(up, part, name):
     variables = exports(up)
@@ -188,7 +195,7 @@ def test_nothing_survives_it_even_if_it_is_killed(up):
 
 
 def test_a_signal_in_the_middle_of_the_start_ends_what_has_started(up):
-    assert wait_until(lambda: "local.queue" in servers(up))
+    assert wait_until(lambda: "tally.local.sqs.queue" in servers(up))
     parts = servers(up)
     up.terminate()
     _, stderr = up.communicate(timeout=WAIT_S)

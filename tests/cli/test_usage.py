@@ -1,14 +1,17 @@
 """Commands that cannot do what they are told: one clear line, the right status, and no secrets."""
 
 import logging
+import os
 import socket
 import subprocess
 import sys
 
 import pytest
 
-from counters.event import INT64_MAX
-from counters.identity import parse_identity
+from tally import __version__
+from tally.cli.commands import ALL
+from tally.counters.event import INT64_MAX
+from tally.counters.identity import parse_identity
 from tests.support.terminal import Said, Terminal
 
 QUEUE = {"SQS_QUEUE_URL": "http://127.0.0.1:1/123456789012/queue"}
@@ -208,12 +211,40 @@ def test_a_command_without_its_word_shows_what_there_is(arguments):
     assert ("demo" if not arguments else "up") in said.stdout + said.stderr
 
 
-def test_help_does_not_wait_for_moto():
+def test_help_imports_no_sdk_and_no_server():
     script = (
-        "import sys\nfrom cli.main import app\ntry: app(['--help'])\n"
-        "finally: print({'moto', 'flask'} & set(sys.modules))"
+        "import sys\nfrom tally.cli.commands import app\ntry: app(['--help'])\n"
+        "finally: print({'boto3', 'botocore', 'grpc', 'moto', 'werkzeug'} & set(sys.modules))"
     )
-    answer = subprocess.run(  # noqa: S603 - our own script
-        [sys.executable, "-c", script], capture_output=True, check=True, text=True, timeout=30
+    status, stdout, _ = printed("-c", script)
+    assert (status, stdout.splitlines()[-1]) == (0, "set()")
+
+
+@pytest.mark.parametrize("later", ALL, ids=lambda later: later.name)
+def test_a_command_is_listed_with_the_beginning_of_its_own_help(later):
+    whole = later.command().help.split("\n\n")[0]
+    assert later.help == " ".join(whole.split())
+
+
+def test_the_version_is_told():
+    assert Terminal()("--version") == Said(0, f"{__version__}\n", "")
+
+
+@pytest.mark.parametrize("interrupted", ["typer", "botocore"])
+def test_ctrl_c_while_a_command_is_imported_ends_it_in_one_line(tmp_path, interrupted):
+    tmp_path.joinpath(f"{interrupted}.py").write_text("raise KeyboardInterrupt\n")
+    answer = printed("-m", "tally", "send", "c", PYTHONPATH=str(tmp_path))
+    assert answer == (130, "", "tally: interrupted\n")
+
+
+def printed(*arguments, **variables):
+    """What a Python printed that was started anew, with its status."""
+    answer = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-P", *arguments],
+        env=os.environ | {"COLUMNS": "80"} | variables,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=30,
     )
-    assert answer.stdout.splitlines()[-1] == "set()"
+    return answer.returncode, answer.stdout, answer.stderr

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
-from cli.output import Output
-from cli.watching import Row, Sight, Watching, picture, view_for
-from local.momento.server import MomentoServer
-from producer.errors import ReadError
-from store.troubles import Trouble
+from tally.cli.output import Output
+from tally.cli.watching import Row, Sight, Watching, picture, view_for
+from tally.local.momento.server import MomentoServer
+from tally.reading.errors import ReadError
+from tally.stores.port import Trouble
 from tests.support.momento import Raw
 from tests.support.momento_channel import CACHE, START_S, Clock
 from tests.support.processes import tally, wait_until

@@ -6,15 +6,15 @@ import json
 import grpc
 import pytest
 
-from counters.event import INT64_MAX
-from local.aws import queue_arn
-from local.environment import InProcess
-from local.event_source import EventSourceMapping
-from local.poller import Batching
-from local.queue import LocalQueue
-from producer.publisher import Publisher
-from producer.sequence import Sequence
-from store.errors import BrokenSetupError
+from tally.counters.event import INT64_MAX
+from tally.local.lambda_.environment import InProcess
+from tally.local.lambda_.event_source import EventSourceMapping
+from tally.local.lambda_.poller import Batching
+from tally.local.sqs.aws import queue_arn
+from tally.local.sqs.queue import LocalQueue
+from tally.publishing.publisher import Publisher
+from tally.publishing.sequence import Sequence
+from tally.stores.errors import BrokenSetupError
 from tests.support.consumers import Deployed
 from tests.support.lambda_event import event, failures, increment, record
 from tests.support.momento_channel import Fault

@@ -17,14 +17,14 @@ from momento.auth import CredentialProvider
 from consumer import wiring
 from consumer.observability import Observer
 from consumer.settings import Guarantee, Settings
-from counters.counter import fold
-from counters.event import INT64_MAX
-from counters.ledger import Limits
-from local.momento import faults
-from local.momento.errors import InjectedError
-from local.momento.server import HOST, MomentoServer
-from store.connection import connect
-from store.settings import Local
+from tally.counters.counter import fold
+from tally.counters.event import INT64_MAX
+from tally.counters.ledger import Limits
+from tally.environment import Local
+from tally.local.momento import faults
+from tally.local.momento.errors import InjectedError
+from tally.local.momento.server import HOST, MomentoServer
+from tally.stores.momento.connection import connect
 from tests.support.consumers import events
 from tests.support.lambda_event import SENT_AT_MS, event, failures, increment, record
 from tests.support.momento import Raw

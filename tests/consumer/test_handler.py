@@ -8,8 +8,9 @@ import pytest
 
 from consumer import wiring
 from consumer.handler import lambda_handler
-from local.momento.server import MomentoServer
-from store.errors import BrokenSetupError, SettingsError
+from tally.environment import SettingsError
+from tally.local.momento.server import MomentoServer
+from tally.stores.errors import BrokenSetupError
 from tests.support.lambda_event import event, failures, increment, record
 
 WAIT_S = 60

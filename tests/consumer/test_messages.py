@@ -6,8 +6,8 @@ from hashlib import blake2b
 import pytest
 
 from consumer import messages
-from consumer.reason import Reason
-from counters.event import INT64_MAX
+from tally.counters.event import INT64_MAX
+from tally.settling.reason import Reason
 from tests.support.lambda_event import SENT_AT_MS, SOURCE, increment, name, record
 
 NAMED = {"counter": "c", "id": "order-1", "at": SENT_AT_MS}

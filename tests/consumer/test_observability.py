@@ -7,12 +7,12 @@ import grpc
 import pytest
 
 from consumer.observability import metric_name
-from consumer.reason import Reason
-from counters.counter import fold
-from counters.decision import Decision
-from counters.event import Event
-from counters.ledger import Limits
-from store.errors import BrokenSetupError
+from tally.counters.counter import fold
+from tally.counters.decision import Decision
+from tally.counters.event import Event
+from tally.counters.ledger import Limits
+from tally.settling.reason import Reason
+from tally.stores.errors import BrokenSetupError
 from tests.support.consumers import Deployed
 from tests.support.lambda_event import (
     SENT_AT_MS,

@@ -5,9 +5,8 @@ import dataclasses
 import pytest
 
 from consumer.settings import Guarantee, Settings, read
-from counters.event import INT64_MAX, INT64_MIN
-from store.errors import SettingsError
-from store.settings import Local, Service
+from tally.counters.event import INT64_MAX, INT64_MIN
+from tally.environment import Local, Service, SettingsError
 
 LOCAL = {"MOMENTO_CACHE_NAME": "tally", "MOMENTO_LOCAL": "127.0.0.1:8080"}
 KEY = "a-key-that-nobody-may-see"

@@ -19,13 +19,14 @@ from momento.auth import CredentialProvider
 from moto import mock_aws
 
 from consumer import wiring
-from consumer.activity import Activity
 from consumer.observability import Observer
 from consumer.settings import Settings
-from store import connection
-from store.connection import TLS_PORT, connect, credentials_for
-from store.errors import BrokenSetupError, SettingsError
-from store.settings import Local, Service
+from tally import aws
+from tally.environment import Local, Service, SettingsError
+from tally.settling.activity import Activity
+from tally.stores.errors import BrokenSetupError
+from tally.stores.momento import connection
+from tally.stores.momento.connection import TLS_PORT, connect, credentials_for
 from tests.support.consumers import Draws, make_momento
 from tests.support.keys import ENDPOINT, KEY, api_key
 from tests.support.lambda_event import event, failures, increment, record
@@ -161,7 +162,9 @@ def test_secrets_manager_is_asked_twice_and_not_waited_for_longer_than_a_caller_
     with secrets_manager(500, {}) as (variables, asked):
         account.setenv(*next(iter(variables.items())))
         assert refused()[0].endswith("(HTTP 500)")
-        with contextlib.closing(connection.secrets_manager().client) as client:
+        with contextlib.closing(
+            aws.connect("secretsmanager", **connection.SECRET_PATIENCE)
+        ) as client:
             config = client.meta.config
     assert asked == [{"SecretId": SECRET_NAME}] * 2
     assert (config.connect_timeout, config.read_timeout) == (5, 5)

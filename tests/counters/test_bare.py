@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counters.bare import Sum, fold_bare, summed
-from counters.counter import fold, read_count
-from counters.decision import Decision
-from counters.errors import UnreadableValueError
-from counters.event import INT64_MAX, INT64_MIN, Event
-from counters.ledger import Limits
+from tally.counters.bare import Sum, fold_bare, summed
+from tally.counters.counter import fold, read_count
+from tally.counters.decision import Decision
+from tally.counters.errors import UnreadableValueError
+from tally.counters.event import INT64_MAX, INT64_MIN, Event
+from tally.counters.ledger import Limits
 from tests.support.batches import BATCHES, STARTS
 from tests.support.consumers import events
 

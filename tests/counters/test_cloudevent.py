@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from counters.body import increments, parse
-from counters.errors import MAX_SHOWN_CHARS, InvalidIncrementError
-from counters.event import INT64_MAX, INT64_MIN, Envelope, Event, Increment
-from counters.identity import derived_source
+from tally.counters.body import increments, parse
+from tally.counters.errors import MAX_SHOWN_CHARS, InvalidIncrementError
+from tally.counters.event import INT64_MAX, INT64_MIN, Envelope, Event, Increment
+from tally.counters.identity import derived_source
 
 SENT_AT = 1_790_000_000_000
 ENVELOPE = Envelope("m-1", SENT_AT)

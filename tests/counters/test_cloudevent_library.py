@@ -7,10 +7,10 @@ from cloudevents.core.bindings.http import to_structured_event
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
-from counters.body import parse
-from counters.errors import InvalidIncrementError
-from counters.event import Envelope, Event
-from counters.identity import derived_source
+from tally.counters.body import parse
+from tally.counters.errors import InvalidIncrementError
+from tally.counters.event import Envelope, Event
+from tally.counters.identity import derived_source
 
 SENT_AT = 1_790_000_000_000
 ENVELOPE = Envelope("m-1", SENT_AT)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from counters.cloudevent import increments
-from counters.errors import InvalidIncrementError
+from tally.counters.cloudevent import increments
+from tally.counters.errors import InvalidIncrementError
 
 EVENT = {"specversion": "1.0", "id": "1", "source": "/", "type": "t", "subject": "c"}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

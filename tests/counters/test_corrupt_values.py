@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counters.counter import fold, read_count
-from counters.errors import UnreadableValueError
-from counters.event import Event
-from counters.ledger import Limits
+from tally.counters.counter import fold, read_count
+from tally.counters.errors import UnreadableValueError
+from tally.counters.event import Event
+from tally.counters.ledger import Limits
 from tests.support.batches import ANY_LIMITS, STARTS, deliveries
 
 IDS = (1).to_bytes(8, "little") + (2).to_bytes(8, "little")

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counters.counter import fold, read_count
-from counters.decision import Decision
-from counters.errors import UnreadableValueError
-from counters.event import INT64_MAX, INT64_MIN, Event
-from counters.ledger import Limits
+from tally.counters.counter import fold, read_count
+from tally.counters.decision import Decision
+from tally.counters.errors import UnreadableValueError
+from tally.counters.event import INT64_MAX, INT64_MIN, Event
+from tally.counters.ledger import Limits
 from tests.support.reference import packed
 
 APPLIED, REJECTED = Decision.APPLIED, Decision.REJECTED

@@ -4,8 +4,8 @@ from typing import Any
 
 from hypothesis import given, settings
 
-from counters.counter import fold, read_count
-from counters.decision import Decision
+from tally.counters.counter import fold, read_count
+from tally.counters.decision import Decision
 from tests.support.batches import ANY_LIMITS, BATCHES, HOSTILE, STARTS, deliveries
 from tests.support.reference import dump, load, reference_fold
 

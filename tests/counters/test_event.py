@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from counters.body import parse
-from counters.errors import MAX_SHOWN_CHARS, InvalidIncrementError
-from counters.event import (
+from tally.counters.body import parse
+from tally.counters.errors import MAX_SHOWN_CHARS, InvalidIncrementError
+from tally.counters.event import (
     INT64_MAX,
     INT64_MIN,
     MAX_COUNTER_BYTES,

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counters.errors import InvalidIncrementError
-from counters.event import INT64_MAX, Envelope, Event, Increment, build
-from counters.identity import (
+from tally.counters.errors import InvalidIncrementError
+from tally.counters.event import INT64_MAX, Envelope, Event, Increment, build
+from tally.counters.identity import (
     EventName,
     claimed,
     derived_source,

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from counters.counter import fold, read_count
-from counters.decision import Decision
-from counters.event import Event
-from counters.ledger import Limits
+from tally.counters.counter import fold, read_count
+from tally.counters.decision import Decision
+from tally.counters.event import Event
+from tally.counters.ledger import Limits
 from tests.support.batches import GAPPY, HOSTILE
 from tests.support.reference import reference_fold
 

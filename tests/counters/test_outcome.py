@@ -3,13 +3,13 @@
 import pytest
 from hypothesis import given
 
-from counters.counter import fold
-from counters.decision import Decision
-from counters.errors import UnreadableValueError
-from counters.event import INT64_MAX, Event
-from counters.identity import parse_identity
-from counters.ledger import Limits
-from counters.outcome import Outcome, outcome
+from tally.counters.counter import fold
+from tally.counters.decision import Decision
+from tally.counters.errors import UnreadableValueError
+from tally.counters.event import INT64_MAX, Event
+from tally.counters.identity import parse_identity
+from tally.counters.ledger import Limits
+from tally.counters.outcome import Outcome, outcome
 from tests.support.batches import ANY_LIMITS, STARTS, deliveries
 
 AT = 1_790_000_000_000

@@ -5,12 +5,12 @@ from itertools import permutations
 
 import pytest
 
-from counters.body import parse
-from counters.counter import fold, read_count
-from counters.decision import Decision
-from counters.errors import InvalidIncrementError
-from counters.event import INT64_MAX, INT64_MIN, Envelope, Event, Increment, build, encode
-from counters.ledger import Limits
+from tally.counters.body import parse
+from tally.counters.counter import fold, read_count
+from tally.counters.decision import Decision
+from tally.counters.errors import InvalidIncrementError
+from tally.counters.event import INT64_MAX, INT64_MIN, Envelope, Event, Increment, build, encode
+from tally.counters.ledger import Limits
 
 LIMITS = Limits()
 SENT_AT = 1_790_000_000_000

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counters.event import INT64_MAX
-from counters.runs import add, contains, touches
+from tally.counters.event import INT64_MAX
+from tally.counters.runs import add, contains, touches
 from tests.support.reference import bounds
 
 SEQS = st.lists(st.integers(0, 12), unique=True)

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from counters import schema
-from counters.body import parse
-from counters.errors import InvalidIncrementError
-from counters.event import INT64_MAX, INT64_MIN, Envelope, Event, build, encode
+from tally.counters import schema
+from tally.counters.body import parse
+from tally.counters.errors import InvalidIncrementError
+from tally.counters.event import INT64_MAX, INT64_MIN, Envelope, Event, build, encode
 
 PUBLISHED = Path(schema.__file__).with_name("increment.schema.json")
 VALIDATOR = Draft202012Validator(schema.body_schema())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.stack import Stack, StackSettings
+from tally.local.stack import Stack, StackSettings
 
 
 @pytest.fixture(scope="module")

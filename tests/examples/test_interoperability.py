@@ -6,12 +6,12 @@ import shutil
 
 import pytest
 
-from counters.body import parse
-from counters.counter import fold
-from counters.errors import InvalidIncrementError
-from counters.event import Envelope, Event
-from counters.identity import derived_source
-from counters.ledger import Limits
+from tally.counters.body import parse
+from tally.counters.counter import fold
+from tally.counters.errors import InvalidIncrementError
+from tally.counters.event import Envelope, Event
+from tally.counters.identity import derived_source
+from tally.counters.ledger import Limits
 from tests.support.examples import EXAMPLES, run
 
 PAGE = (EXAMPLES.parent / "docs" / "interoperability.md").read_text("utf-8")

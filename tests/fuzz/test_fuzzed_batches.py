@@ -4,10 +4,10 @@ import json
 
 from hypothesis import assume, event, given, settings
 
-from counters.body import parse
-from counters.counter import read_count
-from counters.errors import InvalidIncrementError
-from counters.event import Envelope
+from tally.counters.body import parse
+from tally.counters.counter import read_count
+from tally.counters.errors import InvalidIncrementError
+from tally.counters.event import Envelope
 from tests.support.contract import Ledgerless, TwiceError, valid_increments
 from tests.support.fuzzing import BATCHES, BODIES, FIFO_BATCHES
 from tests.support.lambda_event import SENT_AT_MS, failures

@@ -4,9 +4,9 @@ import msgspec
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from counters.counter import fold, read_count
-from counters.errors import UnreadableValueError
-from counters.ledger import Limits
+from tally.counters.counter import fold, read_count
+from tally.counters.errors import UnreadableValueError
+from tally.counters.ledger import Limits
 from tests.support.batches import ANY_LIMITS, STARTS, deliveries
 from tests.support.lambda_event import event as sqs_event
 from tests.support.lambda_event import failures, increment, record

@@ -18,7 +18,7 @@ from infrastructure.check.deployment import ANY_METHOD, METRIC_MATH, prepared, z
 from infrastructure.check.events import Producer, batch, failures, record, request
 from infrastructure.check.function import Function, function
 from infrastructure.check.weather import FAILING_S, FAILS_AFTER_S, HANGS_S, Weather
-from local.momento.faults import Fault
+from tally.local.momento.faults import Fault
 
 
 def test_what_does_not_hold_fails_with_its_reason():
@@ -94,7 +94,7 @@ def test_a_request_is_the_event_of_a_proxy_integration():
     ("name", "expected"),
     [
         ("ConsumerFunction", ("consumer.handler.lambda_handler", 1_024, 256)),
-        ("ApiFunction", ("producer.api.lambda_handler", 512, 512)),
+        ("ApiFunction", ("producer.handler.lambda_handler", 512, 512)),
     ],
 )
 def test_a_function_is_run_as_the_template_has_it(name, expected, tmp_path):

@@ -32,7 +32,16 @@ colorama==0.4.6 ; sys_platform == 'win32' \\
     --hash=sha256:00
 """
 LOCKED = {"Pydantic_Core": "2.50.4", "pydantic": "2.14.0"}
-OURS = {"counters/event.py", "counters/increment.schema.json", "consumer/handler.py", "cli/main.py"}
+OURS = ["consumer/handler.py", "tally/__init__.py", "tally/counters/event.py"]
+NOT_SHIPPED = [
+    "consumer/__main__.py",
+    "consumer/__pycache__/a.pyc",
+    "producer/handler.py",
+    "tally/__main__.py",
+    "tally/cli/main.py",
+    "tally/counters/increment.schema.json",
+    "tally/local/stack.py",
+]
 
 
 def write(folder, files):
@@ -58,7 +67,7 @@ def root(tmp_path):
     """A repository with a file of each kind."""
     (tmp_path / "root" / "requirements").mkdir(parents=True)
     (tmp_path / "root" / "requirements" / "lambda.txt").write_text(PINS, "utf-8")
-    write(tmp_path / "root", dict.fromkeys([*OURS, "store/a.py", "store/__pycache__/a.pyc"], 5))
+    write(tmp_path / "root", dict.fromkeys([*OURS, *NOT_SHIPPED], 5))
     return tmp_path / "root"
 
 
@@ -95,8 +104,7 @@ def found(target):
 
 def test_a_package_holds_what_the_lambda_runs_and_no_more(make, tmp_path):
     make({**KEPT, **LEFT_OUT})
-    ours = ["counters/event.py", "consumer/handler.py", "store/a.py"]
-    assert found(tmp_path / "target") == {**KEPT, **METADATA_BYTES, **dict.fromkeys(ours, 5)}
+    assert found(tmp_path / "target") == {**KEPT, **METADATA_BYTES, **dict.fromkeys(OURS, 5)}
 
 
 def test_the_package_is_for_the_templates_processor_and_python(make, asked):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from producer.api.problems import MEDIA_TYPE, RETRY_AFTER_S
+from producer.problems import MEDIA_TYPE, RETRY_AFTER_S
 
 STAGE = "AWS::ApiGateway::Stage"
 ROLE = ("AWS::ApiGateway::Account", "AWS::IAM::Role")

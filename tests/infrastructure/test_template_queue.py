@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from counters.ledger import Limits
+from tally.counters.ledger import Limits
 
 TYPES = ("standard", "fifo")
 ARN = "arn:aws:sqs:eu-central-1:123456789012:"

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from local.environment import LambdaEnvironment
-from local.momento import MomentoServer
+from tally.local.lambda_.environment import LambdaEnvironment
+from tally.local.momento import MomentoServer
 from tests.support.lambda_event import SENT_AT_MS, event, record
 from tests.support.reading import read_counts
 

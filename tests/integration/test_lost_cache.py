@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from local.environment import LambdaEnvironment
-from local.momento.process import MomentoProcess
-from local.runtime import FunctionSettings
+from tally.local.lambda_.environment import LambdaEnvironment
+from tally.local.lambda_.runtime import FunctionSettings
+from tally.local.momento.process import MomentoProcess
 from tests.support.lambda_event import event, failures, increment, record
 from tests.support.reading import read_counts
 

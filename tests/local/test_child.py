@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from local.child import EXIT_WITH_PARENT, Child, ChildError
-from local.momento.process import MomentoProcess
+from tally.local.child import EXIT_WITH_PARENT, Child, ChildError
+from tally.local.momento.process import MomentoProcess
 from tests.support.processes import WAIT_S, main_thread_is_in, wait_until
 
 SERVER = "tests.support.server"
@@ -106,7 +106,9 @@ def test_the_embedded_momento_tells_where_it_is(started):
     assert started() == {}
 
 
-@pytest.mark.parametrize("arguments", [["local.queue"], ["local.momento", "--port", "0"]])
+@pytest.mark.parametrize(
+    "arguments", [["tally.local.sqs.queue"], ["tally.local.momento", "--port", "0"]]
+)
 def test_a_server_whose_parent_ended_meanwhile_ends_in_silence(arguments):
     command = [sys.executable, "-m", *arguments, EXIT_WITH_PARENT]
     pipe = subprocess.PIPE

@@ -11,8 +11,15 @@ from multiprocessing import Pipe
 
 import pytest
 
-from local.environment import InProcess, LambdaEnvironment
-from local.runtime import Answer, FunctionError, FunctionSettings, LambdaContext, load, serve
+from tally.local.lambda_.environment import InProcess, LambdaEnvironment
+from tally.local.lambda_.runtime import (
+    Answer,
+    FunctionError,
+    FunctionSettings,
+    LambdaContext,
+    load,
+    serve,
+)
 from tests.support import handlers
 from tests.support.processes import wait_until
 
@@ -191,7 +198,7 @@ def test_close_ends_the_process_and_killing_nothing_is_no_error(own_process):
 @pytest.mark.parametrize("handler", ["announce", "hang"], ids=["idle", "busy"])
 def test_a_process_ends_with_a_parent_that_is_killed(handler, fifo):
     program = f"""if True:
-        from local.environment import LambdaEnvironment
+        from tally.local.lambda_.environment import LambdaEnvironment
         function = LambdaEnvironment("tests.support.handlers.{handler}")
         function.invoke(b'"{fifo}"')
         input()

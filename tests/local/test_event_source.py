@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from local.environment import InProcess, LambdaEnvironment
-from local.event_source import EventSourceMapping
-from local.poller import Batching, Delivery, Poller
-from local.queue import LocalQueue
+from tally.local.lambda_.environment import InProcess, LambdaEnvironment
+from tally.local.lambda_.event_source import EventSourceMapping
+from tally.local.lambda_.poller import Batching, Delivery, Poller
+from tally.local.sqs.queue import LocalQueue
 from tests.support.event_source import Recorder
 from tests.support.processes import wait_until
 

@@ -6,10 +6,10 @@ import urllib.request
 
 import pytest
 
-from local.http import serving
-from local.http_watch import Watch
-from local.poller import Batching
-from local.stack import Stack, StackSettings
+from tally.local.http.api import serving
+from tally.local.http.watch import Watch
+from tally.local.lambda_.poller import Batching
+from tally.local.stack import Stack, StackSettings
 from tests.support.processes import WAIT_S, wait_until
 
 SETTINGS = StackSettings(batching=Batching(batch_size=10, window_s=0, poll_s=1))

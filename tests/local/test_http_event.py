@@ -6,7 +6,7 @@ import pytest
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
-from local.http_event import MAX_PARAMETERS, http_response, proxy_event
+from tally.local.http.event import MAX_PARAMETERS, http_response, proxy_event
 
 
 def request(method="GET", uri="/", **options):

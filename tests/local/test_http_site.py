@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from werkzeug.test import Client
 
-from local.child import ChildError
-from local.environment import InProcess, Invocation
-from local.http_server import HttpServer
-from local.http_site import MAX_BODY_BYTES, PAGES, POLICY, SAFE, Site
-from local.runtime import FunctionError
+from tally.local.child import ChildError
+from tally.local.http.server import HttpServer
+from tally.local.http.site import MAX_BODY_BYTES, PAGES, POLICY, SAFE, Site
+from tally.local.lambda_.environment import InProcess, Invocation
+from tally.local.lambda_.runtime import FunctionError
 
 STATUS = {"rate": 1.5}
 MEETING_S = 0.3

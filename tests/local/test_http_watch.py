@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from local.environment import InProcess, Invocation
-from local.http_status import FRESH_S, MAX_COUNTERS_SHOWN, MAX_RETURNED_SHOWN, Status
-from local.http_watch import MAX_COUNTERS, MAX_RETURNED, WINDOW_S, Returned, Watch
-from local.poller import Delivery
-from local.queue import Depth
-from local.runtime import FunctionError
-from producer.errors import ReadError
-from store.troubles import Trouble
+from tally.local.http.status import FRESH_S, MAX_COUNTERS_SHOWN, MAX_RETURNED_SHOWN, Status
+from tally.local.http.watch import MAX_COUNTERS, MAX_RETURNED, WINDOW_S, Returned, Watch
+from tally.local.lambda_.environment import InProcess, Invocation
+from tally.local.lambda_.poller import Delivery
+from tally.local.lambda_.runtime import FunctionError
+from tally.local.sqs.queue import Depth
+from tally.reading.errors import ReadError
+from tally.stores.port import Trouble
 from tests.support.handlers import echo
 
 

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from local.child import Child
-from local.environment import LambdaEnvironment
-from local.interpreter import OUR_FOLDER, search_path
+from tally.local.child import Child
+from tally.local.interpreter import OUR_FOLDER, search_path
+from tally.local.lambda_.environment import LambdaEnvironment
 from tests.support.processes import WAIT_S, tally, wait_until
 from tests.support.terminal import QUIET, Terminal
 
@@ -30,7 +30,7 @@ NAMES = (
 UP = ("local", "up", "--momento-port", "0", "--sqs-port", "0", "--http-port", "0")
 
 PROGRAM = """if True:
-    from local.queue import LocalQueue
+    from tally.local.sqs.queue import LocalQueue
     with LocalQueue():
         print("started")
 """
@@ -48,7 +48,7 @@ def marker(tmp_path, monkeypatch):
 
 
 def test_a_server_executes_no_file_of_the_current_folder(marker):
-    child = Child("local.queue", ["--port=0"])
+    child = Child("tally.local.sqs.queue", ["--port=0"])
     try:
         assert "queue_url" in child.start()
     finally:

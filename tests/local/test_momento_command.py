@@ -10,10 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from local.momento import MomentoServer, read_stats
+from tally.local.momento import MomentoServer, read_stats
 from tests.support.momento import CACHE, DEADLINE_S, Raw, RefusalError
 
-COMMAND = [sys.executable, "-m", "local.momento", "--port", "0", "--cache", CACHE]
+COMMAND = [sys.executable, "-m", "tally.local.momento", "--port", "0", "--cache", CACHE]
 LISTENING = re.compile(r"^momento: listening on (127\.0\.0\.1:\d+)$")
 PARENT = f"""
 import subprocess

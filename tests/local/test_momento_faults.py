@@ -7,10 +7,10 @@ from momento import Configurations
 from momento.config.middleware.synchronous import Middleware, MiddlewareRequestHandler
 from momento_wire_types import cacheclient_pb2 as pb
 
-from local.momento.data_calls import DATA_CALLS
-from local.momento.errors import InjectedError
-from local.momento.faults import MAX_COUNTERS, STATUSES, Fault, Faults, fault_name
-from local.momento.server import WORKERS
+from tally.local.momento.data_calls import DATA_CALLS
+from tally.local.momento.errors import InjectedError
+from tally.local.momento.faults import MAX_COUNTERS, STATUSES, Fault, Faults, fault_name
+from tally.local.momento.server import WORKERS
 from tests.support.momento import DEADLINE_S, RefusalError, Sdk, raw_server
 
 UNAVAILABLE = RefusalError("UNAVAILABLE")

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from local.momento import Stats, read_stats
-from local.momento.metering import operations
+from tally.local.momento import Stats, read_stats
+from tally.local.momento.metering import operations
 from tests.support.momento import TTL_MS, Raw, RefusalError, raw_server
 
 

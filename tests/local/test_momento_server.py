@@ -7,8 +7,8 @@ import socket
 import pytest
 from momento import Configurations
 
-from local.momento import HOST, MomentoServer, PortTakenError
-from local.momento.store import MIN_SWEEP_ITEMS, Cache
+from tally.local.momento import HOST, MomentoServer, PortTakenError
+from tally.local.momento.store import MIN_SWEEP_ITEMS, Cache
 from tests.support.momento import CACHE, DEADLINE_S, AsyncSdk, HandClock, Raw, RefusalError, Sdk
 
 NEIGHBOUR = str(ipaddress.ip_address(HOST) + 1)  # loopback too, where the system has all of it

@@ -22,10 +22,10 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError
 from urllib3 import HTTPResponse
 
-from local.aws import create_queues, proxy_variables, sqs_client
-from local.child import ChildError
-from local.queue import Depth, LocalQueue
-from local.sqs_server import make_sqs_server
+from tally.local.child import ChildError
+from tally.local.sqs.aws import create_queues, proxy_variables, sqs_client
+from tally.local.sqs.queue import Depth, LocalQueue
+from tally.local.sqs.server import make_sqs_server
 
 WAIT_S = 10
 
@@ -158,13 +158,16 @@ def test_a_stopped_queue_has_no_process_and_no_address():
 
 def test_a_taken_port_is_an_error_at_once(queue):
     taken = int(queue.endpoint_url.rpartition(":")[2])
-    with pytest.raises(ChildError, match=r"local\.queue did not start"), LocalQueue(port=taken):
+    with (
+        pytest.raises(ChildError, match=r"tally\.local\.sqs\.queue did not start"),
+        LocalQueue(port=taken),
+    ):
         pass
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_the_program_ends_with_status_0_at_a_signal(how):
-    with running("-m", "local.queue", "--exit-with-parent") as server:
+    with running("-m", "tally.local.sqs.queue", "--exit-with-parent") as server:
         assert json.loads(server.stdout.readline()).keys() == {
             "endpoint_url",
             "queue_url",
@@ -176,7 +179,7 @@ def test_the_program_ends_with_status_0_at_a_signal(how):
 
 def test_the_server_ends_with_a_parent_that_is_killed():
     program = """if True:
-        from local.queue import LocalQueue
+        from tally.local.sqs.queue import LocalQueue
         with LocalQueue() as queue:
             print(queue.queue_url, flush=True)
             input()

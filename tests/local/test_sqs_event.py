@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.sqs_event import failed_messages, sqs_record
+from tally.local.lambda_.sqs_event import failed_messages, sqs_record
 
 IDS = ("a", "b", "c")
 NONE: frozenset[str] = frozenset()

@@ -8,10 +8,10 @@ import threading
 
 import pytest
 
-from local.child import ChildError
-from local.poller import Batching, Delivery
-from local.stack import Stack, StackSettings
-from producer.publisher import Publisher
+from tally.local.child import ChildError
+from tally.local.lambda_.poller import Batching, Delivery
+from tally.local.stack import Stack, StackSettings
+from tally.publishing.publisher import Publisher
 from tests.support.processes import children, wait_until
 from tests.support.reading import read_counts
 from tests.support.sqs import NEVER_S
@@ -102,7 +102,7 @@ def test_each_part_is_a_process_and_all_have_ended(used):
 
 def test_check_names_what_has_died(pid_of, started):
     with Stack(SETTINGS) as stack:
-        os.kill(pid_of("local.momento"), signal.SIGKILL)
+        os.kill(pid_of("tally.local.momento"), signal.SIGKILL)
         assert wait_until(lambda: not stack.momento.is_alive)
         with pytest.raises(ChildError, match=r"^the embedded Momento server died$"):
             stack.check()
@@ -111,7 +111,7 @@ def test_check_names_what_has_died(pid_of, started):
         both = r"^the embedded Momento server and the event source mapping died$"
         with pytest.raises(ChildError, match=both):
             stack.check()
-        os.kill(pid_of("local.queue"), signal.SIGKILL)
+        os.kill(pid_of("tally.local.sqs.queue"), signal.SIGKILL)
         assert wait_until(lambda: not stack.queue.is_alive)
         with pytest.raises(ChildError, match=r" and the local SQS and .+ died$"):
             stack.check()

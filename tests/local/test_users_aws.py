@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from local.http import serving
-from local.http_watch import Watch
-from local.poller import Batching
-from local.stack import Stack, StackSettings
-from local.variables import without_aws
+from tally.local.http.api import serving
+from tally.local.http.watch import Watch
+from tally.local.lambda_.poller import Batching
+from tally.local.stack import Stack, StackSettings
+from tally.local.variables import without_aws
 from tests.support.processes import WAIT_S, wait_until
 from tests.support.users_aws import users_aws
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tests.mutants.judge import Judge, JudgeFailedError, Verdict
 from tests.mutants.mutation import Mutation, plant
 
-COPIED = ("counters", "store", "consumer", "producer", "local", "tests", "pyproject.toml")
+COPIED = ("tally", "consumer", "producer", "tests", "pyproject.toml")
 """What the simulation and the tests that judge need of the repository."""
 
 

@@ -2,17 +2,17 @@
 
 from tests.mutants.mutation import Mutation
 
-_BARE = "counters/bare.py"
-_BARE_WRITER = "consumer/bare_writer.py"
+_BARE = "tally/counters/bare.py"
+_BARE_WRITER = "tally/settling/bare_writer.py"
 _BATCH = "consumer/batch.py"
-_COPIES = "consumer/copies.py"
+_COPIES = "tally/settling/copies.py"
 _MESSAGES = "consumer/messages.py"
-_MOMENTO = "consumer/momento.py"
-_PROGRESS = "consumer/progress.py"
+_MOMENTO = "tally/stores/momento/store.py"
+_PROGRESS = "tally/settling/progress.py"
 _WIRING = "consumer/wiring.py"
-_WRITER = "consumer/writer.py"
+_WRITER = "tally/settling/writer.py"
 
-_ADDING = "tests/consumer/test_bare_writer.py"
+_ADDING = "tests/settling/test_bare_writer.py"
 _AGREEING = "tests/consumer/test_guarantees.py"
 _SUMMING = "tests/counters/test_bare.py"
 
@@ -342,7 +342,7 @@ AT_LEAST_ONCE = (
         _MOMENTO,
         "amount=write.amount, ttl_milliseconds=self._ttl_ms",
         "amount=write.amount, ttl_milliseconds=1",
-        tests="tests/consumer/test_momento_contract.py",
+        tests="tests/stores/test_momento_contract.py",
     ),
 )
 

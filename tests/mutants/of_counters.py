@@ -2,11 +2,11 @@
 
 from tests.mutants.mutation import Mutation
 
-_COLUMNS = "counters/columns.py"
-_COUNTER = "counters/counter.py"
-_IDENTITY = "counters/identity.py"
-_LEDGER = "counters/ledger.py"
-_RUNS = "counters/runs.py"
+_COLUMNS = "tally/counters/columns.py"
+_COUNTER = "tally/counters/counter.py"
+_IDENTITY = "tally/counters/identity.py"
+_LEDGER = "tally/counters/ledger.py"
+_RUNS = "tally/counters/runs.py"
 
 FORGETTING = (
     Mutation(

@@ -2,12 +2,12 @@
 
 from tests.mutants.mutation import Mutation
 
-_BODY = "counters/body.py"
-_CLOUDEVENT = "counters/cloudevent.py"
-_COUNTER = "counters/counter.py"
-_EVENT = "counters/event.py"
-_IDENTITY = "counters/identity.py"
-_OUTCOME = "counters/outcome.py"
+_BODY = "tally/counters/body.py"
+_CLOUDEVENT = "tally/counters/cloudevent.py"
+_COUNTER = "tally/counters/counter.py"
+_EVENT = "tally/counters/event.py"
+_IDENTITY = "tally/counters/identity.py"
+_OUTCOME = "tally/counters/outcome.py"
 
 _CONTRACT_TESTS = "tests/counters/test_event.py"
 _EVENT_TESTS = "tests/counters/test_cloudevent.py"

@@ -2,10 +2,10 @@
 
 from tests.mutants.mutation import Mutation
 
-_SEQUENCE = "producer/sequence.py"
-_PROCESS = "producer/process.py"
-_SHARDS = "producer/shards.py"
-_PUBLISHER = "producer/publisher.py"
+_SEQUENCE = "tally/publishing/sequence.py"
+_PROCESS = "tally/publishing/process.py"
+_SHARDS = "tally/counters/shards.py"
+_PUBLISHER = "tally/publishing/publisher.py"
 
 OF_PRODUCER = (
     Mutation(
@@ -42,7 +42,7 @@ OF_PRODUCER = (
         _SEQUENCE,
         "len(session.seqs) >= MAX_COUNTERS_PER_SOURCE:\n                session.draw()",
         "len(session.seqs) >= MAX_COUNTERS_PER_SOURCE:\n                session.seqs.clear()",
-        tests="tests/producer/test_sequence.py",
+        tests="tests/publishing/test_sequence.py",
     ),
     Mutation(
         "shard drawn for each increment",
@@ -50,7 +50,7 @@ OF_PRODUCER = (
         _SHARDS,
         "return replace(increment, counter=shard_name(increment.counter, shards, source))",
         "return replace(increment, counter=shard_name(increment.counter, shards, id(increment)))",
-        tests="tests/producer/test_shards.py",
+        tests="tests/publishing/test_shards.py",
     ),
     Mutation(
         "shard counted as its counter",
@@ -58,7 +58,7 @@ OF_PRODUCER = (
         _SEQUENCE,
         "return shard_name(counter, shards, int(self.source, 16)) if shards else counter",
         "return counter",
-        tests="tests/producer/test_shards.py",
+        tests="tests/publishing/test_shards.py",
     ),
     Mutation(
         "repeat sharded again",
@@ -66,22 +66,22 @@ OF_PRODUCER = (
         _PUBLISHER,
         "return self._publish(to_builtins(increment), None)",
         "return self._publish(to_builtins(increment), self._shards)",
-        tests="tests/producer/test_shards.py",
+        tests="tests/publishing/test_shards.py",
     ),
     Mutation(
         "one failed look unsays another",
         "A wait that saw the increment pending raises an error instead.",
-        "producer/waiting.py",
+        "tally/reading/waiting.py",
         "if isinstance(seen, Outcome) or isinstance(answer, ReadError):",
         "if seen:",
-        tests="tests/producer/test_waiting.py",
+        tests="tests/reading/test_waiting.py",
     ),
     Mutation(
         "answers shifted by one",
         "A call that answers one key too few gives counters the counts of their neighbours.",
-        "producer/values.py",
+        "tally/reading/values.py",
         "if len(answers) > len(keys) or (failure is None and len(answers) < len(keys)):",
         "if len(answers) > len(keys):",
-        tests="tests/producer/test_values.py",
+        tests="tests/reading/test_values.py",
     ),
 )

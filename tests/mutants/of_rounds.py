@@ -3,23 +3,23 @@
 from tests.mutants.mutation import Mutation
 
 _BATCH = "consumer/batch.py"
-_BODY = "counters/body.py"
+_BODY = "tally/counters/body.py"
 _OBSERVABILITY = "consumer/observability.py"
-_PROGRESS = "consumer/progress.py"
-_ROUNDS = "consumer/rounds.py"
+_PROGRESS = "tally/settling/progress.py"
+_ROUNDS = "tally/settling/rounds.py"
 
-_ADDING = "tests/consumer/test_bare_writer.py"
+_ADDING = "tests/settling/test_bare_writer.py"
 _COUNTING = "tests/consumer/test_observability.py"
 _NAMING = "tests/consumer/test_messages.py"
-_PACING = "tests/consumer/test_rounds.py"
-_WRITING = "tests/consumer/test_writer.py"
+_PACING = "tests/settling/test_rounds.py"
+_WRITING = "tests/settling/test_writer.py"
 
 PACE = (
     Mutation(
         "a repeat taken to last one wave",
         "A round for thousands of counters begins in the time of a few, and is cut off.",
         _ROUNDS,
-        "wave_s * _waves(progress)",
+        "wave_s * self._waves(progress)",
         "wave_s",
         tests=_PACING,
     ),
@@ -27,7 +27,7 @@ PACE = (
         "the first round taken to last one wave",
         "The first round of a large batch begins where it cannot end in time.",
         _ROUNDS,
-        "round_s = MIN_ROUND_S * _waves(progress)",
+        "round_s = MIN_ROUND_S * self._waves(progress)",
         "round_s = MIN_ROUND_S",
         tests=_PACING,
     ),

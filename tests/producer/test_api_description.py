@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from counters.event import INT64_MAX, INT64_MIN
-from producer.api.description import document
-from producer.api.problems import Kind
+from producer.description import document
+from producer.problems import Kind
+from tally.counters.event import INT64_MAX, INT64_MIN
 from tests.support.api import Called
 
 OPERATIONS = {

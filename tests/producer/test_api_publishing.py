@@ -3,9 +3,9 @@
 import pytest
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
-from counters.event import INT64_MAX, INT64_MIN, MAX_FUTURE_MS
-from counters.identity import EventName, derived_source
-from producer.sending import MAX_ATTEMPTS
+from tally.counters.event import INT64_MAX, INT64_MIN, MAX_FUTURE_MS
+from tally.counters.identity import EventName, derived_source
+from tally.publishing.sending import MAX_ATTEMPTS
 from tests.support.api import Called, accepted, answered, event, invalid, problem
 from tests.support.sqs import (
     NOW_MS,

@@ -2,12 +2,12 @@
 
 import pytest
 
-from counters.errors import InvalidIncrementError
-from counters.outcome import Outcome
-from producer.errors import ReadError
-from producer.values import MAX_COUNTERS_PER_CALL
-from store.errors import BrokenSetupError
-from store.troubles import Trouble
+from tally.counters.errors import InvalidIncrementError
+from tally.counters.outcome import Outcome
+from tally.reading.errors import ReadError
+from tally.reading.values import MAX_COUNTERS_PER_CALL
+from tally.stores.errors import BrokenSetupError
+from tally.stores.port import Trouble
 from tests.support.api import EVENT, Called, found, invalid, problem
 from tests.support.read_channel import ReadChannel, make_reader
 

@@ -7,15 +7,15 @@ import threading
 
 import pytest
 
-from local.environment import LambdaEnvironment
-from local.momento.server import MomentoServer
-from local.queue import LocalQueue
-from local.runtime import FunctionSettings, LambdaContext
-from producer.api import lambda_handler, wiring
-from producer.api.settings import Settings, read
-from producer.sending import Pacer
-from store.errors import SettingsError
-from store.settings import Cache, Local, Service
+from producer import wiring
+from producer.handler import lambda_handler
+from producer.settings import Settings, read
+from tally.environment import Cache, Local, Service, SettingsError
+from tally.local.lambda_.environment import LambdaEnvironment
+from tally.local.lambda_.runtime import FunctionSettings, LambdaContext
+from tally.local.momento.server import MomentoServer
+from tally.local.sqs.queue import LocalQueue
+from tally.publishing.sending import Pacer
 from tests.support.api import answered, event, found
 
 CONTEXT = LambdaContext("r-1", FunctionSettings())
@@ -97,7 +97,7 @@ def test_publishing_gives_up_well_before_api_gateway_does():
 
 
 def test_it_runs_in_a_lambda_s_own_process(variables):
-    function = LambdaEnvironment("producer.api.lambda_handler", variables=variables)
+    function = LambdaEnvironment("producer.handler.lambda_handler", variables=variables)
     try:
         payload = json.dumps(event("POST", INCREMENTS)).encode()
         invocation = function.invoke(payload)
@@ -108,7 +108,7 @@ def test_it_runs_in_a_lambda_s_own_process(variables):
 
 
 def test_nothing_happens_at_import():
-    program = "import producer.api, sys; print(sorted({'boto3'} & set(sys.modules)))"
+    program = "import producer, sys; print(sorted({'boto3'} & set(sys.modules)))"
     said = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", program],
         capture_output=True,

@@ -5,8 +5,8 @@ import pytest
 
 from benchmarks.recipes.cache import DEADLINE_S, Copy
 from benchmarks.recipes.truth import key_of
-from counters.event import Increment
-from local.momento.conditions import value_hash
+from tally.counters.event import Increment
+from tally.local.momento.conditions import value_hash
 from tests.simulation.faults import Fault
 from tests.simulation.network import LATENCY_S
 from tests.support.recipes import Here

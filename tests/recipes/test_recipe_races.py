@@ -6,7 +6,7 @@ from benchmarks.recipes.cache import TTL_MS
 from benchmarks.recipes.channel import Channel
 from benchmarks.recipes.recipes import article, idempotent, plain, swap
 from benchmarks.recipes.truth import key_of
-from counters.event import Increment, encode
+from tally.counters.event import Increment, encode
 from tests.support.recipes import Here
 
 OURS = Increment(counter="c", max=2, source="00000000000000aa", seq=0, at=1_790_000_000_000)

@@ -1,9 +1,9 @@
 """The account of what was really counted: told of writes, it finds what went wrong, and no more."""
 
 from benchmarks.recipes.truth import Key, Truth, key_of
-from counters.counter import fold
-from counters.event import Event, Increment
-from counters.ledger import Limits
+from tally.counters.counter import fold
+from tally.counters.event import Event, Increment
+from tally.counters.ledger import Limits
 
 SOURCE = "00000000000000aa"
 A, B, C = (Key("c", 0xAA, seq) for seq in range(3))

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from counters.decision import Decision
-from counters.ledger import Limits
+from tally.counters.decision import Decision
+from tally.counters.ledger import Limits
 from tests.simulation.facts import Fact
 from tests.simulation.page import Line, Page, members, read
 from tests.simulation.timeline import violated

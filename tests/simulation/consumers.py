@@ -5,16 +5,16 @@ from random import Random
 
 from momento.auth import CredentialProvider
 
-from consumer.activity import Activity
-from consumer.copies import Copies
 from consumer.invocation import Consumer
 from consumer.messages import Failure, Message
-from consumer.momento import Momento
 from consumer.observability import Observer
-from consumer.rounds import Rounds
-from consumer.writer import Writer
-from local.sqs_event import failed_messages
-from store.errors import BrokenSetupError
+from tally.local.lambda_.sqs_event import failed_messages
+from tally.settling.activity import Activity
+from tally.settling.copies import Copies
+from tally.settling.rounds import Rounds
+from tally.settling.writer import Writer
+from tally.stores.errors import BrokenSetupError
+from tally.stores.momento.store import Momento
 from tests.simulation.facts import Delivery
 from tests.simulation.faults import Fault
 from tests.simulation.network import Network

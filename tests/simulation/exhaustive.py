@@ -13,13 +13,13 @@ from typing import Any
 
 import grpc
 
-from consumer.activity import Activity
-from consumer.copies import Copies
-from consumer.momento import Momento
-from consumer.rounds import Rounds
-from consumer.writer import Writer
-from counters.event import Event
-from counters.ledger import Limits
+from tally.counters.event import Event
+from tally.counters.ledger import Limits
+from tally.settling.activity import Activity
+from tally.settling.copies import Copies
+from tally.settling.rounds import Rounds
+from tally.settling.writer import Writer
+from tally.stores.momento.store import Momento
 from tests.simulation.consumers import NO_KEY
 from tests.simulation.facts import Delivery, Fact, Letter
 from tests.simulation.network import CallError

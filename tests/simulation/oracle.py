@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from consumer.reason import Reason
-from counters.counter import Counter as Stored
-from counters.decision import Decision
-from store.errors import BrokenSetupError
+from tally.counters.counter import Counter as Stored
+from tally.counters.decision import Decision
+from tally.settling.reason import Reason
+from tally.stores.errors import BrokenSetupError
 from tests.simulation.account import Account
 from tests.simulation.facts import Delivery, Fact, Letter
 from tests.simulation.faults import Fault

@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from random import Random
 
-from counters.event import INT64_MAX
-from counters.ledger import Limits
+from tally.counters.event import INT64_MAX
+from tally.counters.ledger import Limits
 from tests.simulation.faults import CONSUMERS, NETWORK, PRODUCERS, QUEUE, Fault, draw_rates
 
 PROFILES: Mapping[str, tuple[Fault, ...]] = {

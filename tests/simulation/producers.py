@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 
-from counters.event import INT64_MAX, INT64_MIN, build, encode
-from producer.packing import Packer, to_json
-from producer.sequence import Sequence
+from tally.counters.event import INT64_MAX, INT64_MIN, build, encode
+from tally.publishing.packing import Packer, to_json
+from tally.publishing.sequence import Sequence
 from tests.simulation.facts import EPOCH_MS, Fact, Letter, digest
 from tests.simulation.faults import Fault
 from tests.simulation.timeline import violated

@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Callable
 from random import Random
 
-from consumer.reason import Reason
+from tally.settling.reason import Reason
 from tests.simulation.facts import Delivery, Letter
 from tests.simulation.faults import Fault
 from tests.simulation.timeline import violated

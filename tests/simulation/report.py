@@ -4,7 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TextIO
 
-from counters.ledger import Limits
+from tally.counters.ledger import Limits
 from tests.simulation.campaign import Failure, Totals
 from tests.simulation.faults import Fault
 from tests.simulation.plan import MAX_CONSUMERS, Plan, draw

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from counters.ledger import Limits
+from tally.counters.ledger import Limits
 from tests.simulation.plan import Plan
 from tests.simulation.run import Outcome
 

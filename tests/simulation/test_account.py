@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from counters.counter import fold
-from counters.event import INT64_MAX, INT64_MIN, Event
-from counters.ledger import Limits
+from tally.counters.counter import fold
+from tally.counters.event import INT64_MAX, INT64_MIN, Event
+from tally.counters.ledger import Limits
 from tests.simulation.account import Account
 from tests.simulation.facts import EPOCH_MS, Fact
 from tests.simulation.timeline import ViolationError

@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from counters.counter import read_count
-from counters.event import INT64_MAX, INT64_MIN
-from counters.ledger import Limits
+from tally.counters.counter import read_count
+from tally.counters.event import INT64_MAX, INT64_MIN
+from tally.counters.ledger import Limits
 from tests.simulation.exhaustive import PROMPT, Meeting, Path, every_path
 from tests.simulation.facts import EPOCH_MS, Fact
 

@@ -14,7 +14,7 @@ from tests.simulation.plan import MAX_CONSUMERS, PROFILES, draw
 from tests.simulation.run import run
 
 ROOT = Path(__file__).parent.parent.parent
-PACKAGES = ("counters", "store", "consumer", "producer", "local")
+PACKAGES = ("tally", "consumer", "producer")
 SEEDS = range(1_000, 1_060)
 PROFILE_SEEDS = range(2_000, 2_004)
 BUG_TIMEOUT_S = 100.0
@@ -63,17 +63,17 @@ def test_an_anonymous_event_counts_again_only_under_a_further_message_id(executo
 
 BUGS = {
     "the floor is not raised": (
-        "counters/columns.py",
+        "tally/counters/columns.py",
         "max(self.floor, self.seen[dropped - 1])",
         "self.floor",
     ),
     "a write that may have failed is taken for stored": (
-        "consumer/progress.py",
+        "tally/settling/progress.py",
         "self.open[counter] = Unsettled(Reason.UNKNOWN_OUTCOME, failure.detail)",
         "self.close(counter, self._decisions.get(counter, []))",
     ),
     "a forked child keeps its parent's source": (
-        "producer/process.py",
+        "tally/publishing/process.py",
         "self._by_pid.get(pid)",
         "next(iter(self._by_pid.values()), None)",
     ),

@@ -7,8 +7,8 @@ import json
 
 from aws_lambda_powertools import Logger
 
-from counters.outcome import Outcome
-from producer.api.routes import build
+from producer.routes import build
+from tally.counters.outcome import Outcome
 from tests.support.sqs import NOW_MS, FakeSqs, publisher
 
 EVENT = "0000000000000001:0:1790000000000"

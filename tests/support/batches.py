@@ -2,8 +2,8 @@
 
 from hypothesis import strategies as st
 
-from counters.event import INT64_MAX, INT64_MIN, Event
-from counters.ledger import Limits
+from tally.counters.event import INT64_MAX, INT64_MIN, Event
+from tally.counters.ledger import Limits
 
 HOSTILE = Limits(horizon_s=0, free_bytes=60, max_bytes=120, max_runs=4, max_rejected=2)
 FORGETFUL = Limits(horizon_s=3, free_bytes=40, max_bytes=60, max_runs=6, max_rejected=4)

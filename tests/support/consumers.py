@@ -8,15 +8,15 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 from momento.auth import CredentialProvider
 
-from consumer.bare_writer import BareWriter
-from consumer.copies import Copies
 from consumer.invocation import Consumer
-from consumer.momento import Momento
 from consumer.observability import Observer
-from consumer.rounds import Rounds
-from consumer.writer import Writer
-from counters.event import INT64_MAX, Event
-from counters.ledger import Limits
+from tally.counters.event import INT64_MAX, Event
+from tally.counters.ledger import Limits
+from tally.settling.bare_writer import BareWriter
+from tally.settling.copies import Copies
+from tally.settling.rounds import Rounds
+from tally.settling.writer import Writer
+from tally.stores.momento.store import Momento
 from tests.support.momento_channel import AT_LEAST_ONCE, CACHE, Clock, FakeChannel
 
 AT_MS = 1_790_000_000_000

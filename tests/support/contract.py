@@ -10,8 +10,8 @@ from typing import Any
 
 import jsonschema
 
-from counters import schema
-from counters.event import INT64_MAX, INT64_MIN, MAX_COUNTER_BYTES, MAX_FUTURE_MS
+from tally.counters import schema
+from tally.counters.event import INT64_MAX, INT64_MIN, MAX_COUNTER_BYTES, MAX_FUTURE_MS
 from tests.support.plain_cloudevents import are_cloudevents, as_increments
 
 PUBLISHED = Path(schema.__file__).with_name("increment.schema.json")

@@ -1,10 +1,10 @@
 """What the demo's tests need: a verdict at will, and increments counted by the counter itself."""
 
-from cli.demo.verdict import Verdict
-from counters.counter import fold, read_count
-from counters.event import INT64_MAX, Envelope, Event, build
-from counters.identity import identify
-from counters.ledger import Limits
+from tally.cli.demo.verdict import Verdict
+from tally.counters.counter import fold, read_count
+from tally.counters.event import INT64_MAX, Envelope, Event, build
+from tally.counters.identity import identify
+from tally.counters.ledger import Limits
 
 SENT = Envelope("message", 1_790_000_000_000)
 

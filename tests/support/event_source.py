@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local.environment import InProcess
+from tally.local.lambda_.environment import InProcess
 
 UNAVAILABLE = ClientError({"Error": {"Code": "ServiceUnavailable"}}, "any")
 ARN = "arn:aws:sqs:us-east-1:123456789012:queue"

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local.queue import Depth
+from tally.local.sqs.queue import Depth
 from tests.support.processes import wait_until
 from tests.support.reading import read_counts
 from tests.support.terminal import QUIET, Said

@@ -6,7 +6,7 @@ It is a program of its own, so that pytest's process is never forked.
 import os
 import signal
 
-from producer.publisher import Publisher
+from tally.publishing.publisher import Publisher
 from tests.support.sqs import NEVER_S, QUEUE_URL, FakeSqs
 
 CHILDREN = 3

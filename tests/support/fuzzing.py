@@ -4,7 +4,7 @@ import json
 
 from hypothesis import strategies as st
 
-from counters.event import INT64_MAX, INT64_MIN
+from tally.counters.event import INT64_MAX, INT64_MIN
 from tests.support.lambda_event import SENT_AT_MS, record
 
 COUNTERS = ["a", "b", "page:home", "é" * 256, "x" * 512, "a\u0000b", "\u2028", "😀"]

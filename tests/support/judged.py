@@ -9,7 +9,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics
 
 from consumer.invocation import Consumer
 from consumer.observability import Observer
-from counters.event import INT64_MAX
+from tally.counters.event import INT64_MAX
 from tests.support.consumers import make_writer
 from tests.support.momento_channel import Clock, FakeChannel
 

@@ -17,7 +17,7 @@ from momento_wire_types import cacheclient_pb2_grpc as rpc
 from momento_wire_types import controlclient_pb2 as control_pb
 from momento_wire_types import controlclient_pb2_grpc as control_rpc
 
-from local.momento import MomentoServer
+from tally.local.momento import MomentoServer
 
 CACHE = "tally"
 TTL_MS = 60_000

@@ -1,7 +1,7 @@
 """Momento as a peer of grpc.Channel: a store in memory, a clock that calls move, faults by script.
 
 A call takes effect when it is sent and is answered `latency_s` later, so calls in flight at once
-cost the time of one. `tests/consumer/test_momento_contract.py` holds it against real gRPC.
+cost the time of one. `tests/stores/test_momento_contract.py` holds it against real gRPC.
 """
 
 import dataclasses

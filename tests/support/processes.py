@@ -14,7 +14,7 @@ from pathlib import Path
 WAIT_S = 20.0
 POLL_S = 0.02
 LISTENING = "0A"
-TALLY = [sys.executable, "-P", "-c", "from cli.main import app; app()"]
+TALLY = [sys.executable, "-P", "-m", "tally"]
 """-P, since the console script of the name looks for no module in the current folder either."""
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 from momento_wire_types import cacheclient_pb2 as pb
 
-from producer.reader import Reader
+from tally.reading.reader import Reader
 from tests.support.consumers import DEADLINE_S, NO_KEY, Draws
 from tests.support.momento_channel import CACHE, LATENCY_S, Clock, FakeRpcError
 

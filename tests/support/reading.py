@@ -1,6 +1,6 @@
 """Counts as a program reads them, from the variables of a stack."""
 
-from producer.reader import Reader
+from tally.reading.reader import Reader
 
 
 def read_counts(counters, variables):

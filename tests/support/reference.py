@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from counters.decision import Decision
-from counters.event import Event
-from counters.ledger import Limits
+from tally.counters.decision import Decision
+from tally.counters.event import Event
+from tally.counters.ledger import Limits
 
 
 @dataclass

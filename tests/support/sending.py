@@ -7,9 +7,9 @@ import pytest
 import typer
 from rich.console import Console
 
-from cli.lines import Line
-from cli.output import Output
-from cli.sending import PATIENCE, Sending
+from tally.cli.lines import Line
+from tally.cli.output import Output
+from tally.cli.sending import PATIENCE, Sending
 from tests.support.sqs import FakeSqs, client_error, publisher
 
 REFUSED = client_error("AccessDenied", 403)

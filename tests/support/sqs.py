@@ -5,11 +5,11 @@ from typing import Any
 
 import botocore.exceptions as boto
 
-from counters.body import parse
-from counters.event import Envelope
-from producer.publisher import Publisher
-from producer.sending import Pacer
-from producer.sequence import Sequence
+from tally.counters.body import parse
+from tally.counters.event import Envelope
+from tally.publishing.publisher import Publisher
+from tally.publishing.sending import Pacer
+from tally.publishing.sequence import Sequence
 
 QUEUE_URL = "http://127.0.0.1/000000000000/counters"
 FIFO_URL = f"{QUEUE_URL}.fifo"

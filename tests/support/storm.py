@@ -6,8 +6,8 @@ from collections import Counter
 
 import botocore.exceptions as boto
 
-from local.momento.errors import InjectedError
-from local.momento.faults import Fault
+from tally.local.momento.errors import InjectedError
+from tally.local.momento.faults import Fault
 
 SHARES = {
     "call lost": 0.04,

@@ -7,19 +7,19 @@ import time
 from contextlib import ExitStack
 from typing import Any
 
-from counters.counter import fold, read_count
-from counters.decision import Decision
-from counters.event import Envelope
-from counters.identity import identify
-from counters.ledger import Limits
-from local.environment import LambdaEnvironment
-from local.event_source import EventSourceMapping
-from local.momento import MomentoServer
-from local.poller import Batching
-from local.queue import LocalQueue
-from local.runtime import FunctionSettings
-from producer.publisher import Publisher
-from producer.sequence import Sequence
+from tally.counters.counter import fold, read_count
+from tally.counters.decision import Decision
+from tally.counters.event import Envelope
+from tally.counters.identity import identify
+from tally.counters.ledger import Limits
+from tally.local.lambda_.environment import LambdaEnvironment
+from tally.local.lambda_.event_source import EventSourceMapping
+from tally.local.lambda_.poller import Batching
+from tally.local.lambda_.runtime import FunctionSettings
+from tally.local.momento import MomentoServer
+from tally.local.sqs.queue import LocalQueue
+from tally.publishing.publisher import Publisher
+from tally.publishing.sequence import Sequence
 from tests.support.momento import CACHE, Raw
 from tests.support.storm import MortalFunction, Storm, StormySqs
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from typer.testing import CliRunner
 
-from cli.main import app
+from tally.cli.commands import app
 
 NOTHING = dict.fromkeys(
     [

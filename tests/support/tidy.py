@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePath
 
-PACKAGES = ("counters", "store", "consumer", "producer", "local", "cli")
+PACKAGES = ("tally", "consumer", "producer")
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,13 @@ class Source:
 
     @property
     def package(self) -> str:
-        """The folder at the top, such as `counters` or `tests`."""
+        """The folder at the top, such as `tally` or `tests`."""
         return self.path.parts[0]
+
+    @property
+    def module(self) -> str:
+        """The dotted name, such as `tally.counters.event`."""
+        return ".".join(self.path.with_suffix("").parts).removesuffix(".__init__")
 
     @property
     def is_ours(self) -> bool:

@@ -1,0 +1,146 @@
+"""How the API describes itself: OpenAPI 3.1, made from the types that check its requests."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.openapi.models import APIKey, APIKeyIn, Tag
+
+from producer.models import Accepted, Count, Counts, OutcomeOf, ProblemDetails
+from producer.problems import MEDIA_TYPE, Kind
+from tally.counters.event import INT64_MAX, INT64_MIN
+
+VERSION = "1.0.0"
+PATH = "/openapi.json"
+KEY = "apiKey"
+
+_UNUSED = ("HTTPValidationError", "ResponseValidationError", "ValidationError")
+"""Schemas that Powertools adds for answers that the API does not give."""
+
+_TAKING = (
+    Kind.MALFORMED,
+    Kind.NOT_JSON,
+    Kind.INVALID,
+    Kind.INTERNAL,
+    Kind.UNCONFIRMED,
+)
+_READING = (Kind.NOT_A_COUNTER, Kind.INVALID, Kind.INTERNAL, Kind.UNREADABLE, Kind.THROTTLED)
+_LINKS = {
+    "outcome": {
+        "operationId": "getOutcome",
+        "parameters": {
+            "counter": "$response.body#/counter",
+            "event": "$response.body#/event",
+        },
+    },
+    "count": {
+        "operationId": "getCount",
+        "parameters": {"counter": "$response.body#/counter"},
+    },
+}
+
+
+def _text(model: type) -> str:
+    """A type's description, in one paragraph."""
+    return " ".join((model.__doc__ or "").split())
+
+
+def _responses(status: HTTPStatus, model: type, *kinds: Kind) -> dict[int, Any]:
+    """The answers of an operation; the problems of one status share an entry."""
+    answers: dict[int, Any] = {
+        status: {"description": _text(model), "content": {"application/json": {"model": model}}}
+    }
+    for code in dict.fromkeys(kind.status for kind in kinds):
+        of_code = [kind for kind in kinds if kind.status == code]
+        answers[code] = {
+            "description": "; ".join(f"{kind.title} (`{kind.type}`)" for kind in of_code),
+            "content": {MEDIA_TYPE: {"model": ProblemDetails}},
+        }
+        if code == HTTPStatus.SERVICE_UNAVAILABLE:
+            seconds = {"description": "when to ask again, in s", "schema": {"type": "integer"}}
+            answers[code]["headers"] = {"Retry-After": seconds}
+    return answers
+
+
+def _accepts(name: str, summary: str, text: str) -> dict[str, Any]:
+    responses = _responses(HTTPStatus.ACCEPTED, Accepted, *_TAKING)
+    header = {"description": "where to ask what became of it", "schema": {"type": "string"}}
+    responses[HTTPStatus.ACCEPTED] |= {"headers": {"Location": header}, "links": _LINKS}
+    return {
+        "operation_id": name,
+        "summary": summary,
+        "description": text,
+        "status_code": HTTPStatus.ACCEPTED,
+        "responses": responses,
+        "tags": ["publish"],
+    }
+
+
+def _tells(name: str, summary: str, model: type, *kinds: Kind) -> dict[str, Any]:
+    return {
+        "operation_id": name,
+        "summary": summary,
+        "description": _text(model),
+        "responses": _responses(HTTPStatus.OK, model, *kinds, *_READING),
+        "tags": ["read"],
+    }
+
+
+INCREMENT = _accepts(
+    "increment",
+    "Count an event",
+    "Answers when the queue has confirmed it; it is applied, once, soon after.",
+)
+RESET = _accepts(
+    "reset",
+    "Reset a counter",
+    "An event like an increment: it is confirmed by the queue, and applied once, soon after.",
+)
+COUNTS = _tells("getCounts", "Read many counters", Counts)
+COUNT = _tells("getCount", "Read a counter", Count, Kind.NO_COUNTER)
+OUTCOME = _tells("getOutcome", "Ask what became of an event", OutcomeOf)
+
+
+def install(app: APIGatewayRestResolver) -> None:
+    """Describe the resolver's routes, at PATH and in `document`."""
+    app.configure_openapi(
+        title="Tally",
+        version=VERSION,
+        description="Exactly-once counters: events go through a queue, and each is counted once.",
+        tags=[
+            Tag(name="publish", description="through the queue, applied soon after"),
+            Tag(name="read", description="straight from the counters"),
+        ],
+        security_schemes={KEY: APIKey.model_validate({"name": "x-api-key", "in": APIKeyIn.header})},
+        security=[{KEY: []}],
+    )
+
+    @app.get(PATH, include_in_schema=False)
+    def openapi() -> Response[str]:
+        return Response(HTTPStatus.OK, "application/json", json.dumps(document(app)))
+
+
+def document(app: APIGatewayRestResolver) -> dict[str, Any]:
+    """The OpenAPI document of a resolver that `install` has described."""
+    described: dict[str, Any] = json.loads(app.get_openapi_json_schema())
+    schemas = described["components"]["schemas"]
+    for name in _UNUSED:
+        schemas.pop(name, None)
+    exact: dict[str, Any] = _exact(described)
+    return exact
+
+
+def _exact(node: Any) -> Any:  # noqa: ANN401 (anything that JSON can hold)
+    """The document with the exact bounds of int64: Powertools keeps them as floats, 2^63."""
+    match node:
+        case dict():
+            return {name: _exact(value) for name, value in node.items()}
+        case list():
+            return [_exact(value) for value in node]
+        case float() if node == INT64_MAX + 1:
+            return INT64_MAX
+        case float() if node.is_integer() and node >= INT64_MIN:
+            return int(node)
+        case _:
+            return node

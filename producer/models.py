@@ -1,0 +1,159 @@
+"""What the HTTP API takes and answers, as types: they check a request, and describe the API."""
+
+from typing import Annotated
+from urllib.parse import unquote
+
+from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from tally.counters.event import INT64_MAX, INT64_MIN, MAX_COUNTER_BYTES
+from tally.counters.outcome import Outcome
+from tally.reading.values import MAX_COUNTERS_PER_CALL
+
+MAX_KEY_CHARS = 255
+"""How long an Idempotency-Key may be."""
+
+
+def _decoded(segment: str) -> str:
+    """A segment of the path as it was meant: a REST API hands it on percent-encoded."""
+    try:
+        return unquote(segment, errors="strict")
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8") from None  # noqa: TRY003 (pydantic asks for a ValueError)
+
+
+# Strict, since pydantic would else take "5", 5.0 and true for integers.
+Int64 = Annotated[
+    int,
+    Field(strict=True, ge=INT64_MIN, le=INT64_MAX, json_schema_extra={"format": "int64"}),
+]
+At = Annotated[
+    int,
+    Field(
+        strict=True,
+        ge=1,
+        le=INT64_MAX,
+        json_schema_extra={"format": "int64"},
+        description="when it happened, in ms since the epoch; it needs an Idempotency-Key, and"
+        " keeps a repeat known that comes more than a day later",
+    ),
+]
+
+# The limit is one of bytes, which a schema cannot say: the contract checks that itself.
+Counter = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MAX_COUNTER_BYTES),
+    BeforeValidator(_decoded),
+    Path(
+        description=f"the counter's name, 1 to {MAX_COUNTER_BYTES} bytes of UTF-8,"
+        " percent-encoded: a slash in it is %2F",
+    ),
+]
+EventOf = Annotated[
+    str,
+    StringConstraints(pattern="^[0-9a-f]{16}:(0|[1-9][0-9]{0,18}):[1-9][0-9]{0,18}$"),
+    BeforeValidator(_decoded),
+    Path(description="the event's name, as the API gave it: source:seq:at"),
+]
+Names = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=MAX_COUNTER_BYTES)]],
+    Query(
+        alias="name",
+        min_length=1,
+        max_length=MAX_COUNTERS_PER_CALL,
+        description=f"the counters' names, each as a parameter of its own;"
+        f" at most {MAX_COUNTERS_PER_CALL}",
+    ),
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=MAX_KEY_CHARS,
+        pattern="^[!-~]+$",
+        description="makes a repeat safe: for one counter the same key counts once, whatever the"
+        " repeat's body says",
+    ),
+]
+
+
+class IncrementFields(BaseModel):
+    """An increment; without a body it is one of 1."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    amount: Annotated[Int64, Field(description="what to add to the count")] = 1
+    max: Annotated[
+        Int64 | None,
+        Field(description="reject a positive amount that would carry the count above"),
+    ] = None
+    min: Annotated[
+        Int64 | None,
+        Field(description="reject a negative amount that would carry the count below"),
+    ] = None
+    at: At | None = None
+
+
+class ResetFields(BaseModel):
+    """A reset; without a body it is one to 0."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    to: Annotated[Int64, Field(description="what the count becomes, whatever it was")] = 0
+    at: At | None = None
+
+
+IncrementBody = Annotated[IncrementFields | None, Body(description="what to count; 1 without")]
+ResetBody = Annotated[ResetFields | None, Body(description="what to reset to; 0 without")]
+
+
+class Accepted(BaseModel):
+    """An event that the queue has confirmed: it will be decided once."""
+
+    event: Annotated[str, Field(description="its name, source:seq:at")]
+    counter: str
+    outcome: Annotated[str, Field(description="where to ask what became of it")]
+
+
+class Count(BaseModel):
+    """A counter as it stands; what is on its way is not in it."""
+
+    counter: str
+    count: Int64
+
+
+class Counts(BaseModel):
+    """Many counters, by name; null where there is none."""
+
+    counts: dict[str, Int64 | None]
+
+
+class OutcomeOf(BaseModel):
+    """It is in the counter's own ledger.
+
+    Applied and rejected are final; pending is not decided yet; forgotten is older than the
+    ledger's memory.
+    """
+
+    outcome: Outcome
+
+
+class FieldError(BaseModel):
+    """One thing that is wrong with a request."""
+
+    field: Annotated[str, Field(description="a field of the body, or a parameter")]
+    reason: str
+    value: Annotated[str, Field(description="what was found there, shortened")] = ""
+
+
+class ProblemDetails(BaseModel):
+    """Why a request failed (RFC 9457)."""
+
+    type: Annotated[str, Field(description="the kind of problem, for programs")]
+    title: Annotated[str, Field(description="the same for people")]
+    status: int
+    detail: str
+    errors: list[FieldError] = []
+    event: Annotated[str, Field(description="an event that may have arrived or not")] = ""
+    outcome: Annotated[str, Field(description="where to ask what became of it")] = ""

@@ -1,0 +1,228 @@
+"""What the HTTP API does at each path."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from http import HTTPStatus
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import msgspec
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+
+from producer import causes, description
+from producer.models import (
+    Accepted,
+    Count,
+    Counter,
+    Counts,
+    EventOf,
+    FieldError,
+    IdempotencyKey,
+    IncrementBody,
+    IncrementFields,
+    Names,
+    OutcomeOf,
+    ResetBody,
+    ResetFields,
+)
+from producer.problems import NOT_STORED, Kind, ProblemError, invalid, malformed, passing
+from tally.counters.errors import shown
+from tally.counters.event import MAX_FUTURE_MS, Increment
+from tally.counters.identity import identity_of
+from tally.counters.outcome import Outcome
+from tally.publishing.errors import UnsentError
+from tally.publishing.sequence import now_ms
+
+JSON = "application/json"
+
+
+class Publishes(Protocol):
+    """What is used of a Publisher."""
+
+    def publish_fields(self, fields: Mapping[str, Any]) -> Increment:
+        """Publish an increment from its fields."""
+
+    def flush(self) -> None:
+        """Wait until all is confirmed."""
+
+
+class Reads(Protocol):
+    """What is used of a Reader."""
+
+    def counts(self, counters: list[str]) -> dict[str, int | None]:
+        """The counts of counters."""
+
+    def outcome(self, counter: str, event: str) -> Outcome:
+        """What became of an event."""
+
+
+class Resolver(APIGatewayRestResolver):
+    """Powertools' resolver, which takes forms for JSON; ours takes nothing else for it."""
+
+    def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 (Lambda's own)
+        """Answer a request."""
+        return super().resolve(_with_media_type(event), context)
+
+
+def build(
+    publisher: Publishes,
+    reader: Reads,
+    *,
+    logger: Logger,
+    on_broken_setup: Callable[[], object] = lambda: None,
+    clock_ms: Callable[[], int] = now_ms,
+) -> Resolver:
+    """The API over a publisher and a reader.
+
+    Args:
+        publisher: a publisher of this process alone, as its `flush` tells of all that it sends.
+        reader: where counts and outcomes come from.
+        logger: Powertools' own, in JSON.
+        on_broken_setup: called when Momento refuses the key, which may have been rotated.
+        clock_ms: the time, in ms since the epoch.
+    """
+    # Said explicitly: with POWERTOOLS_DEV it would print each event, and x-api-key is in it.
+    app = Resolver(enable_validation=True, json_body_deserializer=_json_object, debug=False)
+    causes.install(app, logger, on_broken_setup)
+    _add_publishing(app, partial(_publish, publisher, clock_ms))
+    _add_reading(app, reader)
+    description.install(app)
+    return app
+
+
+def _add_publishing(
+    app: Resolver, publish: Callable[[APIGatewayProxyEvent, dict[str, Any]], Response[Accepted]]
+) -> None:
+    @app.post("/counters/<counter>/increments", **description.INCREMENT)
+    def increment(
+        counter: Counter, body: IncrementBody = None, idempotency_key: IdempotencyKey = None
+    ) -> Response[Accepted]:
+        fields = (body or IncrementFields()).model_dump(exclude_none=True)
+        return publish(app.current_event, {"counter": counter, "id": idempotency_key, **fields})
+
+    @app.post("/counters/<counter>/reset", **description.RESET)
+    def reset(
+        counter: Counter, body: ResetBody = None, idempotency_key: IdempotencyKey = None
+    ) -> Response[Accepted]:
+        fields = (body or ResetFields()).model_dump(exclude_none=True)
+        fields["reset"] = fields.pop("to")
+        return publish(app.current_event, {"counter": counter, "id": idempotency_key, **fields})
+
+
+def _add_reading(app: Resolver, reader: Reads) -> None:
+    @app.get("/counters", **description.COUNTS)
+    def counts(name: Names) -> Response[Counts]:
+        return _found(Counts(counts=reader.counts(name)))
+
+    @app.get("/counters/<counter>", **description.COUNT)
+    def count(counter: Counter) -> Response[Count]:
+        found = reader.counts([counter])[counter]
+        if found is None:
+            raise ProblemError(Kind.NO_COUNTER, "it never was, or it has expired")
+        return _found(Count(counter=counter, count=found))
+
+    @app.get("/counters/<counter>/increments/<event>", **description.OUTCOME)
+    def outcome(counter: Counter, event: EventOf) -> Response[OutcomeOf]:
+        return _found(OutcomeOf(outcome=reader.outcome(counter, event)))
+
+
+def _publish(
+    publisher: Publishes,
+    clock_ms: Callable[[], int],
+    request: APIGatewayProxyEvent,
+    fields: dict[str, Any],
+) -> Response[Accepted]:
+    """Publish one event, and answer when the queue has confirmed it.
+
+    Raises:
+        ProblemError: the fields are wrong, or the queue has not confirmed.
+        InvalidIncrementError: the fields break the contract.
+    """
+    stage = _stage(request)  # what may fail does so before anything is published
+    given = {name: value for name, value in fields.items() if value is not None}
+    _check_time(given, clock_ms())
+    increment = publisher.publish_fields(given)
+    accepted = _accepted(stage, increment)
+    try:
+        publisher.flush()
+    except UnsentError as error:
+        raise _unconfirmed(accepted, is_named="id" in given) from error
+    headers = {**NOT_STORED, "Location": accepted.outcome}
+    return Response(HTTPStatus.ACCEPTED, JSON, accepted, headers)
+
+
+def _check_time(given: Mapping[str, Any], now_ms: int) -> None:
+    """Refuse here what the consumer would refuse, when nobody is left to be told.
+
+    Raises:
+        ProblemError: there is a time without a key, or one in the future.
+    """
+    if "at" not in given:
+        return
+    reason = ""
+    if "id" not in given:
+        reason = "needs an Idempotency-Key"
+    elif given["at"] > now_ms + MAX_FUTURE_MS:
+        reason = f"is over {MAX_FUTURE_MS} ms in the future"
+    if reason:
+        raise invalid([FieldError(field="at", reason=reason, value=str(given["at"]))])
+
+
+def _stage(request: APIGatewayProxyEvent) -> str:
+    """What API Gateway's own address begins with; nothing behind a domain of one's own.
+
+    Raises:
+        KeyError: the event is none of a REST API, or not whole.
+    """
+    path, full = request.path, request.request_context.path
+    return full.removesuffix(path) if full.endswith(path) else ""
+
+
+def _accepted(stage: str, increment: Increment) -> Accepted:
+    """The answer; its link keeps the stage."""
+    event = identity_of(increment)
+    link = f"{stage}/counters/{quote(increment.counter, safe=':')}/increments/{event}"
+    return Accepted(event=event, counter=increment.counter, outcome=link)
+
+
+def _unconfirmed(accepted: Accepted, *, is_named: bool) -> ProblemError:
+    detail = (
+        "it may have arrived; to repeat the request with the same Idempotency-Key is safe"
+        if is_named
+        else "it may have arrived; a repeat could count it twice: ask for its outcome first, and"
+        " send an Idempotency-Key another time"
+    )
+    return passing(Kind.UNCONFIRMED, detail, event=accepted.event, outcome=accepted.outcome)
+
+
+def _found(body: Count | Counts | OutcomeOf) -> Response[Any]:
+    return Response(HTTPStatus.OK, JSON, body, NOT_STORED)
+
+
+def _json_object(text: str) -> Any:  # noqa: ANN401 (null as well, which Powertools knows of)
+    """Read a body. Powertools would take an array for its first element.
+
+    Raises:
+        ProblemError: it is not JSON, or neither an object nor null.
+    """
+    try:
+        body = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise malformed(str(error)) from None
+    if body is None or isinstance(body, dict):
+        return body
+    reason = "must be an object"
+    raise invalid([FieldError(field="body", reason=reason, value=shown(body))])
+
+
+def _with_media_type(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The event, with a Content-Type that Powertools refuses in the place of any but JSON.
+
+    It reads a form, a multipart and any type that begins with application/json as fields.
+    """
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    media_type = headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    headers["content-type"] = JSON if media_type == JSON else "unsupported"
+    return {**event, "headers": headers}

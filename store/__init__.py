@@ -1,1 +1,0 @@
-"""How a process reaches the Momento cache that holds the counters."""

@@ -1,0 +1,99 @@
+"""Exactly-once counters for queues: publish increments to SQS, and read what came of them.
+
+The names in `__all__` are what a program may rely on; any other may change. Each is imported on
+its first use, since Momento's SDK and boto3 take longer to import than most programs need them for.
+"""
+
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tally.counters.errors import InvalidIncrementError, TallyError, UnreadableValueError
+    from tally.counters.event import Increment, encode
+    from tally.counters.identity import identity_of
+    from tally.counters.outcome import Outcome
+    from tally.environment import SettingsError
+    from tally.publishing.errors import PublisherClosedError, UnsentError
+    from tally.publishing.publisher import Publisher
+    from tally.publishing.sending import Pacer
+    from tally.publishing.sequence import Sequence, process_sequence
+    from tally.publishing.stats import Stats
+    from tally.reading.errors import ReaderClosedError, ReadError
+    from tally.reading.reader import Reader
+    from tally.stores.errors import BrokenSetupError
+    from tally.stores.port import Trouble
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BrokenSetupError",
+    "Increment",
+    "InvalidIncrementError",
+    "Outcome",
+    "Pacer",
+    "Publisher",
+    "PublisherClosedError",
+    "ReadError",
+    "Reader",
+    "ReaderClosedError",
+    "Sequence",
+    "SettingsError",
+    "Stats",
+    "TallyError",
+    "Trouble",
+    "UnreadableValueError",
+    "UnsentError",
+    "__version__",
+    "encode",
+    "identity_of",
+    "process_sequence",
+]
+
+_HOMES = {
+    "BrokenSetupError": "stores.errors",
+    "Increment": "counters.event",
+    "InvalidIncrementError": "counters.errors",
+    "Outcome": "counters.outcome",
+    "Pacer": "publishing.sending",
+    "Publisher": "publishing.publisher",
+    "PublisherClosedError": "publishing.errors",
+    "ReadError": "reading.errors",
+    "Reader": "reading.reader",
+    "ReaderClosedError": "reading.errors",
+    "Sequence": "publishing.sequence",
+    "SettingsError": "environment",
+    "Stats": "publishing.stats",
+    "TallyError": "counters.errors",
+    "Trouble": "stores.port",
+    "UnreadableValueError": "counters.errors",
+    "UnsentError": "publishing.errors",
+    "encode": "counters.event",
+    "identity_of": "counters.identity",
+    "process_sequence": "publishing.sequence",
+}
+
+if not TYPE_CHECKING:  # a type checker would take any name for one that is there
+
+    def __getattr__(name: str, load: Callable[[str], object] = importlib.import_module) -> object:
+        """The object of a name in `__all__`, imported now.
+
+        Raises:
+            AttributeError: there is no such name.
+            ImportError: the extra that it needs is not installed.
+        """
+        if name not in _HOMES:
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        try:
+            module = load(f"{__name__}.{_HOMES[name]}")
+        except ModuleNotFoundError as error:
+            message = f"tally.{name} needs tally-counters[read]: {error}"
+            raise ImportError(message, name=error.name) from error
+        found = globals()[name] = getattr(module, name)
+        return found
+
+
+def __dir__() -> list[str]:
+    """The public names, and what a module has besides."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,76 @@
+"""The one way to a client of AWS, and its errors in a few words, none of which can be a secret."""
+
+from typing import Any
+
+import botocore.exceptions as boto
+
+AWS_ERRORS = (boto.BotoCoreError, boto.ClientError)
+"""What a call may raise."""
+
+CONNECT_ERRORS = (*AWS_ERRORS, ValueError)
+"""What making a client may raise: ValueError is botocore's about an endpoint that is invalid."""
+
+CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5.0, 30.0
+"""A read may take longer than a long poll."""
+
+MAX_ATTEMPTS = 3
+"""How often botocore makes a call, the first time included."""
+
+TELLING = (
+    boto.ConfigNotFound,
+    boto.ConnectTimeoutError,
+    boto.ConnectionClosedError,
+    boto.EndpointConnectionError,
+    boto.NoCredentialsError,
+    boto.NoRegionError,
+    boto.PartialCredentialsError,
+    boto.ProfileNotFound,
+    boto.ReadTimeoutError,
+    boto.SSLError,
+)
+"""Errors whose text has only what somebody set up: an endpoint, a profile, a file, a region. Of any
+other it may quote: a header that HTTP does not take, which can be the session's token, what a
+program for credentials printed, an argument, or a server's answer."""
+
+
+def described(error: BaseException) -> str:
+    """What an error of AWS's SDK says and may be shown to anybody.
+
+    Of a refusal that is its code and its status: the text about a signature quotes the request that
+    was signed, with its token. Of what is not in TELLING it is the class.
+    """
+    if isinstance(error, boto.ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return f"{error.response.get('Error', {}).get('Code', '')} (HTTP {status})"
+    name = type(error).__name__
+    return f"{name}: {error}" if isinstance(error, TELLING) else name
+
+
+def connect(
+    service: str,
+    *,
+    connect_timeout_s: float = CONNECT_TIMEOUT_S,
+    read_timeout_s: float = READ_TIMEOUT_S,
+    max_attempts: int = MAX_ATTEMPTS,
+) -> Any:  # noqa: ANN401 (boto3 makes its clients at run time)
+    """A client from the ecosystem's environment (`AWS_*`).
+
+    Args:
+        service: as boto3 calls it.
+        connect_timeout_s: how long one attempt may take to connect, in seconds.
+        read_timeout_s: how long the service may then be silent, in seconds.
+        max_attempts: how often botocore makes a call, the first time included.
+
+    Raises:
+        BotoCoreError, ValueError: CONNECT_ERRORS; no region, no such profile, or no endpoint.
+    """
+    import boto3  # noqa: PLC0415 # takes 0.2 s, which an import of ours need not wait for
+    from botocore.config import Config  # noqa: PLC0415 # the same
+
+    config = Config(
+        connect_timeout=connect_timeout_s,
+        read_timeout=read_timeout_s,
+        retries={"mode": "standard", "total_max_attempts": max_attempts},
+    )
+    make: Any = boto3.session.Session().client  # its stubs know services by literal names only
+    return make(service, config=config)

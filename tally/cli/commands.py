@@ -1,0 +1,159 @@
+"""Every command of `tally`, and nothing but its words; its file is imported when it is run."""
+
+import importlib.util
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from tally import __version__
+from tally.cli.output import INTERRUPTED, fail
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context
+
+MARKUP: Final = "markdown"
+"""Of a paragraph in a docstring, typer's default would keep the line breaks."""
+
+
+EXTRAS = {
+    "cli": ("momento",),
+    "local": ("aws_lambda_powertools", "flask", "flask_cors", "moto", "pydantic"),
+}
+"""What a command of an extra imports, in this process or in one that it starts."""
+
+
+class Later(TyperCommand):
+    """A command's name and help; the command itself is imported when it is run.
+
+    Args:
+        name: what is typed.
+        where: the module in tally/cli/, and in it the function, or the Typer of a group.
+        summary: the first paragraph of its help.
+        extra: what has to be installed for it.
+    """
+
+    def __init__(self, name: str, where: str, summary: str, *, extra: str) -> None:
+        super().__init__(name=name, help=summary, rich_markup_mode=MARKUP)
+        self._where = where
+        self._extra = extra
+
+    def command(self) -> "Command":
+        """The command itself; without its extra, the program ends with one line."""
+        module, _, attribute = self._where.partition(":")
+        for name in EXTRAS[self._extra]:
+            if importlib.util.find_spec(name) is None:
+                fail(f"{self.name} needs tally-counters[{self._extra}]: no module named {name}")
+        try:
+            found = getattr(importlib.import_module(f"tally.cli.{module}"), attribute)
+        except KeyboardInterrupt:
+            typer.echo("tally: interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+        if isinstance(found, typer.Typer):
+            return typer.main.get_group(found)
+        alone = typer.Typer(add_completion=False, rich_markup_mode=MARKUP)
+        alone.command(self.name)(found)
+        return typer.main.get_command(alone)
+
+
+ALL = (
+    Later(
+        "send",
+        "send:send",
+        "Publish increments: COUNTER [--count N], or those of a --file, one a line.",
+        extra="cli",
+    ),
+    Later(
+        "get",
+        "get:get",
+        "Print the count of each COUNTER, one a line, with its name if there are several.",
+        extra="cli",
+    ),
+    Later(
+        "outcome",
+        "outcome:outcome",
+        "Print what became of an increment: applied, rejected, pending or forgotten.",
+        extra="cli",
+    ),
+    Later(
+        "watch",
+        "watch:watch",
+        "Show the count of each COUNTER and its change per second, until Ctrl-C.",
+        extra="cli",
+    ),
+    Later(
+        "reset",
+        "reset:reset",
+        "Have COUNTER become 0, or another number, whatever it is.",
+        extra="cli",
+    ),
+    Later(
+        "demo",
+        "demo.command:demo",
+        "Publish, lose deletes, kill two consumers, send bad messages; "
+        "then see that counts are exact.",
+        extra="local",
+    ),
+    Later(
+        "doctor",
+        "doctor.command:doctor",
+        "Check settings, credentials, cache, queue and function, and one increment's round trip.",
+        extra="cli",
+    ),
+    Later(
+        "plan",
+        "plan.command:plan",
+        "Tell what a load costs at Momento, SQS and Lambda, and what to change if it does not fit.",
+        extra="cli",
+    ),
+    Later("local", "up:local", "AWS and Momento on this machine.", extra="local"),
+    Later(
+        "dlq",
+        "dlq.command:dlq",
+        "Dead letters: messages that SQS gave up after too many receives.",
+        extra="cli",
+    ),
+)
+
+
+class Commands(TyperGroup):
+    """ALL, of which the one that is run is imported."""
+
+    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 (typer's own)
+        super().__init__(**{**attributes, "commands": {each.name: each for each in ALL}})
+
+    def resolve_command(
+        self, ctx: "Context", args: list[str]
+    ) -> "tuple[str | None, Command | None, list[str]]":
+        """The command that the words begin with, imported."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command.command() if isinstance(command, Later) else command, rest
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001 (typer calls it so)
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+app = typer.Typer(
+    name="tally",
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode=MARKUP,
+    context_settings={"help_option_names": ["-h", "--help"]},  # a command inherits them
+    pretty_exceptions_enable=False,  # a traceback with local variables would show keys
+)
+
+
+@app.callback()
+def tally(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Exactly-once counters for queues."""

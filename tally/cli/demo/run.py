@@ -1,0 +1,225 @@
+"""The demo as it runs: the stack with its faults, and the producers that feed it."""
+
+import dataclasses
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from botocore.exceptions import BotoCoreError
+
+from tally.cli.demo import plan
+from tally.cli.demo.board import Board, Look
+from tally.cli.demo.faults import ForgetfulSqs, MortalFunction
+from tally.local.lambda_.environment import Function
+from tally.local.lambda_.poller import Batching, Delivery
+from tally.local.stack import Stack, StackSettings
+from tally.publishing.publisher import Publisher
+from tally.publishing.sequence import Sequence as Identities
+
+PRODUCERS = 4
+"""Publishers with a source each, in turn."""
+
+CHUNKS, MAX_CHUNK_EVENTS = 400, 250
+"""Increments are published in so many chunks, a message each, of at most so many: below 64 KiB.
+So a small demo has as many batches to disturb as a large one."""
+
+MAX_WAITING_MESSAGES = 60
+"""Messages sent and not deleted before the producers wait: moto is slow with deep queues."""
+
+KILL_AT = (0.25, 0.55)
+"""The parts of the events published after which a consumer is killed in mid-batch."""
+
+MAX_DEMO_S = 180.0
+"""When the demo gives up: nothing comes to rest."""
+
+LOOK_EVERY_S = 0.2
+"""How often the demo looks whether it is done, and shows how far it is, in seconds."""
+
+SETTINGS = StackSettings(
+    # Small batches, so that there is something to kill; and a short time until a message that a
+    # killed consumer held, or whose delete was lost, comes back: no batch here lasts a second.
+    batching=Batching(batch_size=20, window_s=0.1),
+    visibility_timeout_s=4,
+    max_receive_count=5,
+    # What the user's shell says of a deployment must not bound, shorten or silence the demo.
+    variables={
+        "COUNTER_GUARANTEE": "",
+        "MAX_COUNTER_VALUE": "",
+        "MOMENTO_TTL_SECONDS": "",
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+        "POWERTOOLS_METRICS_DISABLED": "false",
+    },
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The size of a demo."""
+
+    events: int
+    counters: int
+    consumers: int
+    seed: int
+
+
+class Demo:
+    """A context manager: the stack runs inside, and has ended after it.
+
+    Args:
+        options: its size.
+        board: where the consumers' metrics and logs are added up.
+        now_ms: the time, for messages that claim to come from the future.
+    """
+
+    def __init__(self, options: Options, board: Board, now_ms: int) -> None:
+        self.options = options
+        self.plan = plan.draw(options.counters, options.events)
+        self.bad = plan.bad_bodies(now_ms)
+        self.board = board
+        self.sqs: ForgetfulSqs | None = None
+        self.mortals: list[MortalFunction] = []
+        self._dooms = threading.Semaphore(0)
+        self.stack = Stack(
+            dataclasses.replace(SETTINGS, consumers=options.consumers),
+            observe=self._observe,
+            wrap_sqs=self._wrap_sqs,
+            wrap_function=self._wrap_function,
+        )
+        self.started_at = 0.0
+        self.seconds = 0.0  # until the last increment was counted
+        self.messages = 0
+        self._published = 0
+        self._stopping = threading.Event()
+        self._ending = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Start the stack and the producers.
+
+        Raises:
+            ChildError: a part did not start.
+        """
+        with ExitStack() as ending:
+            ending.enter_context(self.stack)
+            pool = ending.enter_context(ThreadPoolExecutor(1, "producers"))
+            ending.callback(self._stopping.set)
+            self.started_at = time.monotonic()
+            self._publishing = pool.submit(self._publish)
+            self._ending = ending.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the producers and the stack."""
+        self._ending.close()
+
+    def looks(self) -> Iterator[Look]:
+        """Look how far it is, until it is at rest or MAX_DEMO_S are over.
+
+        Raises:
+            ChildError: a part of the stack died.
+            UnsentError: the local SQS did not take all increments.
+            BotoCoreError: the local SQS does not answer.
+        """
+        kill_at = [share * self.options.events for share in KILL_AT]
+        reported = 0
+        is_published = was_at_rest = False
+        while (look := self._checked_look()).seconds < MAX_DEMO_S:
+            yield look
+            if look.reported > reported:
+                reported, self.seconds = look.reported, look.seconds
+            while kill_at and look.published >= kill_at[0]:
+                self._dooms.release()
+                del kill_at[0]
+            is_at_rest = is_published and self._is_at_rest(look)
+            if is_at_rest and was_at_rest:
+                break
+            was_at_rest = is_at_rest  # a poller tells of what it deleted a moment later
+            self._stopping.wait(LOOK_EVERY_S)
+            # Asked before the next look, which may see an empty queue amid the publishing.
+            is_published = self._publishing.done()
+            if is_published:
+                self._publishing.result()
+
+    @property
+    def kills(self) -> int:
+        """How many consumers were killed in mid-batch so far."""
+        return sum(mortal.kills for mortal in self.mortals)
+
+    def _checked_look(self) -> Look:
+        self.stack.check()
+        try:
+            return self._look()
+        except BotoCoreError:
+            self._stopping.wait(LOOK_EVERY_S)  # connections end a little before their process
+            self.stack.check()  # which knows better why SQS does not answer
+            raise
+
+    def _look(self) -> Look:
+        return Look(
+            time.monotonic() - self.started_at,
+            self._published,
+            self.seconds,
+            self.options.events,
+            len(self.bad),
+            self.kills,
+            self.stack.queue.depth(),
+            self.board.look(),
+        )
+
+    def _is_at_rest(self, look: Look) -> bool:
+        depth = look.depth
+        return depth.visible == depth.in_flight == 0 and depth.dead >= len(self.bad)
+
+    def _publish(self) -> None:
+        """Send the bad messages and all increments; wait where the queue would become deep."""
+        url = self.stack.queue.queue_url
+        for body in self.bad.values():
+            self.stack.queue.client().send_message(QueueUrl=url, MessageBody=body)
+        increments = plan.shuffled(self.plan, self.options.seed)
+        with _publishers(url, self.stack.queue.client()) as publishers:
+            size = min(MAX_CHUNK_EVENTS, -(-len(increments) // CHUNKS))
+            for start in range(0, len(increments), size):
+                publisher = publishers[start // size % PRODUCERS]
+                chunk = increments[start : start + size]
+                for fields in chunk:
+                    publisher.publish_fields(fields)
+                publisher.flush()
+                self._published += len(chunk)
+                self.messages = sum(one.stats.messages for one in publishers)
+                while self._waiting > MAX_WAITING_MESSAGES and not self._stopping.is_set():
+                    self._stopping.wait(LOOK_EVERY_S / 10)
+                if self._stopping.is_set():
+                    return
+
+    @property
+    def _waiting(self) -> int:
+        return self.messages - (self.sqs.deleted if self.sqs else 0)
+
+    def _observe(self, delivery: Delivery) -> None:
+        invocation = delivery.invocation
+        self.board.tell(invocation.output, failed=invocation.error is not None)
+
+    def _wrap_sqs(self, sqs: Any) -> Any:  # noqa: ANN401 (a client, and its peer)
+        self.sqs = ForgetfulSqs(sqs, self.options.seed)
+        return self.sqs
+
+    def _wrap_function(self, function: Function) -> Function:
+        self.mortals.append(MortalFunction(function, self._dooms))
+        return self.mortals[-1]
+
+
+@contextmanager
+def _publishers(url: str, client: Any) -> Iterator[Sequence[Publisher]]:  # noqa: ANN401 (boto3's)
+    with ExitStack() as closing:
+        yield [
+            closing.enter_context(Publisher(url, client=client, sequence=Identities()))
+            for _ in range(PRODUCERS)
+        ]

@@ -1,0 +1,97 @@
+"""What came of the demo: every count against what it must be, and every dead letter."""
+
+import dataclasses
+
+from tally.cli.demo.plan import Counter
+from tally.cli.demo.run import Demo
+from tally.local.momento import read_stats
+from tally.reading.reader import Reader
+
+MAX_DEAD_LETTERS = 100
+"""How many dead letters are looked at; the demo makes five."""
+
+RECEIVE_MESSAGES = 10
+"""How many messages SQS hands out at once."""
+
+OTHER = "a message that should have been counted"
+
+
+@dataclasses.dataclass(frozen=True)
+class DeadLetter:
+    """A message in the dead-letter queue: what was wrong with it, and what the consumer said."""
+
+    what: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """Whether all is right, and the figures of the run."""
+
+    counters: list[tuple[Counter, int | None]]
+    """Each counter with the count that Momento holds."""
+    dead_letters: list[DeadLetter]
+    bad_messages: int
+    events: int
+    messages: int
+    redelivered: int
+    kills: int
+    metrics: dict[str, int]
+    operations: int
+    seconds: float
+
+    @property
+    def exact(self) -> int:
+        """How many counters are what they must be."""
+        return len(self.counters) - len(self.wrong)
+
+    @property
+    def wrong(self) -> list[tuple[Counter, int | None]]:
+        """The counters whose count is not what it must be."""
+        return [(counter, count) for counter, count in self.counters if count != counter.expected]
+
+    @property
+    def is_right(self) -> bool:
+        """Whether each counter is exact, and just the bad messages are dead letters, once."""
+        kinds = {letter.what for letter in self.dead_letters} - {OTHER}
+        return not self.wrong and len(kinds) == len(self.dead_letters) == self.bad_messages
+
+
+def judge(demo: Demo) -> Verdict:
+    """Read every counter and every dead letter.
+
+    Raises:
+        ChildError: a part of the stack died meanwhile.
+        ReadError: a counter cannot be read.
+    """
+    names = [counter.name for counter in demo.plan]
+    demo.stack.check()
+    operations = sum(read_stats(demo.stack.momento.endpoint).operations.values())
+    with Reader.from_environment(demo.stack.variables) as reader:
+        counts = reader.counts(names)
+    return Verdict(
+        counters=[(counter, counts[counter.name]) for counter in demo.plan],
+        dead_letters=_dead_letters(demo),
+        bad_messages=len(demo.bad),
+        events=demo.options.events,
+        messages=demo.messages,
+        redelivered=demo.sqs.lost if demo.sqs else 0,
+        kills=demo.kills,
+        metrics=dict(demo.board.look().metrics),
+        operations=operations,
+        seconds=demo.seconds,
+    )
+
+
+def _dead_letters(demo: Demo) -> list[DeadLetter]:
+    reasons = demo.board.look().reasons
+    what = {body: what for what, body in demo.bad.items()}
+    client, url = demo.stack.queue.client(), demo.stack.queue.dead_letter_url
+    letters: list[DeadLetter] = []
+    for _ in range(MAX_DEAD_LETTERS // RECEIVE_MESSAGES):
+        answer = client.receive_message(QueueUrl=url, MaxNumberOfMessages=RECEIVE_MESSAGES)
+        letters += (
+            DeadLetter(what.get(one["Body"], OTHER), reasons.get(one["MessageId"], "never said"))
+            for one in answer.get("Messages", [])
+        )
+    return letters

@@ -1,0 +1,82 @@
+"""`tally doctor`: looks at the whole way from a producer to a count, and says what is wrong."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from tally.cli.doctor.check import Check, Verdict
+from tally.cli.doctor.examination import Examination, Wishes
+from tally.cli.doctor.functions import Timing
+from tally.cli.doctor.world import World
+from tally.cli.output import FAILED, INTERRUPTED, OK, Output, say_json
+from tally.cli.signals import interruptible
+from tally.counters.errors import InvalidIncrementError
+from tally.counters.event import build
+
+MAX_TIMEOUT_S = 900
+"""A Lambda function's, and a batching window's is 300: nothing needs longer."""
+
+QueueUrl = Annotated[str, typer.Option(envvar="SQS_QUEUE_URL", help="The queue.")]
+FunctionTimeout = Annotated[
+    int | None, typer.Option(min=1, max=MAX_TIMEOUT_S, help="If Lambda cannot be asked; seconds.")
+]
+Window = Annotated[
+    int, typer.Option(min=0, max=MAX_TIMEOUT_S, help="The batching window, likewise.")
+]
+RoundTrip = Annotated[bool, typer.Option(help="Send one increment, and read its count.")]
+OfCounter = Annotated[
+    str,
+    typer.Option(
+        "--counter",
+        help="For the round trip; it is not changed.",
+        show_default=False,
+    ),
+]
+Timeout = Annotated[
+    int, typer.Option(min=1, max=MAX_TIMEOUT_S, help="For the round trip; seconds.")
+]
+StdOut = Annotated[Output, typer.Option("--output", help="What stdout is for.")]
+
+
+def doctor(  # noqa: PLR0913 (the options of a command, which typer passes by name)
+    *,
+    queue_url: QueueUrl = "",
+    function_timeout: FunctionTimeout = None,
+    window: Window = 0,
+    round_trip: RoundTrip = True,
+    counter: OfCounter = "",
+    timeout: Timeout = 30,
+    output: StdOut = Output.TEXT,
+) -> None:
+    """Check settings, credentials, cache, queue and function, and one increment's round trip.
+
+    ✓ is well, ✗ is not, – was not looked at. The round trip counts to 1 in a counter of its own,
+    which expires like any other; in another, with --counter, it cannot be told under at-least-once,
+    which keeps no ledger. Exit status 1 if anything is ✗.
+    """
+    timing = Timing(function_timeout, window) if function_timeout else None
+    if counter:
+        _check_name(counter)
+    wishes = Wishes(queue_url, timing, round_trip, counter, timeout)
+    found: list[Check] = []
+    try:
+        with interruptible():
+            for check in Examination(World(os.environ), wishes).checks():
+                found.append(check)
+                if output is Output.TEXT:
+                    typer.echo(check.line)
+    except KeyboardInterrupt:
+        typer.echo("tally: interrupted", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    is_well = all(check.verdict is not Verdict.BAD for check in found)
+    if output is Output.JSON:
+        say_json({"is_well": is_well, "checks": found})
+    raise typer.Exit(OK if is_well else FAILED)
+
+
+def _check_name(counter: str) -> None:
+    try:
+        build({"counter": counter})
+    except InvalidIncrementError as error:
+        raise typer.BadParameter(str(error)) from None

@@ -1,0 +1,114 @@
+"""JSON lines and CSV read as the fields of increments, each line with its number."""
+
+import csv
+import enum
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO, NamedTuple
+
+import msgspec
+
+from tally.counters.event import Increment
+
+MAX_LINE_BYTES = 1_048_576
+"""No increment is longer than SQS's longest message."""
+
+_NUMBERS = frozenset({"amount", "max", "min", "reset", "seq", "at"})
+_INTEGER = re.compile("-?[0-9]{1,19}")  # int() itself reads "1_0" and " 1"
+
+
+class Format(enum.StrEnum):
+    """How a file writes increments."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+class Line(NamedTuple):
+    """The fields of one line, or the problem that it has; lines are counted from 1."""
+
+    number: int
+    fields: Mapping[str, Any]
+    problem: str = ""
+
+
+def read(stream: BinaryIO, form: Format) -> Iterator[Line]:
+    """The lines of a stream, empty ones left out; a bad line is a problem, not an exception."""
+    return _read_csv(stream) if form is Format.CSV else _read_json(stream)
+
+
+def _read_json(stream: BinaryIO) -> Iterator[Line]:
+    for number, line in _lines(stream):
+        if len(line) > MAX_LINE_BYTES:
+            yield Line(number, {}, f"is longer than {MAX_LINE_BYTES} bytes")
+        elif line.strip():
+            yield _json_line(number, line)
+
+
+def _json_line(number: int, line: bytes) -> Line:
+    try:
+        fields = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Line(number, {}, f"is not JSON: {error}")
+    if isinstance(fields, dict):
+        return Line(number, fields)
+    return Line(number, {}, "is no JSON object")
+
+
+def _read_csv(stream: BinaryIO) -> Iterator[Line]:
+    """The first line names the fields; an empty cell is a field that is not there."""
+    names: list[str] = []
+    for number, line in _lines(stream):
+        cells, problem = _cells(line)
+        if not cells and not problem:
+            continue
+        if not names:
+            names, problem = cells, problem or _header_problem(cells)
+            if problem:  # nobody knows what the other lines mean
+                yield Line(number, {}, problem)
+                return
+        elif problem:
+            yield Line(number, {}, problem)
+        elif len(cells) != len(names):
+            yield Line(number, {}, f"has {len(cells)} cells, the first line has {len(names)}")
+        else:
+            given = {name: cell for name, cell in zip(names, cells, strict=True) if cell}
+            yield Line(number, {name: _typed(name, cell) for name, cell in given.items()})
+
+
+def _header_problem(names: list[str]) -> str:
+    for position, name in enumerate(names):
+        if name not in Increment.__struct_fields__:
+            return f"must name the fields: {name!r} is no field of an increment"
+        if name in names[:position]:
+            return f"names {name!r} twice"
+    return ""
+
+
+def _cells(line: bytes) -> tuple[list[str], str]:
+    if len(line) > MAX_LINE_BYTES:
+        return [], f"is longer than {MAX_LINE_BYTES} bytes"
+    if line.count(b'"') % 2:
+        # Also the end of a cell that began lines above, which would pass for cells of its own.
+        return [], "is not CSV: a quote is not closed in its line"
+    try:
+        rows = list(csv.reader([line.decode("utf-8-sig")], strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        return [], f"is not CSV: {error}"
+    return (rows[0] if rows else []), ""
+
+
+def _typed(name: str, cell: str) -> int | str:
+    """A cell as its field wants it; what is no number stays text, and the contract refuses it."""
+    return int(cell) if name in _NUMBERS and _INTEGER.fullmatch(cell) else cell
+
+
+def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Numbered lines; of one that is too long only so much that its length shows."""
+    number = 0
+    while line := stream.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        yield number, line
+        rest = line
+        while len(rest) > MAX_LINE_BYTES and not rest.endswith(b"\n"):
+            rest = stream.readline(MAX_LINE_BYTES + 1)

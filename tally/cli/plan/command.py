@@ -1,0 +1,158 @@
+"""`tally plan`: whether a load fits, what it costs, and which setting to change if it does not."""
+
+import dataclasses
+import math
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+from tally.cli.output import FAILED, OK, Output, say_json
+from tally.cli.plan.batches import body_bytes
+from tally.cli.plan.report import as_json, make_report
+from tally.cli.plan.settings import (
+    MAX_BATCH_SIZE,
+    MAX_CONSUMERS,
+    MAX_MEMORY_MB,
+    MAX_RECEIVED,
+    MAX_TIMEOUT_S,
+    MAX_UNGATHERED,
+    MAX_WINDOW_S,
+    MIN_MEMORY_MB,
+    Identity,
+    Prices,
+    Settings,
+)
+from tally.cli.plan.view import show
+from tally.publishing.packing import MAX_MESSAGE_BYTES
+
+MAX_LOAD = 1_000_000_000
+"""Of anything: past any queue, a slip of the keyboard."""
+
+DEFAULT = Settings()
+FIELDS = {each.name for each in dataclasses.fields(Settings)}
+"""The options have the names of the fields that they set."""
+PRICE_NAMES = tuple(each.name.replace("_", "-") for each in dataclasses.fields(Prices))
+
+Events = Annotated[
+    float, typer.Option("--events", min=0.001, max=MAX_LOAD, help="Increments a second.")
+]
+Counters = Annotated[int, typer.Option(min=1, max=MAX_LOAD, help="Different counters.")]
+HotShare = Annotated[
+    float, typer.Option(min=0, max=1, help="Of the increments, what one counter gets on top.")
+]
+Sources = Annotated[
+    int, typer.Option(min=1, max=MAX_LOAD, help="Producer sessions a day that write to a counter.")
+]
+Gaps = Annotated[int, typer.Option(min=0, max=10_000, help="Seqs missing for good in a source.")]
+Who = Annotated[Identity, typer.Option(help="How increments say who they are.")]
+Packed = Annotated[int, typer.Option(min=1, max=MAX_MESSAGE_BYTES, help="Increments a message.")]
+Json = Annotated[int, typer.Option(min=1, max=MAX_MESSAGE_BYTES, help="Of an increment's JSON.")]
+BatchSize = Annotated[
+    int, typer.Option(min=1, max=MAX_BATCH_SIZE, help="BatchSize of the event source.")
+]
+Window = Annotated[
+    int, typer.Option("--window", min=0, max=MAX_WINDOW_S, help="Batching window, in s.")
+]
+Consumers = Annotated[
+    int, typer.Option(min=1, max=MAX_CONSUMERS, help="MaximumConcurrency (Lambda's least is 2).")
+]
+Received = Annotated[
+    int, typer.Option(min=1, max=MAX_RECEIVED, help="Messages that a receive of Lambda's brings.")
+]
+Timeout = Annotated[
+    int, typer.Option("--timeout", min=1, max=MAX_TIMEOUT_S, help="The function's, in s.")
+]
+Memory = Annotated[
+    int,
+    typer.Option("--memory", min=MIN_MEMORY_MB, max=MAX_MEMORY_MB, help="The function's, in MB."),
+]
+RoundTrip = Annotated[
+    float, typer.Option("--round-trip", min=0, max=10_000, help="Of a call to Momento, in ms.")
+]
+Quota = Annotated[
+    float, typer.Option("--quota", min=1, max=MAX_LOAD, help="Momento operations a second.")
+]
+GivenPrices = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=USD", help=f"A price, for each of: {', '.join(PRICE_NAMES)}."),
+]
+StdOut = Annotated[Output, typer.Option(help="How to print.")]
+
+
+def plan(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passes by name)
+    events_per_s: Events = DEFAULT.events_per_s,
+    counters: Counters = DEFAULT.counters,
+    hot_share: HotShare = DEFAULT.hot_share,
+    sources: Sources = DEFAULT.sources,
+    gaps: Gaps = DEFAULT.gaps,
+    identity: Who = DEFAULT.identity,
+    packed: Packed = DEFAULT.packed,
+    increment_bytes: Json = DEFAULT.increment_bytes,
+    batch_size: BatchSize = DEFAULT.batch_size,
+    window_s: Window = DEFAULT.window_s,
+    consumers: Consumers = DEFAULT.consumers,
+    received: Received = DEFAULT.received,
+    timeout_s: Timeout = DEFAULT.timeout_s,
+    memory_mb: Memory = DEFAULT.memory_mb,
+    round_trip_ms: RoundTrip = DEFAULT.round_trip_ms,
+    quota_per_s: Quota = DEFAULT.quota_per_s,
+    price: GivenPrices = None,
+    output: StdOut = Output.TEXT,
+) -> None:
+    """Tell what a load costs at Momento, SQS and Lambda, and what to change if it does not fit.
+
+    Exit status 0: it fits. 1: it does not. It asks nobody: the formulas, and what they leave out,
+    are in docs/planning.md.
+    """
+    given = {name: value for name, value in locals().items() if name in FIELDS}
+    settings = Settings(**given, prices=_prices(price or ()))
+    _check(settings)
+    report = make_report(settings)
+    if output is Output.JSON:
+        say_json(as_json(report))
+    else:
+        show(report)
+    raise typer.Exit(OK if report.fits else FAILED)
+
+
+def _prices(given: Iterable[str]) -> Prices:
+    """The default prices, with those given in their places.
+
+    Raises:
+        BadParameter: one is not NAME=USD.
+    """
+    prices = {}
+    for each in given:
+        name, _, usd = each.partition("=")
+        if name not in PRICE_NAMES:
+            message = f"--price: {name!r} is none of {', '.join(PRICE_NAMES)}"
+            raise typer.BadParameter(message)
+        prices[name.replace("-", "_")] = _usd(each, usd)
+    return Prices(**prices)
+
+
+def _usd(given: str, text: str) -> float:
+    try:
+        usd = float(text)
+    except ValueError:
+        usd = math.nan
+    if not 0 <= usd < math.inf:
+        message = f"--price: {given!r} must be NAME=USD, such as {PRICE_NAMES[0]}=0.4"
+        raise typer.BadParameter(message)
+    return usd
+
+
+def _check(settings: Settings) -> None:
+    """See that queue and function can be set up so.
+
+    Raises:
+        BadParameter: they cannot.
+    """
+    problem = ""
+    if settings.batch_size > MAX_UNGATHERED and not settings.window_s:
+        problem = f"a --batch-size over {MAX_UNGATHERED} needs a --window of at least 1"
+    elif body_bytes(settings) > MAX_MESSAGE_BYTES:
+        problem = f"a message of {body_bytes(settings):,} bytes is over SQS's {MAX_MESSAGE_BYTES:,}"
+    if problem:
+        raise typer.BadParameter(problem)

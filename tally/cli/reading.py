@@ -1,0 +1,57 @@
+"""What all commands that read counters share: the reader of the environment, and its failures."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import typer
+
+from tally.cli.momento import MOMENTO_ERRORS
+from tally.cli.output import EXAMPLE, fail
+from tally.counters.errors import InvalidIncrementError
+from tally.counters.shards import MAX_SHARDS
+from tally.environment import Cache, SettingsError, cache_from
+from tally.reading.reader import Reader
+from tally.stores.momento.connection import credentials_for
+
+Counters = Annotated[list[str], typer.Argument(help="The counters' names.")]
+Counter = Annotated[str, typer.Argument(help="The counter's name.")]
+Shards = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=MAX_SHARDS, help="Each counter is hot, and published with so many shards."
+    ),
+]
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[Reader]:
+    """The reader that the environment means; what it cannot read ends the command, in one line.
+
+    Raises:
+        BadParameter: a name is none of a counter or an event.
+    """
+    try:
+        cache = _cache()
+        with Reader(cache.name, credentials_for(cache.momento)) as reader:
+            yield reader
+    except InvalidIncrementError as error:
+        raise typer.BadParameter(str(error)) from None
+    except MOMENTO_ERRORS as error:
+        fail(str(error))
+
+
+def _cache() -> Cache:
+    """The cache that the environment means; that it means none ends the command, in one line."""
+    try:
+        return cache_from(os.environ)
+    except SettingsError as error:
+        fail(f"{error}; {EXAMPLE}")
+
+
+def counts_of(reader: Reader, counters: Sequence[str], shards: int | None) -> dict[str, int | None]:
+    """The count of each counter: all in one call, or the shards of each in one."""
+    if shards is None:
+        return reader.counts(counters)
+    return {counter: reader.total(counter, shards) for counter in counters}

@@ -1,0 +1,38 @@
+"""`tally reset`: has a counter become a number, through the queue and once, like any event."""
+
+from typing import Annotated
+
+import typer
+
+from tally.cli.output import INTERRUPTED, fail
+from tally.cli.reading import Counter
+from tally.cli.send import QueueUrl
+from tally.cli.sending import connected
+from tally.cli.signals import interruptible
+from tally.counters.errors import InvalidIncrementError
+from tally.counters.event import INT64_MAX, INT64_MIN
+from tally.counters.identity import identity_of
+from tally.publishing.errors import UnsentError
+from tally.publishing.publisher import Publisher
+
+To = Annotated[int, typer.Option("--to", min=INT64_MIN, max=INT64_MAX, help="What it becomes.")]
+
+
+def reset(counter: Counter, queue_url: QueueUrl = "", to: To = 0) -> None:
+    """Have COUNTER become 0, or another number, whatever it is.
+
+    Prints the name of the event, which `tally outcome` takes. Exit status 0: SQS confirmed it,
+    and it will be applied once; 1: it is unconfirmed, and may be applied nevertheless.
+    """
+    try:
+        with connected() as client, interruptible():
+            # Not a context of its own: its end would go on sending after a Ctrl-C.
+            publisher = Publisher(queue_url, client=client, linger_s=0)
+            typer.echo(identity_of(publisher.reset(counter, to)))
+            publisher.close()
+    except InvalidIncrementError as error:
+        raise typer.BadParameter(str(error)) from None
+    except UnsentError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None

@@ -1,0 +1,125 @@
+"""`tally local up`: the stack on this machine, for other terminals to use, until Ctrl-C."""
+
+import shlex
+import sys
+import sysconfig
+import threading
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from tally.cli.output import chatter, counted, fail
+from tally.cli.signals import interruptible
+from tally.environment import MAX_PORT
+from tally.local.child import ChildError
+from tally.local.http.api import serving
+from tally.local.http.watch import Watch
+from tally.local.lambda_.environment import Invocation
+from tally.local.lambda_.poller import Delivery
+from tally.local.ports import LOOPBACK, refusals
+from tally.local.sqs.aws import TO_UNSET
+from tally.local.stack import Stack, StackSettings
+
+MOMENTO_PORT = 8080
+SQS_PORT = 9324
+HTTP_PORT = 8000
+"""Where people expect them: Momento Local's own port, that of the usual local SQS, and of HTTP."""
+
+Port = typer.Option(min=0, max=MAX_PORT, help="0 for any free one.")
+
+CHECK_EVERY_S = 0.5
+"""How often the parts are looked after, in seconds."""
+
+
+local = typer.Typer(
+    help="AWS and Momento on this machine.", no_args_is_help=True, rich_markup_mode="markdown"
+)
+
+
+@local.command()
+def up(
+    consumers: Annotated[int, typer.Option(min=1, max=16, help="Consumer processes.")] = 1,
+    momento_port: Annotated[int, Port] = MOMENTO_PORT,
+    sqs_port: Annotated[int, Port] = SQS_PORT,
+    http_port: Annotated[int, Port] = HTTP_PORT,
+) -> None:
+    """Start SQS, Momento, the consumer and the HTTP API; print `export` lines; stay until Ctrl-C.
+
+    Everything listens on 127.0.0.1 only. The logs of the Lambda functions go to stderr. A page at
+    the HTTP port shows what goes on, and /docs there describes the API.
+    """
+    _refuse_ports(
+        {"--momento-port": momento_port, "--sqs-port": sqs_port, "--http-port": http_port}
+    )
+    settings = StackSettings(consumers=consumers, momento_port=momento_port, sqs_port=sqs_port)
+    watch = Watch()
+
+    def observe(delivery: Delivery) -> None:
+        watch.observe(delivery)
+        _print_logs("consumer", delivery.invocation)
+
+    def printed(invocation: Invocation) -> None:
+        _print_logs("API", invocation)
+
+    try:
+        with (
+            interruptible(),
+            Stack(settings, observe=observe, wrap_function=watch.wrap) as stack,
+            serving(stack, settings, watch, port=http_port, printed=printed) as url,
+        ):
+            _print_lines({**stack.variables, "TALLY_URL": url})
+            chatter().print("Running; paste the lines above in another terminal. Ctrl-C ends it.")
+            chatter().print(f"A page of what goes on: {url}", soft_wrap=True)
+            _stay(stack)
+    except KeyboardInterrupt:
+        chatter().print("Ended.")
+    except ChildError as error:
+        fail(str(error))
+
+
+def _print_lines(variables: Mapping[str, str]) -> None:
+    """What another terminal is to paste."""
+    typer.echo(path_line())
+    typer.echo(f"unset {' '.join(TO_UNSET)}")
+    for name, value in variables.items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+    sys.stdout.flush()
+
+
+def path_line() -> str:
+    """What tells a shell where `tally` and its Python are.
+
+    Also where this shell finds them: the other terminal, in which the line is pasted, may not.
+    """
+    return f'export PATH={shlex.quote(sysconfig.get_path("scripts"))}:"$PATH"'
+
+
+def _refuse_ports(ports: Mapping[str, int]) -> None:
+    """End with every port that cannot be had, before anything starts.
+
+    A port that is taken after this look is an error of the server that wanted it.
+    """
+    if refused := refusals(ports):
+        head = f"{counted(len(refused), 'port')} of {LOOPBACK} cannot be had"
+        fail("\n  ".join([f"{head}; choose another, or 0 for any free one:", *refused]))
+
+
+def _stay(stack: Stack) -> None:
+    """Look after the parts until one dies, or a signal ends this.
+
+    Raises:
+        ChildError: a part has died.
+    """
+    never = threading.Event()
+    while not never.wait(CHECK_EVERY_S):
+        stack.check()
+
+
+def _print_logs(function: str, invocation: Invocation) -> None:
+    """What a function printed for people; its metrics are for CloudWatch."""
+    for line in filter(None, invocation.output.split("\n")):
+        if not line.startswith('{"_aws"'):
+            typer.echo(line, err=True)
+    if invocation.error:
+        typer.echo(f"the {function} failed: {invocation.error.message}", err=True)

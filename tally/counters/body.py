@@ -1,0 +1,83 @@
+"""The body of a message, read: which events it holds, or which field breaks the contract."""
+
+import msgspec
+
+from tally.counters import cloudevent
+from tally.counters.cloudevent import is_cloudevent
+from tally.counters.errors import InvalidIncrementError, shown
+from tally.counters.event import INT64_MAX, Body, Envelope, Event, Increment
+from tally.counters.explain import explained, readable
+from tally.counters.identity import claimed, identify
+
+
+def parse(body: str, envelope: Envelope, default_max: int = INT64_MAX) -> list[Event]:
+    """Read the body of a message into its events; `default_max` binds those that bring no `max`.
+
+    Raises:
+        InvalidIncrementError: the body breaks the contract. One bad increment fails its message:
+            the ledger makes the repeat of the others harmless.
+    """
+    published = increments(body)
+    events: list[Event] = []
+    try:
+        for increment in published:
+            events.append(identify(increment, envelope, len(events), default_max))
+    except InvalidIncrementError as error:
+        increment = published[len(events)]
+        told = cloudevent.in_its_words(error) if is_cloudevent(readable(body)) else error
+        place = f"[{len(events)}]." if body.lstrip().startswith("[") else ""
+        raise told.within(place, increment.counter, claimed(increment)) from None
+    return events
+
+
+def increments(body: str) -> list[Increment]:
+    """Read the increments of a body, whoever they are; those of CloudEvents as named ones.
+
+    Raises:
+        InvalidIncrementError: the body is not JSON, or not of the contract's types.
+    """
+    try:
+        decoded = _DECODER.decode(body)
+    except msgspec.ValidationError as error:
+        decoded = _of_other_types(body, error)
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        raise _not_json(body, error) from None
+    return [decoded] if isinstance(decoded, Increment) else decoded
+
+
+def increment_at(body: str, position: int) -> Increment:
+    """The increment at a place of a body that has been read, without reading the others again."""
+    if body.lstrip().startswith("["):
+        body = bytes(_ELEMENTS.decode(body)[position]).decode()
+    return increments(body)[0]
+
+
+_DECODER: msgspec.json.Decoder[Increment | list[Increment]] = msgspec.json.Decoder(Body)
+_ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def _of_other_types(body: str, error: msgspec.ValidationError) -> Increment | list[Increment]:
+    """A body that is not of our types; a specversion makes it one of CloudEvents."""
+    try:
+        said = _said(body, error)
+    except msgspec.DecodeError as broken:
+        raise _not_json(body, broken) from None
+    if is_cloudevent(said):
+        return cloudevent.increments(said)
+    raise explained(error, said) from None
+
+
+def _not_json(body: str, error: Exception) -> InvalidIncrementError:
+    return InvalidIncrementError("body", f"is not JSON ({error})", shown(body))
+
+
+def _said(body: str, error: msgspec.ValidationError) -> object:
+    """What a body says that is not of our types; that it is no JSON matters more than any field."""
+    try:
+        return readable(body)
+    except msgspec.DecodeError as broken:
+        # A number past all ranges stops either decoder, and the one of our types knows its field.
+        reason, _, _ = str(broken).partition(" - at ")
+        if not str(error).startswith(reason):
+            raise
+        return None

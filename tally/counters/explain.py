@@ -1,0 +1,66 @@
+"""Turns msgspec's validation errors into ours: which field, what stood there, what is wrong."""
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from tally.counters.errors import InvalidIncrementError, shown
+
+# A path has only the steps that our types can make, and stands at the very end: before it a field
+# is quoted as it was sent, and may itself read like the place of an error.
+_PLACED = re.compile(
+    r"(?P<reason>.*?)(?: - at `\$(?P<path>(?:\[[0-9]{1,9}\]|\.[a-z]+)*)`)?", re.DOTALL
+)
+_MISSING = re.compile(r"Object missing required field `(?P<field>.*)`", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>.*)`", re.DOTALL)
+_NOTHING = object()
+_STEP = re.compile(r"\[(?P<index>[0-9]+)\]|\.(?P<key>[a-z]+)")
+
+
+def explained(error: msgspec.ValidationError, raw: object) -> InvalidIncrementError:
+    """The error by field and value; `raw` is what was validated, as plain objects."""
+    reason, path = _placed(str(error), raw)
+    value = _value_at(raw, path)
+    counter = _value_at(raw, f"{path.partition('.')[0]}.counter")
+    if missing := _MISSING.fullmatch(reason):
+        path, reason, value = f"{path}.{missing['field']}", "is missing", _NOTHING
+    elif unknown := _UNKNOWN.fullmatch(reason):
+        name = unknown["field"]
+        path, reason = f"{path}.{name}", "is no field of an increment"
+        value = value.get(name, _NOTHING) if isinstance(value, Mapping) else _NOTHING
+    field = path.removeprefix(".") or "body"
+    name = counter if isinstance(counter, str) else ""
+    return InvalidIncrementError(field, reason, "" if value is _NOTHING else shown(value), name)
+
+
+def readable(body: str) -> object:
+    """A JSON text as plain objects, to look up what is wrong in it; None if it nests too deeply.
+
+    Raises:
+        msgspec.DecodeError: it is no JSON.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except RecursionError:
+        return None
+
+
+def _placed(text: str, raw: object) -> tuple[str, str]:
+    """What msgspec says, and the path to where: `[3].amount`, or nothing for the whole."""
+    if isinstance(raw, Mapping) and _UNKNOWN.fullmatch(text):
+        return text, ""  # a path at its end would be a part of the field's name
+    parts = _PLACED.fullmatch(text)
+    return (parts["reason"], parts["path"] or "") if parts else (text, "")
+
+
+def _value_at(raw: object, path: str) -> object:
+    """What stands at the path, _NOTHING where there is nothing."""
+    for step in _STEP.finditer(path):
+        if step["index"] and isinstance(raw, list) and int(step["index"]) < len(raw):
+            raw = raw[int(step["index"])]
+        elif step["key"] and isinstance(raw, Mapping) and step["key"] in raw:
+            raw = raw[step["key"]]
+        else:
+            return _NOTHING
+    return raw

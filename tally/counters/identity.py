@@ -1,0 +1,108 @@
+"""Who an increment is: the identity that its fields make, and the one name of an event."""
+
+import hashlib
+import re
+from typing import NamedTuple
+
+from msgspec import UNSET
+
+from tally.counters.errors import InvalidIncrementError, shown
+from tally.counters.event import (
+    INT64_MAX,
+    INT64_MIN,
+    MAX_FUTURE_MS,
+    Envelope,
+    Event,
+    Increment,
+    check,
+    event_name,
+    source_number,
+)
+
+_NAME = re.compile("([0-9a-f]{16}):(0|[1-9][0-9]{0,18}):([1-9][0-9]{0,18})")
+
+
+class EventName(NamedTuple):
+    """What an event is known by; `at` is in ms since the epoch. Its text is `source:seq:at`."""
+
+    source: int
+    seq: int
+    at: int
+
+    def __str__(self) -> str:
+        return event_name(*self)
+
+
+def identify(increment: Increment, envelope: Envelope, position: int, default_max: int) -> Event:
+    """Resolve who an increment is, by the one of the three identities that its fields make.
+
+    Raises:
+        InvalidIncrementError: the fields make none of the three, or `at` lies in the future.
+    """
+    source, seq, at = increment.source, increment.seq, increment.at
+    plain = increment.id is UNSET and increment.reset is UNSET and increment.counter.isascii()
+    if plain and source is not UNSET and seq is not UNSET and at is not UNSET:
+        number = source_number(source)  # the usual one; nothing else in it can be wrong
+    else:
+        number, seq, at = _checked(increment, envelope, position)
+    if at > envelope.sent_at + MAX_FUTURE_MS:
+        reason = f"is over {MAX_FUTURE_MS} ms later than the SentTimestamp {envelope.sent_at}"
+        raise InvalidIncrementError("at", reason, shown(at))
+    return Event(
+        increment.counter,
+        number,
+        seq,
+        at,
+        1 if increment.amount is UNSET else increment.amount,
+        INT64_MIN if increment.min is UNSET else increment.min,
+        default_max if increment.max is UNSET else increment.max,
+        None if increment.reset is UNSET else increment.reset,
+    )
+
+
+def _checked(increment: Increment, envelope: Envelope, position: int) -> EventName:
+    check(increment)
+    if increment.at is UNSET:
+        return EventName(derived_source(envelope.message_id), position, envelope.sent_at)
+    if increment.source is UNSET or increment.seq is UNSET:
+        return EventName(derived_source(str(increment.id)), 0, increment.at)
+    return EventName(source_number(increment.source), increment.seq, increment.at)
+
+
+def derived_source(identity: str) -> int:
+    """The source of an increment that is known by an id: BLAKE2b, 64 bits, big-endian."""
+    return int.from_bytes(hashlib.blake2b(identity.encode(), digest_size=8).digest(), "big")
+
+
+def identity_of(increment: Increment) -> str:
+    """The name of a native or named increment; its event has the same `identity`.
+
+    Raises:
+        InvalidIncrementError: it is anonymous, and known by its message only.
+    """
+    if increment.at is UNSET:
+        raise InvalidIncrementError("at", "is missing: an anonymous increment has no name")
+    if increment.id is not UNSET:
+        return str(EventName(derived_source(increment.id), 0, increment.at))
+    return claimed(increment)
+
+
+def parse_identity(text: str) -> EventName:
+    """Read the name of an event.
+
+    Raises:
+        InvalidIncrementError: the text is none; its field is `event`.
+    """
+    found = _NAME.fullmatch(text)
+    name = EventName(int(found[1], 16), int(found[2]), int(found[3])) if found else None
+    if name is None or name.seq > INT64_MAX or name.at > INT64_MAX:
+        raise InvalidIncrementError("event", "must be source:seq:at", shown(text))
+    return name
+
+
+def claimed(increment: Increment) -> str:
+    """Who an increment says it is, whether or not that makes an identity."""
+    if increment.id is not UNSET:
+        return increment.id
+    native = (increment.source, increment.seq, increment.at)
+    return ":".join(str(part) for part in native if part is not UNSET)

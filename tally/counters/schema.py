@@ -1,0 +1,51 @@
+"""The message contract as JSON Schema, for producers in other languages; made from the type."""
+
+import inspect
+from typing import Any
+
+import msgspec
+
+from tally.counters.event import Body
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+# What the fields' types cannot state: the three identities, and that no other mixture is valid.
+_IDENTITIES = [
+    {"title": "native", "required": ["source", "seq", "at"], "properties": {"id": False}},
+    {
+        "title": "named",
+        "required": ["id", "at"],
+        "properties": {"source": False, "seq": False},
+    },
+    {
+        "title": "anonymous",
+        "properties": {"source": False, "seq": False, "id": False, "at": False},
+    },
+]
+# A reset says what the count becomes: there is nothing to add, and nothing to bind.
+_RESET = {"reset": {"properties": {"amount": False, "max": False, "min": False}}}
+
+
+def body_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a message's body.
+
+    JSON Schema has no bytes and no arrival time: a name's length in UTF-8, and `at` against the
+    message's SentTimestamp, are left to the consumer.
+    """
+    schema = msgspec.json.schema(Body)
+    increment = schema["$defs"]["Increment"]
+    # As Python 3.13 keeps a docstring, without the indentation that 3.12 leaves in it.
+    increment["description"] = inspect.cleandoc(increment["description"])
+    increment["oneOf"] = _IDENTITIES
+    increment["dependentSchemas"] = _RESET
+    return {"$schema": DIALECT, "title": "Tally message body", **schema}
+
+
+def main() -> None:
+    """Print the schema, as tally/counters/increment.schema.json holds it."""
+    text = msgspec.json.format(msgspec.json.encode(body_schema()), indent=2).decode()
+    print(text)  # noqa: T201 (a command's answer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""The shards of a hot counter: how they are named, and which one an increment goes to."""
+
+from collections.abc import Iterator
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from tally.counters.errors import InvalidIncrementError, shown
+from tally.counters.event import MAX_COUNTER_BYTES, Increment, source_number
+from tally.counters.identity import derived_source
+
+MAX_SHARDS = 100
+"""The most parts of one counter: one call to Momento reads them all (`MAX_COUNTERS_PER_CALL`)."""
+
+MARK = "#"
+
+
+def shard_names(counter: str, shards: int) -> Iterator[str]:
+    """The names of all shards: `hot#0` to `hot#7` of eight."""
+    return (f"{counter}{MARK}{shard}" for shard in range(shards))
+
+
+def shard_name(counter: str, shards: int, source: int) -> str:
+    """The shard that has all increments of a source: its ledger must see each of their repeats."""
+    return f"{counter}{MARK}{source % shards}"
+
+
+def sharded(increment: Increment, shards: int) -> Increment:
+    """An increment that has an identity, under the name of its shard."""
+    if increment.id is not UNSET:
+        source = derived_source(increment.id)
+    else:
+        source = source_number(str(increment.source))
+    return replace(increment, counter=shard_name(increment.counter, shards, source))
+
+
+def check_shards(shards: int) -> None:
+    """See that a number of shards can be.
+
+    Raises:
+        ValueError: it is not 1 to MAX_SHARDS.
+    """
+    if not 1 <= shards <= MAX_SHARDS:
+        message = f"shards must be 1 to {MAX_SHARDS}, found {shards}"
+        raise ValueError(message)
+
+
+def check_shardable(increment: Increment, shards: int) -> None:
+    """See that an increment means the same in whichever shard it is counted.
+
+    Raises:
+        InvalidIncrementError: it asks for what only the whole count can tell, or its counter's
+            name has no room for the longest number of a shard.
+    """
+    for field in ("max", "min", "reset"):
+        value = getattr(increment, field)
+        if value is not UNSET:
+            reason = "is not possible with shards, none of which knows the whole count"
+            raise InvalidIncrementError(field, reason, shown(value))
+    length = len(increment.counter.encode()) + len(f"{MARK}{shards - 1}")
+    if length > MAX_COUNTER_BYTES:
+        reason = f"has {length} bytes with the number of a shard, over {MAX_COUNTER_BYTES}"
+        raise InvalidIncrementError("counter", reason, shown(increment.counter))

@@ -1,0 +1,142 @@
+"""`/status.json`: how the stack does, for the page, which asks every second."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tally.local.http.watch import Returned, Seen, Watch
+from tally.local.sqs.queue import Depth
+from tally.reading.errors import ReadError
+from tally.stores.errors import BrokenSetupError
+
+FRESH_S = 0.5
+"""How long an answer is used again, in seconds: any number of pages asks no more than one."""
+
+MAX_COUNTERS_SHOWN = 10
+MAX_RETURNED_SHOWN = 6
+
+TOTALS = {
+    "applied": "EventsApplied",
+    "rejected": "EventsRejected",
+    "duplicates": "EventsDuplicate",
+    "lost_races": "SwapsLost",
+    "operations": "MomentoOperations",
+}
+"""The page's names for sums of the consumer's metrics."""
+
+
+class ReadsCounts(Protocol):
+    """What is used of a Reader."""
+
+    def counts(self, counters: Iterable[str]) -> Mapping[str, int | None]:
+        """The counts of counters."""
+
+
+class Status:
+    """Answers how the stack does.
+
+    Args:
+        watch: what the consumers said.
+        depth: counts the messages of the queues.
+        reader: reads the counts.
+        max_receives: how often a message is delivered before it is a dead letter.
+        clock: monotonic, in seconds.
+    """
+
+    def __init__(
+        self,
+        watch: Watch,
+        *,
+        depth: Callable[[], Depth],
+        reader: ReadsCounts,
+        max_receives: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._watch = watch
+        self._depth = depth
+        self._reader = reader
+        self._max_receives = max_receives
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._answer: dict[str, Any] = {}
+        self._good_until = clock()
+
+    def look(self) -> dict[str, Any]:
+        """The status as JSON has it; `queue` and `counters` are null while they do not answer."""
+        with self._lock:
+            if not self._answer or self._clock() >= self._good_until:
+                self._answer = self._ask()
+                self._good_until = self._clock() + FRESH_S
+            return self._answer
+
+    def _ask(self) -> dict[str, Any]:
+        seen = self._watch.look()
+        return {
+            "seconds": round(seen.seconds, 1),
+            "rate": round(seen.rate, 1),
+            "per_second": seen.per_second,
+            "totals": {name: seen.metrics[metric] for name, metric in TOTALS.items()},
+            "batches": seen.batches,
+            "failed_batches": seen.failed_batches,
+            "queue": self._queue(),
+            "counters": self._counters(seen),
+            "returned": [self._told(one) for one in seen.returned[:MAX_RETURNED_SHOWN]],
+        }
+
+    def _queue(self) -> dict[str, int] | None:
+        try:
+            depth = self._depth()
+        except (BotoCoreError, ClientError):
+            return None
+        return {
+            "waiting": depth.visible,
+            "in_flight": depth.in_flight,
+            "dead": depth.dead + depth.dead_in_flight,
+        }
+
+    def _counters(self, seen: Seen) -> list[dict[str, Any]] | None:
+        """The busiest counters; a count is a text, as JavaScript's numbers end at 2^53."""
+        busiest = sorted(seen.counters.items(), key=lambda item: (-item[1], item[0]))
+        names = [name for name, _ in busiest[:MAX_COUNTERS_SHOWN]]
+        try:
+            counts = self._read(names)
+        except (ReadError, BrokenSetupError):
+            return None
+        return [{"name": name, "count": _text(counts[name])} for name in names]
+
+    def _read(self, names: list[str]) -> Mapping[str, int | None]:
+        """The counts; of what another program has written under a name there is none.
+
+        Raises:
+            BrokenSetupError, ReadError: Momento refuses, or does not answer.
+        """
+        try:
+            return self._reader.counts(names)
+        except ReadError as error:
+            if error.trouble is not None:
+                raise
+        return {name: self._read_one(name) for name in names}
+
+    def _read_one(self, name: str) -> int | None:
+        try:
+            return self._reader.counts([name])[name]
+        except ReadError as error:
+            if error.trouble is not None:
+                raise
+            return None
+
+    def _told(self, one: Returned) -> dict[str, Any]:
+        return {
+            "counter": one.counter,
+            "reason": one.reason,
+            "detail": one.detail,
+            "receives": one.receives,
+            "max_receives": self._max_receives,
+        }
+
+
+def _text(count: int | None) -> str | None:
+    return None if count is None else str(count)

@@ -1,0 +1,85 @@
+"""The control calls, `control_client.ScsControl`: caches and signing keys come and go."""
+# ruff: noqa: SLF001 -- Momento's generated messages begin with an underscore
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from momento_wire_types import controlclient_pb2 as pb
+
+from tally.local.momento.signing_keys import SigningKeys
+from tally.local.momento.store import MAX_ITEM_KIB, MAX_TTL_MS, Caches
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """All that a server holds."""
+
+    caches: Caches
+    signing_keys: SigningKeys
+
+
+def create_cache(account: Account, request: pb._CreateCacheRequest) -> pb._CreateCacheResponse:
+    """CreateCache."""
+    account.caches.create(request.cache_name)
+    return pb._CreateCacheResponse()
+
+
+def delete_cache(account: Account, request: pb._DeleteCacheRequest) -> pb._DeleteCacheResponse:
+    """DeleteCache."""
+    account.caches.delete(request.cache_name)
+    return pb._DeleteCacheResponse()
+
+
+def flush_cache(account: Account, request: pb._FlushCacheRequest) -> pb._FlushCacheResponse:
+    """FlushCache: empty a cache and keep it."""
+    account.caches[request.cache_name].clear()
+    return pb._FlushCacheResponse()
+
+
+def list_caches(account: Account, _request: pb._ListCachesRequest) -> pb._ListCachesResponse:
+    """ListCaches: all on one page, with the limits that the store keeps."""
+    limits = pb._CacheLimits(max_item_size_kb=MAX_ITEM_KIB, max_ttl_seconds=MAX_TTL_MS // 1000)
+    names = account.caches.names()
+    return pb._ListCachesResponse(
+        cache=[pb._Cache(cache_name=name, cache_limits=limits) for name in names], next_token=""
+    )
+
+
+def create_signing_key(
+    account: Account, request: pb._CreateSigningKeyRequest
+) -> pb._CreateSigningKeyResponse:
+    """CreateSigningKey."""
+    key = account.signing_keys.create(request.ttl_minutes)
+    return pb._CreateSigningKeyResponse(key=key.key, expires_at=key.expires_at)
+
+
+def revoke_signing_key(
+    account: Account, request: pb._RevokeSigningKeyRequest
+) -> pb._RevokeSigningKeyResponse:
+    """RevokeSigningKey."""
+    account.signing_keys.revoke(request.key_id)
+    return pb._RevokeSigningKeyResponse()
+
+
+def list_signing_keys(
+    account: Account, _request: pb._ListSigningKeysRequest
+) -> pb._ListSigningKeysResponse:
+    """ListSigningKeys: all on one page, without the keys themselves."""
+    listed = [
+        pb._SigningKey(key_id=key.key_id, expires_at=key.expires_at)
+        for key in account.signing_keys.listed()
+    ]
+    return pb._ListSigningKeysResponse(signing_key=listed, next_token="")
+
+
+CONTROL_CALLS: Mapping[str, Callable[[Account, Any], Any]] = {
+    "CreateCache": create_cache,
+    "DeleteCache": delete_cache,
+    "FlushCache": flush_cache,
+    "ListCaches": list_caches,
+    "CreateSigningKey": create_signing_key,
+    "RevokeSigningKey": revoke_signing_key,
+    "ListSigningKeys": list_signing_keys,
+}
+"""The calls by their name."""

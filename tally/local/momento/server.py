@@ -1,0 +1,130 @@
+"""The server: a port on loopback, with the caches behind it."""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+import grpc
+
+from tally.local.momento.control_calls import Account
+from tally.local.momento.dispatch import Dispatch
+from tally.local.momento.faults import Plan, fair_weather
+from tally.local.momento.metering import Meter, Stats
+from tally.local.momento.signing_keys import SigningKeys
+from tally.local.momento.store import Caches, Clock
+from tally.local.ports import LOOPBACK, why_not
+
+HOST = LOOPBACK
+
+WORKERS = 32
+"""Threads that answer calls; with one lock around the store, more do not help."""
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""More than any SDK sends (JS: 10,486,000): an item too large must be refused by name."""
+
+MIN_PING_INTERVAL_MS = 1_000
+"""SDKs ping an idle connection every 5 s; gRPC's own policy would cut them off for it."""
+
+_OPTIONS = (
+    # Otherwise a second server on the port starts without an error and takes part of the calls.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", MIN_PING_INTERVAL_MS),
+    ("grpc.http2.max_ping_strikes", 0),
+)
+
+
+class PortTakenError(OSError):
+    """The port cannot be listened on; the text has the operating system's reason."""
+
+
+class MomentoServer:
+    """A Momento of one's own, for a test or a try, in three lines.
+
+        with MomentoServer(caches=["tally"]) as server:
+            provider = CredentialProvider.for_momento_local(HOST, server.port)
+            ...
+
+    Args:
+        caches: the caches to create at the start.
+        port: where to listen; 0 for a free one.
+        api_keys: the keys that are accepted; where it is empty, any key and none.
+        now_ns: a monotonic clock in nanoseconds, for the times to live.
+        pause: waits so many seconds, for injected delays; None waits, and ends with the server.
+        signing_keys: the signing keys at the start, with their clock and their ids.
+        faults: what befalls the calls of clients that bring no fault headers of their own.
+    """
+
+    def __init__(  # noqa: PLR0913 (all that a test may want to be otherwise, by keyword)
+        self,
+        caches: Iterable[str] = (),
+        *,
+        port: int = 0,
+        api_keys: Collection[str] = (),
+        now_ns: Clock = time.monotonic_ns,
+        pause: Callable[[float], object] | None = None,
+        signing_keys: SigningKeys | None = None,
+        faults: Plan = fair_weather,
+    ) -> None:
+        store = Caches(now_ns)
+        for name in caches:
+            store.create(name)
+        self.port = port
+        self._meter = Meter()
+        self._stopping = threading.Event()
+        account = Account(store, signing_keys or SigningKeys())
+        wait = pause or self._stopping.wait
+        self._dispatch = Dispatch(account, self._meter, wait, api_keys, faults)
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="momento")
+        self._server = grpc.server(self._pool, handlers=[self._dispatch], options=_OPTIONS)
+
+    @property
+    def endpoint(self) -> str:
+        """Where it listens, as `host:port`, which is the form of MOMENTO_LOCAL."""
+        return f"{HOST}:{self.port}"
+
+    def stats(self) -> Stats:
+        """The calls so far, and what Momento would have billed for them."""
+        return self._meter.stats()
+
+    def start(self) -> None:
+        """Listen; from here `port` is the port it got.
+
+        Raises:
+            PortTakenError: the port cannot be had.
+            RuntimeError: another process took it in the very moment of the start.
+        """
+        _check_free(self.port)
+        self.port = self._server.add_insecure_port(self.endpoint)
+        self._server.start()
+
+    def stop(self) -> None:
+        """End at once; calls under way fail at their clients."""
+        self._stopping.set()
+        self._server.stop(grace=None).wait()
+        self._dispatch.close()
+        self._pool.shutdown()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def _check_free(port: int) -> None:
+    # gRPC's own refusal tells no reason, and logs a line of its own to stderr.
+    if reason := why_not(port):
+        text = f"cannot listen on {HOST}:{port}: {reason}"
+        raise PortTakenError(text)

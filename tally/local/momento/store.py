@@ -1,0 +1,194 @@
+"""The caches: items with a time to live, conditional writes and increments. Pure, no gRPC."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tally.local.momento.errors import (
+    CacheExistsError,
+    ItemTooLargeError,
+    NoCacheNameError,
+    NotAnIntegerError,
+    NoTtlError,
+    SumOverflowError,
+    UnknownCacheError,
+)
+
+MAX_TTL_MS = 86_400_000
+"""24 hours: a longer time to live is cut to it without an error (Momento, time-to-live.md)."""
+
+MAX_ITEM_KIB = 4_883
+"""The length of key and value together; Momento calls it 5 MB, and ListCaches 4883."""
+
+MAX_ITEM_BYTES = MAX_ITEM_KIB * 1024
+
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+
+MIN_SWEEP_ITEMS = 1_024
+"""Expired items that nobody asks for are dropped whenever a cache has doubled past this."""
+
+NS_PER_MS = 1_000_000
+
+_INTEGER = re.compile(rb"([+-]?)0*([0-9]{1,19})")
+
+Clock = Callable[[], int]
+"""A monotonic clock, in nanoseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A value and the moment, on the store's clock, from which it is absent."""
+
+    value: bytes
+    expires_at_ns: int
+
+
+class Cache:
+    """Items by key; every call sees an expired item as absent. The caller does the locking."""
+
+    def __init__(self, now_ns: Clock) -> None:
+        self._now_ns = now_ns
+        self._items: dict[bytes, Item] = {}
+        self._sweep_at_items = MIN_SWEEP_ITEMS
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value, or None where there is none."""
+        item = self._live(key)
+        return None if item is None else item.value
+
+    def put(self, key: bytes, value: bytes, ttl_ms: int) -> None:
+        """Store a value; it replaces the old one and its time to live.
+
+        Raises:
+            NoTtlError: no time to live.
+            ItemTooLargeError: key and value exceed MAX_ITEM_BYTES.
+        """
+        check_item(key, value, ttl_ms)
+        self._items[key] = Item(value, self._expiry_ns(ttl_ms))
+        if len(self._items) >= self._sweep_at_items:
+            self._sweep()
+
+    def delete(self, key: bytes) -> None:
+        """Remove a key, if it is there."""
+        self._items.pop(key, None)
+
+    def clear(self) -> None:
+        """Remove every key."""
+        self._items.clear()
+
+    def increment(self, key: bytes, amount: int, ttl_ms: int) -> int:
+        """Add to a decimal integer, 0 where there is none, and set its time to live anew.
+
+        Raises:
+            NotAnIntegerError: the value is no base-10 integer; the item is as it was.
+            SumOverflowError: the sum leaves int64; the item is as it was.
+        """
+        current = self.get(key)
+        total = amount if current is None else _integer(current) + amount
+        if not INT64_MIN <= total <= INT64_MAX:
+            raise SumOverflowError
+        self.put(key, b"%d" % total, ttl_ms)
+        return total
+
+    def remaining_ns(self, key: bytes) -> int | None:
+        """How long the item has left to live, more than 0; None where there is none."""
+        item = self._live(key)
+        return None if item is None else item.expires_at_ns - self._now_ns()
+
+    def keep(self, key: bytes, ttl_ms: int) -> None:
+        """Set the time to live of an item that is there.
+
+        Raises:
+            NoTtlError: no time to live.
+        """
+        item = self._items[key]
+        check_item(key, item.value, ttl_ms)
+        self._items[key] = Item(item.value, self._expiry_ns(ttl_ms))
+
+    def _expiry_ns(self, ttl_ms: int) -> int:
+        return self._now_ns() + min(ttl_ms, MAX_TTL_MS) * NS_PER_MS
+
+    def _live(self, key: bytes) -> Item | None:
+        item = self._items.get(key)
+        if item is not None and item.expires_at_ns <= self._now_ns():
+            del self._items[key]
+            return None
+        return item
+
+    def _sweep(self) -> None:
+        now_ns = self._now_ns()
+        live = {key: item for key, item in self._items.items() if item.expires_at_ns > now_ns}
+        self._items = live
+        self._sweep_at_items = max(MIN_SWEEP_ITEMS, 2 * len(live))
+
+
+class Caches:
+    """The caches by name."""
+
+    def __init__(self, now_ns: Clock) -> None:
+        self._now_ns = now_ns
+        self._caches: dict[str, Cache] = {}
+
+    def __getitem__(self, name: str) -> Cache:
+        """The cache of this name.
+
+        Raises:
+            NoCacheNameError: the name is empty.
+            UnknownCacheError: there is none.
+        """
+        self._check_known(name)
+        return self._caches[name]
+
+    def create(self, name: str) -> None:
+        """Create an empty cache.
+
+        Raises:
+            NoCacheNameError: the name is empty.
+            CacheExistsError: there is one.
+        """
+        _check_name(name)
+        if name in self._caches:
+            raise CacheExistsError(name)
+        self._caches[name] = Cache(self._now_ns)
+
+    def delete(self, name: str) -> None:
+        """Delete a cache and what is in it; raises as a look-up does."""
+        self._check_known(name)
+        del self._caches[name]
+
+    def names(self) -> list[str]:
+        """The names, in the order of creation."""
+        return list(self._caches)
+
+    def _check_known(self, name: str) -> None:
+        _check_name(name)
+        if name not in self._caches:
+            raise UnknownCacheError(name)
+
+
+def check_item(key: bytes, value: bytes, ttl_ms: int) -> None:
+    """See to what every item must keep.
+
+    Raises:
+        NoTtlError: no time to live.
+        ItemTooLargeError: key and value exceed MAX_ITEM_BYTES.
+    """
+    size_bytes = len(key) + len(value)
+    if size_bytes > MAX_ITEM_BYTES:
+        raise ItemTooLargeError(size_bytes, MAX_ITEM_BYTES)
+    if ttl_ms <= 0:
+        raise NoTtlError
+
+
+def _check_name(name: str) -> None:
+    if not name:
+        raise NoCacheNameError
+
+
+def _integer(value: bytes) -> int:
+    # Python's int() takes blanks, underscores and other alphabets' digits as well.
+    match = _INTEGER.fullmatch(value)
+    number = int(match[1] + match[2]) if match else None
+    if number is None or not INT64_MIN <= number <= INT64_MAX:
+        raise NotAnIntegerError
+    return number

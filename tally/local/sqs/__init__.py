@@ -1,0 +1,1 @@
+"""SQS on this machine: moto over HTTP, and what leads a program to it."""

@@ -1,0 +1,133 @@
+"""AWS as the local stack has it: credentials for nothing, a client, and two queues."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+import botocore.session
+from botocore.config import Config
+
+from tally.local.ports import LOOPBACK
+from tally.local.variables import NO_FILES
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
+
+REGION = "us-east-1"
+TEST_KEY = "testing"
+"""Both halves of the credentials: moto accepts any, and these open nothing anywhere."""
+
+TO_UNSET = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN")
+"""What a shell has to unset for the local SQS: no value of these stands for none in all SDKs."""
+
+CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5, 30
+"""A read may take longer than the longest poll, which is 20 s."""
+
+QUEUE_NAME = "tally-increments"
+DEAD_LETTER_NAME = "tally-increments-dead"
+
+VISIBILITY_TIMEOUT_S = 30
+"""SQS's own default: how long a message stays hidden after it was received, in seconds."""
+
+MAX_RECEIVE_COUNT = 5
+"""How often a message is delivered before it is a dead letter; for Lambda AWS advises >= 5."""
+
+MAX_ATTEMPTS = 3
+MAX_CONNECTIONS = 32
+"""How many threads may share a client without waiting for a connection."""
+
+
+@dataclass(frozen=True)
+class Queues:
+    """Where the queue and its dead-letter queue are."""
+
+    endpoint_url: str
+    queue_url: str
+    dead_letter_url: str
+
+
+def create_queues(
+    client: "SQSClient",
+    *,
+    fifo: bool = False,
+    visibility_timeout_s: int = VISIBILITY_TIMEOUT_S,
+    max_receive_count: int = MAX_RECEIVE_COUNT,
+) -> Queues:
+    """Create the queue, and the queue that its dead letters go to."""
+    suffix = ".fifo" if fifo else ""
+    kind: dict[QueueAttributeNameType, str] = {"FifoQueue": "true"} if fifo else {}
+    dead = client.create_queue(QueueName=f"{DEAD_LETTER_NAME}{suffix}", Attributes=kind)["QueueUrl"]
+    redrive = {
+        "deadLetterTargetArn": queue_arn(client, dead),
+        "maxReceiveCount": max_receive_count,
+    }
+    queue = client.create_queue(
+        QueueName=f"{QUEUE_NAME}{suffix}",
+        Attributes={
+            **kind,
+            "RedrivePolicy": json.dumps(redrive),
+            "VisibilityTimeout": str(visibility_timeout_s),
+        },
+    )
+    return Queues(client.meta.endpoint_url, queue["QueueUrl"], dead)
+
+
+def queue_arn(client: "SQSClient", queue_url: str) -> str:
+    """The ARN of a queue, which its events and policies name."""
+    answer = client.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
+    return answer["Attributes"]["QueueArn"]
+
+
+def sqs_client(endpoint_url: str) -> "SQSClient":
+    """A client of the local SQS; it reads no profile, configuration file or proxy of the user."""
+    nothing = (None, None, None, None)
+    nowhere = (None, None, os.devnull, None)
+    core = botocore.session.Session(
+        session_vars={"profile": nothing, "config_file": nowhere, "credentials_file": nowhere}
+    )
+    session = boto3.Session(
+        aws_access_key_id=TEST_KEY,
+        aws_secret_access_key=TEST_KEY,
+        region_name=REGION,
+        botocore_session=core,
+    )
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S,
+        retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
+        max_pool_connections=MAX_CONNECTIONS,
+        proxies={},
+    )
+    return session.client("sqs", endpoint_url=endpoint_url, config=config)
+
+
+def proxy_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """What keeps a proxy that this environment names out of the way to loopback.
+
+    In both spellings: gRPC reads one, the AWS SDKs either.
+    """
+    names = ("no_proxy", "NO_PROXY")
+    known = next((environment[name] for name in names if environment.get(name)), "").split(",")
+    return dict.fromkeys(names, ",".join(filter(None, dict.fromkeys([*known, LOOPBACK]))))
+
+
+def sqs_variables(endpoint_url: str) -> dict[str, str]:
+    """The environment that brings any AWS SDK to the local SQS, and to none but that.
+
+    Put over a user's own it also ends a session's token, and the wish to ignore such endpoints,
+    with which an SDK sends to the real SQS. TO_UNSET is beyond it.
+    """
+    return {
+        "AWS_ENDPOINT_URL_SQS": endpoint_url,
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
+        "AWS_ACCESS_KEY_ID": TEST_KEY,
+        "AWS_SECRET_ACCESS_KEY": TEST_KEY,
+        "AWS_SESSION_TOKEN": "",
+        **NO_FILES,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+    }

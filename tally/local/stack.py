@@ -1,0 +1,157 @@
+"""All of it together: SQS, Momento, and consumers under an event source mapping."""
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from tally.local.child import ChildError
+from tally.local.functions import CONSUMER, FUNCTIONS
+from tally.local.lambda_.environment import Function, LambdaEnvironment
+from tally.local.lambda_.event_source import EventSourceMapping
+from tally.local.lambda_.poller import Batching, Delivery
+from tally.local.lambda_.runtime import FunctionSettings
+from tally.local.momento.process import MomentoProcess
+from tally.local.sqs.aws import proxy_variables
+from tally.local.sqs.queue import LocalQueue
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+CACHE = "tally"
+
+STOP_TIMEOUT_S = 10.0
+"""How long batches under way may take to finish when the stack ends; then they are killed."""
+
+
+LOCAL_BATCHING = Batching(batch_size=1_000, window_s=0.2)
+LOCAL_FUNCTION = FunctionSettings(timeout_s=10.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class StackSettings:
+    """What a stack is made of; times in seconds, port 0 is any free one.
+
+    The visibility timeout is short of the rule for production (six times the function's timeout,
+    and the window): a first try should not wait minutes to see a message come back.
+    """
+
+    consumers: int = 1
+    batching: Batching = LOCAL_BATCHING
+    function: FunctionSettings = LOCAL_FUNCTION
+    visibility_timeout_s: int = 15
+    max_receive_count: int = 5
+    momento_port: int = 0
+    sqs_port: int = 0
+    variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Added to the environment of the consumers: otherwise that of this process, without AWS's."""
+
+
+class Stack:
+    """A context manager: everything runs inside, and everything has ended after it.
+
+    Momento, SQS and each consumer are processes of their own, and end with this one however it
+    ends. `check` tells whether one of them has died.
+
+    Args:
+        settings: what it is made of.
+        observe: called with each delivery, by a poller's thread.
+        wrap_sqs: put between the event source mapping and SQS; for faults.
+        wrap_function: put between the event source mapping and a consumer; for faults.
+    """
+
+    def __init__(
+        self,
+        settings: StackSettings,
+        *,
+        observe: Callable[[Delivery], object] = lambda _: None,
+        wrap_sqs: "Callable[[SQSClient], SQSClient]" = lambda sqs: sqs,
+        wrap_function: Callable[[Function], Function] = lambda function: function,
+    ) -> None:
+        self._settings = settings
+        self._observe = observe
+        self._wrap_sqs = wrap_sqs
+        self._wrap_function = wrap_function
+        self.momento = MomentoProcess([CACHE], port=settings.momento_port)
+        self.queue = LocalQueue(
+            port=settings.sqs_port,
+            visibility_timeout_s=settings.visibility_timeout_s,
+            max_receive_count=settings.max_receive_count,
+        )
+        self.functions: list[Function] = []
+        self._parts = contextlib.ExitStack()
+        self._event_source: EventSourceMapping | None = None
+
+    def __enter__(self) -> Self:
+        """Start all of it.
+
+        Raises:
+            ChildError: a part did not start; those that did have ended.
+        """
+        with contextlib.ExitStack() as parts:
+            parts.callback(self.momento.stop)
+            self.momento.start()
+            parts.enter_context(self.queue)
+            self.functions = [self._function() for _ in range(self._settings.consumers)]
+            for function in self.functions:
+                parts.callback(function.close)
+            self._event_source = self._make_event_source()
+            # Before it starts: a signal in between would leave pollers that nobody ends.
+            parts.callback(self._event_source.stop, STOP_TIMEOUT_S)
+            self._event_source.start()
+            self._parts = parts.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End all of it: batches under way finish first, within STOP_TIMEOUT_S."""
+        self._parts.close()
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment of a producer or a consumer of this stack."""
+        return {
+            **proxy_variables(os.environ),
+            **self.queue.variables,
+            "SQS_QUEUE_URL": self.queue.queue_url,
+            "MOMENTO_LOCAL": self.momento.endpoint,
+            "MOMENTO_CACHE_NAME": CACHE,
+        }
+
+    def check(self) -> None:
+        """See that all parts run.
+
+        Raises:
+            ChildError: one has died; it is named.
+        """
+        parts = {
+            "the embedded Momento server": self.momento.is_alive,
+            "the local SQS": self.queue.is_alive,
+            "the event source mapping": self._event_source is None or self._event_source.is_alive,
+        }
+        dead = [name for name, is_alive in parts.items() if not is_alive]
+        if dead:
+            message = f"{' and '.join(dead)} died"
+            raise ChildError(message)
+
+    def _function(self) -> Function:
+        variables = {**self._settings.variables, **self.variables}
+        environment = LambdaEnvironment(
+            CONSUMER, code=FUNCTIONS, variables=variables, settings=self._settings.function
+        )
+        return self._wrap_function(environment)
+
+    def _make_event_source(self) -> EventSourceMapping:
+        return EventSourceMapping(
+            self._wrap_sqs(self.queue.client()),
+            self.queue.queue_url,
+            self.functions,
+            batching=self._settings.batching,
+            observe=self._observe,
+        )

@@ -1,0 +1,1 @@
+"""Publishes increments to SQS, from any program, thread or process."""

@@ -1,0 +1,32 @@
+"""What can go wrong for a producer: every exception of this package."""
+
+from collections.abc import Sequence
+
+from tally.counters.errors import TallyError
+from tally.counters.event import Increment
+
+
+class UnsentError(TallyError):
+    """Increments that SQS has not confirmed, within the limits or before `abandon`.
+
+    Some may not have been tried, as what stood before them was in vain, and some may have arrived:
+    an answer can be lost. They keep their identity, so that to publish them again
+    (`Publisher.publish_again`) is always safe, and counts each of them once.
+
+    Attributes:
+        increments: what was not confirmed.
+        reasons: why, without repeats; codes, statuses and classes, and a text only where it can
+            quote nothing: an AWS error about a signature quotes the request that was signed.
+    """
+
+    def __init__(self, increments: Sequence[Increment], reasons: Sequence[str]) -> None:
+        self.increments = tuple(increments)
+        self.reasons = tuple(reasons)
+        super().__init__(f"increments not confirmed: {len(increments)} ({'; '.join(reasons)})")
+
+
+class PublisherClosedError(TallyError):
+    """A closed publisher publishes nothing; make a new one."""
+
+    def __init__(self) -> None:
+        super().__init__("the publisher is closed")

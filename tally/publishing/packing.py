@@ -1,0 +1,140 @@
+"""Packs increments into messages, and messages into requests, within SQS's limits."""
+
+import hashlib
+import re
+from collections import deque
+
+import msgspec
+
+from tally.counters.event import Increment, encode
+
+MAX_ENTRIES = 10
+"""Messages in one SendMessageBatch request (SQS quota "message batch")."""
+
+MAX_REQUEST_BYTES = 1_048_576
+"""All messages of one request together (API reference, SendMessageBatch)."""
+
+MAX_MESSAGE_BYTES = 1_048_576
+"""One message (API reference, SendMessageBatch)."""
+
+BILLED_BYTES = 65_536
+"""SQS bills each 64 KiB of a message as one request (SQS pricing), so a message has at most one."""
+
+GROUP_ID = re.compile("[!-~]{1,128}")
+"""What a MessageGroupId may be (SQS quota "message group ID")."""
+
+BRACKETS_BYTES = 2
+
+
+class Message:
+    """A packed message while it grows: the JSON of its increments, and the size of its body."""
+
+    def __init__(self, group: str) -> None:
+        self.group = group
+        self.parts: list[bytes] = []
+        self.size_bytes = BRACKETS_BYTES
+
+    def fits(self, part: bytes) -> bool:
+        """Whether one more increment stays within what SQS bills as one."""
+        return self.size_bytes + 1 + len(part) <= BILLED_BYTES
+
+    def add(self, part: bytes) -> None:
+        """Add the JSON of one increment, and its comma."""
+        self.size_bytes += len(part) + (1 if self.parts else 0)
+        self.parts.append(part)
+
+    def entry(self, position: int) -> dict[str, str]:
+        """The entry of a request; position makes its Id distinct from those of its neighbours.
+
+        The digest in the Id tells this message's answer from one to another request, such as a
+        connection shared with a forked child can bring. In a FIFO queue it is the deduplication id
+        too, as SQS itself would derive it from the body.
+        """
+        body = b"[" + b",".join(self.parts) + b"]"
+        digest = hashlib.sha256(body).hexdigest()
+        entry = {"Id": f"{position}-{digest}", "MessageBody": body.decode()}
+        if self.group:
+            entry["MessageGroupId"] = group_id(self.group)
+            entry["MessageDeduplicationId"] = digest
+        return entry
+
+    def increments(self) -> list[Increment]:
+        """What the message holds, read back from its bytes: needed only when it was not sent."""
+        return [msgspec.json.decode(part, type=Increment) for part in self.parts]
+
+
+class Packer:
+    """The messages not yet taken: open ones that still grow, and ready ones in their order.
+
+    A FIFO queue has an open message for each counter, a standard queue has one. No locks, no
+    clock: the outbox brings both.
+    """
+
+    def __init__(self, *, fifo: bool) -> None:
+        self.size_bytes = 0
+        self._fifo = fifo
+        self._open: dict[str, Message] = {}
+        self._ready: deque[Message] = deque()
+        self._due = 0
+
+    def add(self, counter: str, part: bytes) -> None:
+        """Add the JSON of one increment to the open message of its group."""
+        group = counter if self._fifo else ""
+        message = self._open.get(group)
+        if message is None or not message.fits(part):
+            if message is not None:
+                self._ready.append(message)
+            message = self._open[group] = Message(group)
+        message.add(part)
+        self.size_bytes += len(part)
+
+    def hurry(self) -> None:
+        """Let everything that is here be sent now, full or not."""
+        self._ready.extend(self._open.values())
+        self._open.clear()
+        self._due = len(self._ready)
+
+    @property
+    def sendable(self) -> bool:
+        """Whether there is a full request, or something in a hurry."""
+        return self._due > 0 or len(self._ready) >= MAX_ENTRIES
+
+    def take(self) -> list[Message]:
+        """The messages of the next request; none when nothing is ready.
+
+        A request has at most one message of a FIFO group: if the first of two failed and the
+        second did not, the repeat would come after it.
+        """
+        taken: list[Message] = []
+        groups: set[str] = set()
+        size_bytes = 0
+        while self._ready and len(taken) < MAX_ENTRIES:
+            message = self._ready[0]
+            size_bytes += message.size_bytes
+            if size_bytes > MAX_REQUEST_BYTES or message.group in groups:
+                break
+            if self._fifo:
+                groups.add(message.group)
+            taken.append(self._ready.popleft())
+            self.size_bytes -= sum(map(len, message.parts))
+        self._due = max(0, self._due - len(taken))
+        return taken
+
+
+def to_json(increment: Increment) -> bytes:
+    """The JSON of an increment, of characters that SQS accepts.
+
+    SQS takes the characters of XML 1.0. JSON escapes the control characters, and an increment
+    that was built has no surrogates; U+FFFE and U+FFFF are left, which in UTF-8 begin nowhere else.
+    """
+    part = encode(increment)
+    if part.isascii():
+        return part
+    return part.replace(b"\xef\xbf\xbe", b"\\ufffe").replace(b"\xef\xbf\xbf", b"\\uffff")
+
+
+def group_id(counter: str) -> str:
+    """The MessageGroupId of a counter: its name, or a digest of it where SQS would refuse it."""
+    if GROUP_ID.fullmatch(counter):
+        return counter
+    return hashlib.sha256(counter.encode()).hexdigest()

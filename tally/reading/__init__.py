@@ -1,0 +1,1 @@
+"""Reads counters, and what became of an increment."""

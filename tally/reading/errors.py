@@ -1,0 +1,25 @@
+"""What can go wrong for who reads counters: every exception of this package."""
+
+from tally.counters.errors import TallyError
+from tally.stores.port import Trouble
+
+
+class ReadError(TallyError):
+    """Momento did not answer, or not with a counter.
+
+    Attributes:
+        trouble: what Momento's status means; None where it answered with what is no counter.
+        counter: whose value is none; empty where Momento did not answer.
+    """
+
+    def __init__(self, text: str, trouble: Trouble | None = None, *, counter: str = "") -> None:
+        self.trouble = trouble
+        self.counter = counter
+        super().__init__(text)
+
+
+class ReaderClosedError(TallyError):
+    """A closed reader reads nothing; make a new one."""
+
+    def __init__(self) -> None:
+        super().__init__("the reader is closed")

@@ -1,0 +1,190 @@
+"""Reads counters: their counts, and what became of an increment."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Self
+
+import grpc
+from momento.auth import CredentialProvider
+
+from tally.counters.counter import read_count
+from tally.counters.errors import InvalidIncrementError, UnreadableValueError, shown
+from tally.counters.event import Increment, build
+from tally.counters.identity import EventName, identity_of, parse_identity
+from tally.counters.outcome import Outcome, outcome
+from tally.counters.shards import check_shards, shard_names
+from tally.environment import cache_from
+from tally.reading.errors import ReadError
+from tally.reading.values import MAX_COUNTERS_PER_CALL, MAX_TRIES, Values
+from tally.reading.waiting import POLL_S, WAIT_S, Pace, wait
+from tally.stores.momento.connection import credentials_for
+from tally.stores.momento.connection import deadline_s as sdk_deadline_s
+
+
+class Reader:
+    """Reads counters and outcomes, from any number of threads.
+
+        with Reader.from_environment(os.environ) as reader:
+            reader.count("page:home")
+
+    Nothing connects before the first call: gRPC survives no fork, so a server that forks its
+    workers may make a reader before, and must use it only in them. A failed call is made again, at
+    most MAX_TRIES times. Each read raises, beside what it says itself:
+
+        InvalidIncrementError: the name of a counter or an event is none; its `field` says which.
+        ReadError: Momento does not answer, or what is under the name is no counter.
+        BrokenSetupError: Momento refuses the key or the cache; no repeat would help.
+        ReaderClosedError: the reader is closed.
+    """
+
+    def __init__(  # noqa: PLR0913 (all that a test may want to be otherwise, by keyword)
+        self,
+        cache_name: str,
+        credentials: CredentialProvider,
+        *,
+        channel: grpc.Channel | None = None,
+        deadline_s: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        """Nothing is connected here.
+
+        Args:
+            cache_name: the cache that holds the counters.
+            credentials: the SDK's.
+            channel: to Momento, which stays the caller's to close; by default one of its own.
+            deadline_s: how long one call may take, in seconds; by default as in a Lambda.
+            clock: monotonic, in seconds.
+            sleep: waits the seconds given.
+            uniform: draws between two numbers.
+        """
+        self._values = Values(
+            cache_name, credentials, channel=channel, sleep=sleep, uniform=uniform
+        )
+        self._deadline_s = sdk_deadline_s() if deadline_s is None else deadline_s
+        self._pace = Pace(clock, sleep, uniform)
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str]) -> Self:
+        """The reader that the `MOMENTO_*` variables mean; a key in Secrets Manager is fetched here.
+
+        Raises:
+            SettingsError: naming each variable that is missing or wrong.
+        """
+        cache = cache_from(variables)
+        return cls(cache.name, credentials_for(cache.momento))
+
+    def count(self, counter: str) -> int | None:
+        """The count of a counter; None if there is none: it never was, or it has expired."""
+        return self.counts([counter])[counter]
+
+    def counts(self, counters: Iterable[str]) -> dict[str, int | None]:
+        """The counts of many counters in their order, None where there is none.
+
+        One call to Momento reads up to MAX_COUNTERS_PER_CALL of them.
+        """
+        names = list(dict.fromkeys(map(_checked, counters)))
+        found: dict[str, int | None] = {}
+        for start in range(0, len(names), MAX_COUNTERS_PER_CALL):
+            keys = names[start : start + MAX_COUNTERS_PER_CALL]
+            values = self._values.read(keys, self._deadline_s)
+            found |= {key: _count(key, value) for key, value in zip(keys, values, strict=True)}
+        return found
+
+    def total(self, counter: str, shards: int) -> int | None:
+        """The sum of a hot counter's shards, `hot#0` and on, read in one call; None without any.
+
+        Raises:
+            ValueError: `shards` is not 1 to MAX_SHARDS.
+        """
+        check_shards(shards)
+        counts = self.counts(shard_names(counter, shards)).values()
+        found = [count for count in counts if count is not None]
+        return sum(found) if found else None
+
+    def outcome(self, counter: str | Increment, event: str = "") -> Outcome:
+        """What became of an increment, from the counter's own ledger.
+
+        Args:
+            counter: its counter; or the increment itself, as `Publisher.publish` returned it.
+            event: its name, `source:seq:at`; none beside an increment, which has it.
+        """
+        return self._look(*_named(counter, event), self._deadline_s, MAX_TRIES)
+
+    def wait_for_outcome(
+        self,
+        counter: str | Increment,
+        event: str = "",
+        timeout_s: float = WAIT_S,
+        poll_s: float = POLL_S,
+    ) -> Outcome:
+        """Look until the increment is decided or the time is up; it is PENDING then.
+
+        Flush the publisher before: what was not sent is not decided. A call that fails is made
+        again while there is time; ReadError is raised if none succeeded.
+
+        Args:
+            counter: its counter; or the increment itself, as `Publisher.publish` returned it.
+            event: its name, `source:seq:at`; none beside an increment, which has it.
+            timeout_s: how long to wait, 0 to 900 seconds; the last call may take 0.1 s longer.
+            poll_s: the first pause at most, in seconds; the pauses double up to 2 s.
+
+        Raises:
+            ValueError: `timeout_s` or `poll_s` is out of its range.
+        """
+        name, identity = _named(counter, event)
+
+        def look(left_s: float) -> Outcome:
+            return self._look(name, identity, min(self._deadline_s, left_s), tries=1)
+
+        return wait(look, self._pace, timeout_s, poll_s)
+
+    def close(self) -> None:
+        """Read no more."""
+        self._values.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def _look(self, counter: str, event: EventName, deadline_s: float, tries: int) -> Outcome:
+        [value] = self._values.read([counter], deadline_s, tries)
+        try:
+            return outcome(value, *event)
+        except UnreadableValueError as error:
+            raise _no_counter(counter, error) from error
+
+
+def _checked(counter: str) -> str:
+    """The name of a counter, if it is one as the contract has it."""
+    return build({"counter": counter}).counter
+
+
+def _named(counter: str | Increment, event: str) -> tuple[str, EventName]:
+    if isinstance(counter, Increment):
+        if event:
+            raise InvalidIncrementError("event", "is that of the increment itself", shown(event))
+        return counter.counter, parse_identity(identity_of(counter))
+    return _checked(counter), parse_identity(event)
+
+
+def _count(counter: str, value: bytes | None) -> int | None:
+    try:
+        return None if value is None else read_count(value)
+    except UnreadableValueError as error:
+        raise _no_counter(counter, error) from error
+
+
+def _no_counter(counter: str, error: UnreadableValueError) -> ReadError:
+    return ReadError(f"{counter}: {error}", counter=counter)

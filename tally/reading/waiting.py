@@ -1,0 +1,84 @@
+"""Waits for an outcome: looks, pauses, and looks again, for as long as it was told to."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tally.counters.outcome import Outcome
+from tally.reading.errors import ReadError
+from tally.reading.values import PASSING
+
+POLL_S = 0.1
+"""How long the first pause is, at most: then the outcome of a batch that was on its way is there.
+"""
+
+MAX_POLL_S = 2.0
+"""The pauses double up to this one."""
+
+WAIT_S = 10.0
+"""How long a wait is, unless told otherwise: some batches' time."""
+
+MAX_WAIT_S = 900.0
+"""The longest wait that can be asked for: a Lambda function lives no longer."""
+
+MIN_CALL_S = 0.1
+"""What the last look may take at least, in seconds."""
+
+Look = Callable[[float], Outcome]
+"""One look, which may take so many seconds."""
+
+
+class Pace(NamedTuple):
+    """Time and chance: a monotonic clock, what waits, both in seconds, and what draws between two.
+
+    Jitter keeps those apart who wait for increments of one batch.
+    """
+
+    clock: Callable[[], float]
+    sleep: Callable[[float], object]
+    uniform: Callable[[float, float], float]
+
+
+def wait(look: Look, pace: Pace, timeout_s: float, poll_s: float) -> Outcome:
+    """Look until the outcome is final or the time is up; what the last good look saw, it is then.
+
+    The last look may take MIN_CALL_S longer than `timeout_s`.
+
+    Raises:
+        ReadError: no look succeeded, or one failed in a way that no other would cure.
+        ValueError: `timeout_s` or `poll_s` is out of its range.
+    """
+    _check(timeout_s, poll_s)
+    ends_at = pace.clock() + timeout_s
+    answer = _glimpse(look, timeout_s)
+    while not _is_final(answer) and (left_s := ends_at - pace.clock()) > 0:
+        pace.sleep(min(left_s, pace.uniform(poll_s / 2, poll_s)))
+        poll_s = min(2 * poll_s, MAX_POLL_S)
+        seen = _glimpse(look, ends_at - pace.clock())
+        if isinstance(seen, Outcome) or isinstance(answer, ReadError):
+            answer = seen
+    if isinstance(answer, ReadError):
+        raise answer
+    return answer
+
+
+def _glimpse(look: Look, left_s: float) -> Outcome | ReadError:
+    """One look; a failure that a later one may cure is an answer too."""
+    try:
+        return look(max(left_s, MIN_CALL_S))
+    except ReadError as error:
+        if error.trouble not in PASSING:
+            raise
+        return error
+
+
+def _is_final(answer: Outcome | ReadError) -> bool:
+    return isinstance(answer, Outcome) and answer is not Outcome.PENDING
+
+
+def _check(timeout_s: float, poll_s: float) -> None:
+    if not 0 <= timeout_s <= MAX_WAIT_S:
+        message = f"timeout_s must be 0 to {MAX_WAIT_S:g}, found {timeout_s}"
+        raise ValueError(message)
+    if not 0 < poll_s <= MAX_POLL_S:
+        message = f"poll_s must be over 0 and at most {MAX_POLL_S:g}, found {poll_s}"
+        raise ValueError(message)

@@ -1,0 +1,1 @@
+"""Rounds of read, decide and swap, that settle a batch, whatever store holds the counters."""

@@ -1,0 +1,158 @@
+"""How far a batch has come: which counters are open, what was decided, why a try failed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol, assert_never
+
+from tally.counters.counter import Fold
+from tally.counters.decision import Decision
+from tally.counters.event import Event
+from tally.settling.activity import Activity
+from tally.settling.reason import Reason
+from tally.stores.errors import BrokenSetupError
+from tally.stores.port import Failed, Swap, Trouble
+
+MAX_THROTTLED_TRIES = 5
+"""Throttled calls for a counter before its messages go back: SQS is the backpressure."""
+
+
+class Unsettled(NamedTuple):
+    """A counter's events are not decided, or it is not known whether they are."""
+
+    reason: Reason
+    detail: str = ""
+
+
+Settlement = Sequence[Decision] | Unsettled
+"""What became of a counter's events: a decision each, in their order, or why there is none."""
+
+
+class Progress:
+    """The counters of one batch on their way from open to settled.
+
+    Attributes:
+        groups: the events by counter.
+        ends_at: the time by which no call may be in flight any more.
+        open: the counters not settled, each with what ended its last try.
+        is_late: whether a call had no time left to be sent: no other round has, either.
+        throttled: how often each open counter's calls were throttled.
+        losses: how often each counter's swap lost the race.
+        vanished: the counters that were there at first, and then written anew over nothing.
+    """
+
+    def __init__(
+        self, groups: Mapping[str, Sequence[Event]], ends_at: float, activity: Activity
+    ) -> None:
+        self.groups = groups
+        self.ends_at = ends_at
+        self.open = dict.fromkeys(groups, Unsettled(Reason.OUT_OF_TIME))
+        self.is_late = False
+        self.throttled: dict[str, int] = {}
+        self.losses: dict[str, int] = {}
+        self.vanished: list[str] = []
+        self._there: set[str] = set()
+        self._activity = activity
+        self._decisions: dict[str, Sequence[Decision]] = {}
+        self._settled: dict[str, Settlement] = {}
+
+    def saw(self, counter: str, value: bytes | None) -> None:
+        """What is decided on next. That it is absent shows nothing yet: the read may be stale."""
+        if value is not None:
+            self._there.add(counter)
+
+    def decided(self, counter: str, folded: Fold) -> None:
+        """A fold is done; where nothing is to be written it stands at once."""
+        self._decisions[counter] = folded.decisions
+        if folded.value is None:
+            self.close(counter, folded.decisions)
+
+    def stored(self, swap: Swap) -> None:
+        """The swap happened, and with it the decisions."""
+        self._activity.swaps_stored += 1
+        self._activity.counters_written += 1
+        self._activity.value_bytes = max(self._activity.value_bytes, len(swap.value))
+        if swap.seen.value is None:
+            self._created(swap.counter)
+        self.close(swap.counter, self._decisions[swap.counter])
+
+    def added(self, counter: str, decisions: Sequence[Decision]) -> None:
+        """The native increment happened; it does not tell whether the counter was there."""
+        self._activity.counters_written += 1
+        self.close(counter, decisions)
+
+    def lost(self, counter: str) -> None:
+        """Another writer was first: decide again, on what it wrote."""
+        self._activity.swaps_lost += 1
+        self.losses[counter] = self.losses.get(counter, 0) + 1
+        self.open[counter] = Unsettled(Reason.LOST_RACE)
+
+    def failed(self, counter: str, failure: Failed) -> None:
+        """A call failed: try again where that can help.
+
+        Raises:
+            BrokenSetupError: no call can succeed.
+        """
+        match failure.trouble:
+            case Trouble.NOT_SENT:
+                self.is_late = True  # and what ended the last try is still the reason
+            case Trouble.UNKNOWN_OUTCOME:
+                self.open[counter] = Unsettled(Reason.UNKNOWN_OUTCOME, failure.detail)
+            case Trouble.THROTTLED:
+                self._throttle(counter, Unsettled(Reason.THROTTLED, failure.detail))
+            case Trouble.REFUSED:
+                self.close(counter, Unsettled(Reason.REFUSED, failure.detail))
+            case Trouble.BROKEN_SETUP:
+                raise BrokenSetupError(failure.detail)
+            case _:
+                assert_never(failure.trouble)
+
+    def close(self, counter: str, settlement: Settlement) -> None:
+        """The counter is settled, or given up."""
+        del self.open[counter]
+        self.throttled.pop(counter, None)
+        self._settled[counter] = settlement
+
+    def settlements(self) -> dict[str, Settlement]:
+        """What became of every counter; of those still open, why."""
+        return {**self._settled, **self.open}
+
+    def _created(self, counter: str) -> None:
+        """It was absent: one that was there before has expired, or was evicted.
+
+        Of one that was absent at first nobody can tell whether it ever was.
+        """
+        self._activity.counters_created += 1
+        if counter in self._there:
+            self._activity.counters_vanished += 1
+            self.vanished.append(counter)
+
+    def _throttle(self, counter: str, unsettled: Unsettled) -> None:
+        self._activity.momento_throttled += 1
+        self.open[counter] = unsettled
+        self.throttled[counter] = self.throttled.get(counter, 0) + 1
+        if self.throttled[counter] == MAX_THROTTLED_TRIES:
+            self.close(counter, unsettled)
+
+
+class Settler(Protocol):
+    """Who settles a batch: one for each guarantee."""
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Monotonic, in seconds."""
+
+    def settle(
+        self, groups: Mapping[str, Sequence[Event]], ends_at: float, activity: Activity
+    ) -> Progress:
+        """Decide each counter's events and write what is new.
+
+        Args:
+            groups: the events by counter, in the order in which to decide them.
+            ends_at: the clock's time by which no call may be in flight any more.
+            activity: counts what is done.
+
+        Returns:
+            What became of every counter, and how many races each lost.
+
+        Raises:
+            BrokenSetupError: Momento refuses the set-up; some counters may have been written.
+        """

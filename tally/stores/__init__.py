@@ -1,0 +1,1 @@
+"""Where counters live: what a store must do, and the stores that do it."""

@@ -1,0 +1,92 @@
+"""The channel and the credentials, as Momento's own SDK makes them in a Lambda."""
+
+import contextlib
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import grpc
+import momento
+from momento.auth import CredentialProvider
+from momento.config import Configurations
+from momento.errors import InvalidArgumentException
+from momento.internal._utilities._grpc_channel_options import (
+    grpc_data_channel_options_from_grpc_config,
+)
+
+from tally.environment import SECRET, Local, Service, SettingsError
+
+_VISIBLE = re.compile("[!-~]+")
+
+TLS_PORT = 443
+"""The SDK's own rule: any other port is a local server without TLS."""
+
+SECRET_PATIENCE: Mapping[str, Any] = MappingProxyType(
+    {"connect_timeout_s": 5.0, "read_timeout_s": 5.0, "max_attempts": 2}
+)
+"""How long Secrets Manager may take to connect, and then be silent; and how often it is asked.
+boto3's own, a minute each and five times, outlive the Lambda that waits."""
+
+
+def credentials_for(momento: Local | Service) -> CredentialProvider:
+    """The SDK's credentials as the settings mean them; a secret is fetched here.
+
+    Raises:
+        SettingsError: the key is none, or its secret cannot be read.
+    """
+    if isinstance(momento, Local):
+        return CredentialProvider.for_momento_local(momento.host, momento.port)
+    key = momento.api_key or _secret(momento.api_key_secret)
+    if not _VISIBLE.fullmatch(key):
+        raise SettingsError(["the Momento API key has a blank or a line break in it, or no ASCII"])
+    try:
+        return CredentialProvider.from_api_key_v2(key, momento.endpoint)
+    except InvalidArgumentException:
+        # Without its cause: what a parser says of a key may quote it.
+        raise SettingsError(["the Momento API key is not one of version 2"]) from None
+
+
+def connect(credentials: CredentialProvider) -> grpc.Channel:
+    """Open the channel that the SDK would open in a Lambda; TLS except to a local server."""
+    transport = Configurations.Lambda.latest().get_transport_strategy().get_grpc_configuration()
+    options = grpc_data_channel_options_from_grpc_config(transport)
+    if credentials.port == TLS_PORT:
+        tls = grpc.ssl_channel_credentials()
+        return grpc.secure_channel(credentials.cache_endpoint, tls, options)
+    return grpc.insecure_channel(f"{credentials.cache_endpoint}:{credentials.port}", options)
+
+
+def deadline_s() -> float:
+    """How long the SDK lets a call take in a Lambda, in seconds."""
+    transport = Configurations.Lambda.latest().get_transport_strategy().get_grpc_configuration()
+    return transport.get_deadline().total_seconds()
+
+
+def metadata(credentials: CredentialProvider, cache_name: str) -> tuple[tuple[str, str], ...]:
+    """What every call carries: the key, the cache, and who is calling."""
+    return (
+        ("authorization", credentials.auth_token),
+        ("cache", cache_name),
+        ("agent", f"python:cache:{momento.__version__}"),
+    )
+
+
+def _secret(name: str) -> str:
+    """The key from Secrets Manager, fetched once for each environment, with its first use.
+
+    Raises:
+        SettingsError: it cannot be read, or is no text.
+    """
+    from tally import aws  # noqa: PLC0415 (boto3: nobody need wait for it whose key is in sight)
+
+    try:
+        with contextlib.closing(aws.connect("secretsmanager", **SECRET_PATIENCE)) as client:
+            answer = client.get_secret_value(SecretId=name)
+    except aws.CONNECT_ERRORS as error:
+        # Without its text and its cause, which may quote the request that was signed.
+        raise SettingsError([f"{SECRET} cannot be read: {aws.described(error)}"]) from None
+    secret = answer.get("SecretString")
+    if isinstance(secret, str):
+        return secret
+    raise SettingsError([f"{SECRET} holds no text"])
