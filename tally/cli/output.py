@@ -1,11 +1,13 @@
 """How commands speak: results on stdout, chatter on stderr, and honest exit statuses."""
 
 import enum
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 import typer
-from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 OK = 0
 FAILED = 1
@@ -24,8 +26,10 @@ class Output(enum.StrEnum):
     JSON = "json"
 
 
-def chatter() -> Console:
+def chatter() -> "Console":
     """Where progress and remarks go; names of counters are not ours, and are shown as they are."""
+    from rich.console import Console  # noqa: PLC0415 # half of what an import of ours would take
+
     return Console(stderr=True, markup=False, emoji=False, highlight=False)
 
 

@@ -10,12 +10,14 @@ import subprocess
 import sys
 import sysconfig
 import urllib.request
+from pathlib import Path
 
 import pytest
 
-from tally.cli.up import _print_logs
+from tally.cli.up import MOMENTO_PORT, _print_logs
 from tally.local.lambda_.environment import Invocation
 from tally.local.lambda_.runtime import FunctionError
+from tally.local.stack import CACHE
 from tests.support.processes import (
     WAIT_S,
     children,
@@ -32,6 +34,7 @@ SCRIPTS = sysconfig.get_path("scripts")
 UP = ("local", "up", "--momento-port", "0", "--sqs-port", "0", "--http-port", "0")
 EXPORT = re.compile(r"export ([A-Za-z_]+)=(.+)\n")
 PATH_LINE = f'export PATH={shlex.quote(SCRIPTS)}:"$PATH"\n'
+README = Path(__file__).parent.parent.parent / "README.md"
 UNSET = "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SECURITY_TOKEN\n"
 NAMES = [
     "no_proxy",
@@ -111,6 +114,16 @@ def refuses(address):
 def all_is_over(parts, variables):
     are_gone = wait_until(lambda: not any(is_running(pid) for pid in parts.values()))
     return are_gone and all(refuses(address) for address in addresses(variables))
+
+
+def test_the_readme_shows_lines_that_it_prints():
+    block = README.read_text("utf-8").partition("tally local up    #")[2].partition("```")[0]
+    path, unset, *shown = block.splitlines(keepends=True)[1:]
+    assert EXPORT.fullmatch(path)
+    assert unset == UNSET
+    found = dict(EXPORT.findall("".join(shown)))
+    assert found == {"MOMENTO_LOCAL": f"127.0.0.1:{MOMENTO_PORT}", "MOMENTO_CACHE_NAME": CACHE}
+    assert found.keys() <= set(NAMES)
 
 
 def test_it_prints_its_variables_counts_and_ends_with_all_that_it_started(up):

@@ -28,7 +28,7 @@ from tests.support.momento_channel import Fault
 
 STATUS = grpc.StatusCode
 MANY = 10**6
-# DESIGN.md, section 10, in its order, and two more.
+# docs/architecture.md, "What people see", in its order.
 METRICS = {
     "EventsApplied": "Count",
     "EventsRejected": "Count",

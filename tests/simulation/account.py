@@ -1,7 +1,7 @@
 """The truth about one counter in its present life, and what every write to it must keep.
 
-The rules are DESIGN.md's, section 5, in sets and without counters/: what a write decides is worked
-out from the events that its consumer was handed, and the value must say exactly that.
+The rules are those of docs/architecture.md, in sets and without our code: what a write decides is
+worked out from the events that its consumer was handed, and the value must say exactly that.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Reads a stored value from DESIGN.md, section 5, and shares no line with counters/."""
+"""Reads a stored value by docs/architecture.md, "The value", and shares no line with ours."""
 
 from itertools import accumulate
 from typing import NamedTuple

@@ -178,6 +178,6 @@ def _cost(write: Swap | Addition) -> int:
 def billed(value: bytes) -> int:
     """The operations that a value costs, one for each 1,024 bytes begun.
 
-    Source: DESIGN's measure of Momento's pricing, on the value; docs/architecture.md, "Cost".
+    Source: docs/architecture.md, "Cost".
     """
     return max(1, -(-len(value) // BILLED_BYTES))
