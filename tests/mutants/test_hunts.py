@@ -24,8 +24,8 @@ def root(tmp_path):
         if not name.endswith(".toml"):
             (tmp_path / name).mkdir()
     (tmp_path / "pyproject.toml").write_text("")
-    (tmp_path / "counters" / "__init__.py").write_text("")
-    (tmp_path / "counters" / "rule.py").write_text("found = 'nothing'\n")
+    (tmp_path / "tally" / "__init__.py").write_text("")
+    (tmp_path / "tally" / "rule.py").write_text("found = 'nothing'\n")
     (tmp_path / "tests" / "simulation").mkdir()
     (tmp_path / "tests" / "simulation" / "__main__.py").write_text(SIMULATION)
     (tmp_path / "tests" / "test_rule.py").write_text(TEST)
@@ -33,7 +33,7 @@ def root(tmp_path):
 
 
 def finding(found, **fields):
-    return Mutation(found, "", "counters/rule.py", "'nothing'", repr(found), **fields)
+    return Mutation(found, "", "tally/rule.py", "'nothing'", repr(found), **fields)
 
 
 def hunted(root, *mutations, run_s_max=60.0):
@@ -50,11 +50,11 @@ def test_a_hunt_says_who_killed_each_mutation_and_who_survived(root):
         Judged(missed, Verdict("", "", 0)),
         Judged(judged_by_test, Verdict("a test", "test_a_rule", 0)),
     ]
-    assert (root / "counters" / "rule.py").read_text() == "found = 'nothing'\n"
+    assert (root / "tally" / "rule.py").read_text() == "found = 'nothing'\n"
 
 
 def test_a_run_that_does_not_end_is_ended_and_has_found_nothing(root):
-    (root / "counters" / "rule.py").write_text("found = 'hangs'\n")
+    (root / "tally" / "rule.py").write_text("found = 'hangs'\n")
     verdict = Judge(1, run_s_max=1.0).simulate(root, processes=1)
     assert verdict[:2] == ("", "ended after 1 s")
     assert not Judged(finding("hangs"), verdict).is_as_told
@@ -66,7 +66,7 @@ def test_a_simulation_that_fails_by_itself_is_no_kill(root):
 
 
 def test_a_simulation_that_finds_something_in_the_source_as_it_is_judges_nothing(root):
-    (root / "counters" / "rule.py").write_text("found = 'seed 0: lost'\n")
+    (root / "tally" / "rule.py").write_text("found = 'seed 0: lost'\n")
     with pytest.raises(JudgeFailedError, match=r"^without any mutation: seed 0 lost$"):
         hunted(root, finding("seed 7: lost"))
 
