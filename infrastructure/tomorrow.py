@@ -7,6 +7,7 @@ sets up a commit in a folder whose name holds blanks, and looks at what is insta
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -63,8 +64,10 @@ def environment(caller: Mapping[str, str], links: Path) -> dict[str, str]:
 
 def expected(root: Path, markers: Mapping[str, str]) -> pins.Locked:
     """What `make` installs in a repository: what is locked for the tests, and our own package."""
-    project = _project(root)["project"]
-    name, version = pins.distribution(project["name"], project["version"])
+    told = _project(root)
+    source = (root / told["tool"]["hatch"]["version"]["path"]).read_text("utf-8")
+    [number] = re.findall(r'^__version__ = "(.+)"$', source, re.MULTILINE)
+    name, version = pins.distribution(told["project"]["name"], number)
     return {**pins.locked((root / LOCK).read_text("utf-8"), markers), name: version}
 
 

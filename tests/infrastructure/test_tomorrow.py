@@ -16,7 +16,8 @@ PROJECT = """\
 requires = ["Hatchling>=1", "trove_classifiers"]
 [project]
 name = "Tally_Counters"
-version = "0.1.0"
+[tool.hatch.version]
+path = "tally.py"
 """
 DEV = """\
 rich==15.0.0 \\
@@ -34,6 +35,7 @@ def root(tmp_path):
     folder = tmp_path / "a repository"
     (folder / "requirements").mkdir(parents=True)
     (folder / "pyproject.toml").write_text(PROJECT, "utf-8")
+    (folder / "tally.py").write_text('__version__ = "0.1.0"\n', "utf-8")
     (folder / "requirements" / "dev.txt").write_text(DEV, "utf-8")
     (folder / "requirements" / "bench.txt").write_text("redis==8.0\n", "utf-8")
     return folder

@@ -8,13 +8,13 @@ from tests.mutants.mutation import Mutation
 
 SIMULATION = """
 import sys, threading
-from counters.rule import found
+from tally.rule import found
 if found == "hangs":
     threading.Event().wait()
 print(found)
 sys.exit(found != "nothing")
 """
-TEST = "from counters.rule import found\n\n\ndef test_a_rule():\n    assert found == 'nothing'\n"
+TEST = "from tally.rule import found\n\n\ndef test_a_rule():\n    assert found == 'nothing'\n"
 
 
 @pytest.fixture
