@@ -31,7 +31,8 @@ from consumer.invocation import Consumer
 from consumer.observability import Observer
 from tally.local.momento import HOST, MomentoServer
 from tally.settling import writer
-from tally.stores.momento.store import Momento
+from tally.stores.momento.calls import Calls
+from tally.stores.momento.store import MomentoStore
 
 CACHE = "stages"
 AT_MS = 1_790_000_000_000
@@ -45,8 +46,8 @@ STAGES: tuple[tuple[Any, str, str], ...] = (
     (batch, "_by_counter", "group and sort by counter"),
     (writer.Writer, "settle", "rounds"),
     (writer, "fold", "fold: values decoded, events decided, values encoded"),
-    (Momento, "_start_swap", "gRPC: calls sent"),
-    (Momento, "_finish", "gRPC: answers taken"),
+    (Calls, "write", "gRPC: calls sent"),
+    (MomentoStore, "_finish", "gRPC: answers taken"),
 )
 THREADS = "gRPC: its own threads"
 

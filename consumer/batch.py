@@ -60,7 +60,7 @@ class CounterBatch(BatchProcessor):
             by nobody, and have the garbage collector walk through the whole batch.
 
         Raises:
-            BrokenSetupError: Momento refuses the set-up.
+            BrokenSetupError: the store refuses the set-up.
         """
         batch = messages.read(self.records, self._default_max)
         groups = _by_counter(batch)

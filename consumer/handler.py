@@ -14,7 +14,7 @@ def lambda_handler(event: Mapping[str, Any], context: Any) -> PartialItemFailure
 
     Raises:
         SettingsError: the environment does not describe a consumer.
-        BrokenSetupError: Momento refuses the key, the cache or the calls.
+        BrokenSetupError: the store refuses the key, the cache or the calls.
     """
     try:
         return wiring.consumer().handle(event, context)

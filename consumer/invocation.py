@@ -37,7 +37,7 @@ class Consumer:
             context: Lambda's; None for a call by hand.
 
         Raises:
-            BrokenSetupError: Momento refuses the set-up, and no message is to be deleted.
+            BrokenSetupError: the store refuses the set-up, and no message is to be deleted.
         """
         self._observer.begin(getattr(context, "aws_request_id", ""))
         activity = Activity()

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 
 from tally.counters.event import INT64_MAX, INT64_MIN
 from tally.environment import Environment, Local, Service
-
-MAX_TTL_S = 86_400
-"""The longest that Momento keeps an item on demand: a day."""
+from tally.stores.momento.store import MAX_TTL_S
 
 
 class Guarantee(enum.StrEnum):

@@ -6,7 +6,6 @@ import random
 import time
 from collections.abc import Callable, Mapping
 
-import grpc
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
@@ -15,12 +14,13 @@ from consumer.invocation import Consumer
 from consumer.observability import NAMESPACE, SERVICE, Observer
 from consumer.settings import Guarantee, Settings
 from tally.counters.ledger import Limits
+from tally.environment import Cache
 from tally.settling.bare_writer import BareWriter
 from tally.settling.copies import Copies
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
-from tally.stores.momento import store as momento
-from tally.stores.momento.connection import connect, credentials_for, deadline_s
+from tally.stores.opening import open_store
+from tally.stores.port import AddingStore
 
 
 @functools.cache
@@ -37,8 +37,8 @@ def build(  # noqa: PLR0913 (all that a test may want to be otherwise, by keywor
     told: Settings,
     *,
     observer: Observer,
-    channel: grpc.Channel | None = None,
-    limits: Limits = Limits(),  # noqa: B008 (it is frozen)
+    store: AddingStore | None = None,
+    limits: Limits | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
     uniform: Callable[[float, float], float] = random.uniform,
@@ -48,8 +48,8 @@ def build(  # noqa: PLR0913 (all that a test may want to be otherwise, by keywor
     Args:
         told: what the environment says.
         observer: where logs and metrics go.
-        channel: to Momento, if not the one that the settings mean.
-        limits: how much a counter remembers, exactly once.
+        store: holds the counters, if not the one that the settings mean.
+        limits: how much a counter remembers, if not what the store has room for.
         clock: monotonic, in seconds.
         sleep: waits the seconds given.
         uniform: draws between two numbers.
@@ -57,19 +57,13 @@ def build(  # noqa: PLR0913 (all that a test may want to be otherwise, by keywor
     Raises:
         SettingsError: the key is none.
     """
-    credentials = credentials_for(told.momento)
-    store = momento.Momento(
-        channel or connect(credentials),
-        cache_name=told.cache_name,
-        credentials=credentials,
-        ttl_s=told.ttl_s,
-        deadline_s=deadline_s(),
-        clock=clock,
+    store = store or open_store(
+        Cache(told.cache_name, told.momento), ttl_s=told.ttl_s, limits=limits, clock=clock
     )
     rounds = Rounds(store, clock=clock, sleep=sleep, uniform=uniform)
     if told.guarantee is Guarantee.AT_LEAST_ONCE:
-        return Consumer(BareWriter(rounds), observer, told.max_counter_value)
-    return Consumer(Writer(rounds, Copies(), limits), observer, told.max_counter_value)
+        return Consumer(BareWriter(store, rounds), observer, told.max_counter_value)
+    return Consumer(Writer(rounds, Copies()), observer, told.max_counter_value)
 
 
 def observer(environment: Mapping[str, str]) -> Observer:

@@ -1,4 +1,4 @@
-"""Makes the package of a Lambda: what it runs with, for its processor, and nothing else.
+"""Makes the package of a Lambda: what it runs with, for its processor, and the library.
 
 `sam build` calls it through infrastructure/Makefile. It needs pip and a package index, and nothing
 that is built: every dependency comes as a wheel, so the builder's own processor does not matter.
@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from infrastructure import pins
@@ -57,8 +58,14 @@ FUNCTIONS = {
 }
 """By their names in template.yaml."""
 
-UNSHIPPED = ("cli", "local", "__main__.py")
-"""What is for a person, and for one machine: no function runs it."""
+UNSHIPPED = (
+    "tally/cli",
+    "tally/local",
+    "tally/testing",
+    "tally/__main__.py",
+    "producer/__main__.py",
+)
+"""What is for a person, for tests, and for one machine: no function runs it."""
 
 
 class TooLargeError(Exception):
@@ -135,7 +142,7 @@ def package(
     install(requirements, target, architecture, python)
     verify(name, target, requirements.read_text("utf-8"), markers(architecture, python))
     for each in (function.folder, "tally"):
-        shutil.copytree(root / each, target / each, ignore=_all_but_code)
+        shutil.copytree(root / each, target / each, ignore=partial(_all_but_code, root))
     prune(target)
     files = list(_files(target))
     size = sum(path.stat().st_size for path in files)
@@ -199,10 +206,14 @@ def prune(target: Path) -> None:
         os.utime(path, (EPOCH_S, EPOCH_S))
 
 
-def _all_but_code(folder: str, names: Sequence[str]) -> list[str]:
+def _all_but_code(root: Path, folder: str, names: Sequence[str]) -> list[str]:
     """What of our own packages no function runs: the published schema is for people."""
-    code = (name for name in names if name.endswith(".py") or Path(folder, name).is_dir())
-    return sorted({*names} - ({*code} - {*UNSHIPPED}))
+
+    def is_run(path: Path) -> bool:
+        is_code = path.suffix == ".py" or path.is_dir()
+        return is_code and path.relative_to(root).as_posix() not in UNSHIPPED
+
+    return [name for name in names if not is_run(Path(folder, name))]
 
 
 def _files(target: Path) -> Iterator[Path]:

@@ -1,1 +1,1 @@
-"""Programs that publish: the HTTP API as a Lambda, and `python -m producer`."""
+"""The HTTP API as a Lambda; and `python -m producer`, the producer script."""

@@ -14,7 +14,7 @@ from producer.settings import Settings
 from tally.publishing.publisher import Publisher
 from tally.publishing.sending import Pacer
 from tally.reading.reader import Reader
-from tally.stores.momento.connection import credentials_for
+from tally.stores.opening import open_store
 
 NAMESPACE = "Tally"
 SERVICE = "tally"
@@ -78,7 +78,7 @@ def build(told: Settings, environment: Mapping[str, str]) -> Api:
     service = environment.get("POWERTOOLS_SERVICE_NAME") or SERVICE
     namespace = environment.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE
     logger = Logger(service=service, utc=True)
-    reader = Reader(told.cache.name, credentials_for(told.cache.momento))
+    reader = Reader(open_store(told.cache))
 
     def renew() -> None:
         # The key may have been rotated: the next request reads settings and secret again. The

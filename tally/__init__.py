@@ -1,11 +1,10 @@
 """Exactly-once counters for queues: publish increments to SQS, and read what came of them.
 
-The names in `__all__` are what a program may rely on; any other may change. Each is imported on
-its first use, since Momento's SDK and boto3 take longer to import than most programs need them for.
+The names in `__all__` and `__version__` are what a program may rely on; any other may change. Each
+is imported on its first use, since boto3 takes longer to import than most programs can wait.
 """
 
 import importlib
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,7 +43,6 @@ __all__ = [
     "Trouble",
     "UnreadableValueError",
     "UnsentError",
-    "__version__",
     "encode",
     "identity_of",
     "process_sequence",
@@ -75,21 +73,16 @@ _HOMES = {
 
 if not TYPE_CHECKING:  # a type checker would take any name for one that is there
 
-    def __getattr__(name: str, load: Callable[[str], object] = importlib.import_module) -> object:
+    def __getattr__(name: str) -> object:
         """The object of a name in `__all__`, imported now.
 
         Raises:
             AttributeError: there is no such name.
-            ImportError: the extra that it needs is not installed.
         """
         if name not in _HOMES:
             message = f"module {__name__!r} has no attribute {name!r}"
             raise AttributeError(message)
-        try:
-            module = load(f"{__name__}.{_HOMES[name]}")
-        except ModuleNotFoundError as error:
-            message = f"tally.{name} needs tally-counters[read]: {error}"
-            raise ImportError(message, name=error.name) from error
+        module = importlib.import_module(f"{__name__}.{_HOMES[name]}")
         found = globals()[name] = getattr(module, name)
         return found
 

@@ -4,6 +4,8 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 
+from tally.counters.errors import TallyError
+
 MAX_PORT = 65_535
 
 SECRET = "MOMENTO_API_KEY_SECRET"  # noqa: S105 (the name of a variable)
@@ -39,7 +41,7 @@ class Cache:
     momento: Local | Service
 
 
-class SettingsError(Exception):
+class SettingsError(TallyError):
     """The environment does not say what it must; the text names every variable that is wrong."""
 
     def __init__(self, problems: Sequence[str]) -> None:

@@ -1,11 +1,14 @@
 """What `import tally` gives: each public name on its first use, and nothing else."""
 
+import pickle
 import runpy
 import sys
 
 import pytest
 
 import tally
+from tally.counters.errors import InvalidIncrementError
+from tally.counters.event import Increment
 
 
 def test_every_public_name_is_imported_when_it_is_used():
@@ -18,16 +21,30 @@ def test_a_name_that_tally_has_not_is_an_error():
         vars(tally)["__getattr__"]("Publishr")
 
 
-def test_a_name_whose_extra_is_not_installed_says_which_one_it_needs():
-    missing = ModuleNotFoundError("No module named 'grpc'", name="grpc")
+INCREMENT = Increment("c", source="9f86d081884c7d65", seq=1, at=1)
+ERRORS = [
+    tally.BrokenSetupError("no", is_missing=True),
+    InvalidIncrementError("amount", "is no integer", "1.5", "c").within("[3].", "c", "id"),
+    tally.PublisherClosedError(),
+    tally.ReadError("no", tally.Trouble.THROTTLED, counter="c"),
+    tally.ReaderClosedError(),
+    tally.SettingsError(["one", "two"]),
+    tally.TallyError("no"),
+    tally.UnreadableValueError("no"),
+    tally.UnsentError([INCREMENT], ["no", "yes"]),
+]
 
-    def load(_):
-        raise missing
 
-    needs = r"tally.Reader needs tally-counters\[read\]: No module named 'grpc'"
-    with pytest.raises(ImportError, match=needs) as caught:
-        vars(tally)["__getattr__"]("Reader", load)
-    assert caught.value.name == "grpc"
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_what_an_error_carries_it_carries_through_pickling(error):
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 (our own)
+    assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
+    assert isinstance(copy, tally.TallyError)
+
+
+def test_every_public_error_is_pickled_here():
+    kinds = {getattr(tally, name) for name in tally.__all__ if name.endswith("Error")}
+    assert {type(error) for error in ERRORS} == kinds
 
 
 @pytest.fixture

@@ -43,6 +43,9 @@ class Channel:
         """A method, as the generated stub asks for it."""
         return Method(self, method.rpartition("/")[2])
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def unary_stream(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 (gRPC's own)
         """No recipe needs a stream; the generated stub asks for them all the same."""
 

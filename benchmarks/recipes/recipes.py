@@ -22,12 +22,11 @@ from consumer.messages import Failure, Message
 from consumer.observability import Observer
 from tally.counters.body import increments
 from tally.counters.event import INT64_MAX, Increment
-from tally.counters.ledger import Limits
 from tally.settling.activity import Activity
 from tally.settling.copies import Copies
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
-from tally.stores.momento.store import Momento
+from tally.stores.momento.store import MomentoStore
 
 MAX_TRIES = 10
 """Of a compare-and-swap that lost its race, before the message goes back to the queue."""
@@ -122,13 +121,14 @@ def idempotent(environment: Environment) -> Handle:
 
 def tally(environment: Environment) -> Handle:
     """Ours: the consumer of this repository, as it is deployed."""
-    momento = Momento(
-        environment.connect(),
-        cache_name="tally",
-        credentials=CredentialProvider.for_momento_local(),
+    momento = MomentoStore(
+        "tally",
+        CredentialProvider.for_momento_local(),
         ttl_s=TTL_S,
         deadline_s=DEADLINE_S,
+        open_channel=environment.connect,
         clock=environment.world.timeline,
+        wall_clock=environment.world.timeline,
     )
     rounds = Rounds(
         momento,
@@ -136,7 +136,7 @@ def tally(environment: Environment) -> Handle:
         sleep=environment.sleep,
         uniform=environment.random.uniform,
     )
-    return Consumer(Writer(rounds, Copies(), Limits()), Silent(), INT64_MAX).handle
+    return Consumer(Writer(rounds, Copies()), Silent(), INT64_MAX).handle
 
 
 OURS = "Tally"

@@ -11,8 +11,9 @@ from consumer import settings, wiring
 from consumer.messages import Failure, Message
 from consumer.observability import Observer
 from consumer.settings import Settings
+from tally.environment import Cache
 from tally.settling.activity import Activity
-from tally.stores.momento.connection import connect, credentials_for
+from tally.stores.opening import open_store
 
 Handle = Callable[[dict[str, Any]], Any]
 """Counts a batch, given as Lambda's event; raises if it has not counted all of it."""
@@ -39,8 +40,9 @@ def tally(endpoint: str, cache: str) -> Iterator[Handle]:
         cache: in which no other consumer writes the same counters.
     """
     told = settings_for(endpoint, cache)
-    with connect(credentials_for(told.momento)) as channel:
-        consumer = wiring.build(told, observer=wiring.observer({}), channel=channel)
+    store = open_store(Cache(told.cache_name, told.momento))
+    with contextlib.closing(store):
+        consumer = wiring.build(told, observer=wiring.observer({}), store=store)
 
         def handle(event: Mapping[str, Any]) -> None:
             answer = consumer.handle(event, None)

@@ -8,11 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from typing import Any, NamedTuple
 
+from momento.auth import CredentialProvider
+
 from benchmarks.speed.consumers import Silent, settings_for
 from consumer import wiring
 from consumer.invocation import Consumer
 from tally.local.momento.data_calls import DATA_CALLS
 from tally.local.momento.store import Cache
+from tally.stores.momento.store import MomentoStore
 from tests.simulation.timeline import Actor, Timeline
 
 NOWHERE = "127.0.0.1:1"
@@ -55,10 +58,18 @@ class Land:
     def consumer(self, actor: Actor) -> Consumer:
         """A cold consumer that lives in an actor."""
         timeline = self.timeline
+        channel = _Channel(self, actor)
+        store = MomentoStore(
+            CACHE,
+            CredentialProvider.for_momento_local(),
+            open_channel=lambda: channel,  # type: ignore[arg-type,return-value] # a peer of it
+            clock=timeline,
+            wall_clock=timeline,
+        )
         return wiring.build(
             settings_for(NOWHERE, CACHE),
             observer=Silent(),
-            channel=_Channel(self, actor),  # type: ignore[arg-type] # a peer of it
+            store=store,
             clock=timeline,
             sleep=lambda seconds: actor.sleep_until(timeline.now_s + seconds),
             uniform=self.random.uniform,
@@ -108,6 +119,9 @@ class _Channel:
 
     def unary_unary(self, method: str, *_: Any, **__: Any) -> "_Method":  # noqa: ANN401 (gRPC's own)
         return _Method(self, method.rpartition("/")[2])
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def unary_stream(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 (gRPC's own)
         """No counter needs a stream; the generated stub asks for them all the same."""

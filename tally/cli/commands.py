@@ -16,11 +16,8 @@ MARKUP: Final = "markdown"
 """Of a paragraph in a docstring, typer's default would keep the line breaks."""
 
 
-EXTRAS = {
-    "cli": ("momento",),
-    "local": ("aws_lambda_powertools", "flask", "flask_cors", "moto", "pydantic"),
-}
-"""What a command of an extra imports, in this process or in one that it starts."""
+LOCAL = ("aws_lambda_powertools", "flask", "flask_cors", "moto", "pydantic")
+"""What tally-counters[local] brings, and a local command imports in one process or another."""
 
 
 class Later(TyperCommand):
@@ -30,20 +27,20 @@ class Later(TyperCommand):
         name: what is typed.
         where: the module in tally/cli/, and in it the function, or the Typer of a group.
         summary: the first paragraph of its help.
-        extra: what has to be installed for it.
+        is_local: whether it needs tally-counters[local].
     """
 
-    def __init__(self, name: str, where: str, summary: str, *, extra: str) -> None:
+    def __init__(self, name: str, where: str, summary: str, *, is_local: bool = False) -> None:
         super().__init__(name=name, help=summary, rich_markup_mode=MARKUP)
         self._where = where
-        self._extra = extra
+        self._is_local = is_local
 
     def command(self) -> "Command":
         """The command itself; without its extra, the program ends with one line."""
         module, _, attribute = self._where.partition(":")
-        for name in EXTRAS[self._extra]:
+        for name in LOCAL if self._is_local else ():
             if importlib.util.find_spec(name) is None:
-                fail(f"{self.name} needs tally-counters[{self._extra}]: no module named {name}")
+                fail(f"{self.name} needs tally-counters[local]: no module named {name}")
         try:
             found = getattr(importlib.import_module(f"tally.cli.{module}"), attribute)
         except KeyboardInterrupt:
@@ -61,57 +58,49 @@ ALL = (
         "send",
         "send:send",
         "Publish increments: COUNTER [--count N], or those of a --file, one a line.",
-        extra="cli",
     ),
     Later(
         "get",
         "get:get",
         "Print the count of each COUNTER, one a line, with its name if there are several.",
-        extra="cli",
     ),
     Later(
         "outcome",
         "outcome:outcome",
         "Print what became of an increment: applied, rejected, pending or forgotten.",
-        extra="cli",
     ),
     Later(
         "watch",
         "watch:watch",
         "Show the count of each COUNTER and its change per second, until Ctrl-C.",
-        extra="cli",
     ),
     Later(
         "reset",
         "reset:reset",
         "Have COUNTER become 0, or another number, whatever it is.",
-        extra="cli",
     ),
     Later(
         "demo",
         "demo.command:demo",
         "Publish, lose deletes, kill two consumers, send bad messages; "
         "then see that counts are exact.",
-        extra="local",
+        is_local=True,
     ),
     Later(
         "doctor",
         "doctor.command:doctor",
         "Check settings, credentials, cache, queue and function, and one increment's round trip.",
-        extra="cli",
     ),
     Later(
         "plan",
         "plan.command:plan",
         "Tell what a load costs at Momento, SQS and Lambda, and what to change if it does not fit.",
-        extra="cli",
     ),
-    Later("local", "up:local", "AWS and Momento on this machine.", extra="local"),
+    Later("local", "up:local", "AWS and Momento on this machine.", is_local=True),
     Later(
         "dlq",
         "dlq.command:dlq",
         "Dead letters: messages that SQS gave up after too many receives.",
-        extra="cli",
     ),
 )
 
@@ -127,7 +116,14 @@ class Commands(TyperGroup):
     ) -> "tuple[str | None, Command | None, list[str]]":
         """The command that the words begin with, imported."""
         name, command, rest = super().resolve_command(ctx, args)
-        return name, command.command() if isinstance(command, Later) else command, rest
+        if not isinstance(command, Later):
+            return name, command, rest
+        try:
+            return name, command.command(), rest
+        except typer.Exit:
+            if ctx.resilient_parsing:  # a shell completes words, and shows no other
+                return name, command, rest
+            raise
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 (typer calls it so)

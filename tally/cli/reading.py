@@ -13,7 +13,7 @@ from tally.counters.errors import InvalidIncrementError
 from tally.counters.shards import MAX_SHARDS
 from tally.environment import Cache, SettingsError, cache_from
 from tally.reading.reader import Reader
-from tally.stores.momento.connection import credentials_for
+from tally.stores.opening import open_store
 
 Counters = Annotated[list[str], typer.Argument(help="The counters' names.")]
 Counter = Annotated[str, typer.Argument(help="The counter's name.")]
@@ -33,8 +33,7 @@ def reading() -> Iterator[Reader]:
         BadParameter: a name is none of a counter or an event.
     """
     try:
-        cache = _cache()
-        with Reader(cache.name, credentials_for(cache.momento)) as reader:
+        with Reader(open_store(_cache())) as reader:
             yield reader
     except InvalidIncrementError as error:
         raise typer.BadParameter(str(error)) from None

@@ -11,7 +11,14 @@ MAX_NAME_CHARS = 512
 
 
 class TallyError(Exception):
-    """Something Tally cannot do as asked; the text says what and why."""
+    """Something Tally cannot do as asked; the text says what and why.
+
+    What an error carries, it also carries through pickling, out of a pool of processes.
+    """
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Made anew without __init__, whose arguments are not those that Exception keeps."""
+        return _remade, (type(self), self.args), self.__dict__
 
 
 class InvalidIncrementError(TallyError, ValueError):
@@ -42,6 +49,10 @@ class InvalidIncrementError(TallyError, ValueError):
 
 class UnreadableValueError(TallyError):
     """A stored value that is no counter of this version; it is reported and never overwritten."""
+
+
+def _remade(kind: type[TallyError], args: tuple[object, ...]) -> TallyError:
+    return kind.__new__(kind, *args)
 
 
 def shown(value: object) -> str:

@@ -1,4 +1,4 @@
-"""What can go wrong for a producer: every exception of this package."""
+"""What can go wrong for who publishes: every exception of this package."""
 
 from collections.abc import Sequence
 

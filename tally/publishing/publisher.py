@@ -117,7 +117,7 @@ class Publisher:
 
         Returns:
             The increment with its identity, of the shard to which it went. `Reader.outcome` takes
-            it as it is; its name is `tally.counters.identity.identity_of` it.
+            it as it is; its name is what `tally.identity_of` says.
 
         Raises:
             InvalidIncrementError: a field is not what the contract says, or is a bound or a reset

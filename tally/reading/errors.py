@@ -5,11 +5,11 @@ from tally.stores.port import Trouble
 
 
 class ReadError(TallyError):
-    """Momento did not answer, or not with a counter.
+    """The store did not answer, or not with a counter.
 
     Attributes:
-        trouble: what Momento's status means; None where it answered with what is no counter.
-        counter: whose value is none; empty where Momento did not answer.
+        trouble: what its answer means; None where it answered with what is no counter.
+        counter: whose value is none; empty where the store did not answer.
     """
 
     def __init__(self, text: str, trouble: Trouble | None = None, *, counter: str = "") -> None:

@@ -6,9 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
-import grpc
-from momento.auth import CredentialProvider
-
 from tally.counters.counter import read_count
 from tally.counters.errors import InvalidIncrementError, UnreadableValueError, shown
 from tally.counters.event import Increment, build
@@ -19,8 +16,8 @@ from tally.environment import cache_from
 from tally.reading.errors import ReadError
 from tally.reading.values import MAX_COUNTERS_PER_CALL, MAX_TRIES, Values
 from tally.reading.waiting import POLL_S, WAIT_S, Pace, wait
-from tally.stores.momento.connection import credentials_for
-from tally.stores.momento.connection import deadline_s as sdk_deadline_s
+from tally.stores.opening import open_store
+from tally.stores.port import Store
 
 
 class Reader:
@@ -34,17 +31,15 @@ class Reader:
     most MAX_TRIES times. Each read raises, beside what it says itself:
 
         InvalidIncrementError: the name of a counter or an event is none; its `field` says which.
-        ReadError: Momento does not answer, or what is under the name is no counter.
-        BrokenSetupError: Momento refuses the key or the cache; no repeat would help.
+        ReadError: the store does not answer, or what is under the name is no counter.
+        BrokenSetupError: the store refuses the key, or has no such cache; no repeat would help.
         ReaderClosedError: the reader is closed.
     """
 
-    def __init__(  # noqa: PLR0913 (all that a test may want to be otherwise, by keyword)
+    def __init__(
         self,
-        cache_name: str,
-        credentials: CredentialProvider,
+        store: Store,
         *,
-        channel: grpc.Channel | None = None,
         deadline_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
@@ -53,18 +48,15 @@ class Reader:
         """Nothing is connected here.
 
         Args:
-            cache_name: the cache that holds the counters.
-            credentials: the SDK's.
-            channel: to Momento, which stays the caller's to close; by default one of its own.
-            deadline_s: how long one call may take, in seconds; by default as in a Lambda.
+            store: holds the counters; closing the reader closes it.
+            deadline_s: how long one call may take, in seconds; by default the store's own.
             clock: monotonic, in seconds.
             sleep: waits the seconds given.
             uniform: draws between two numbers.
         """
-        self._values = Values(
-            cache_name, credentials, channel=channel, sleep=sleep, uniform=uniform
-        )
-        self._deadline_s = sdk_deadline_s() if deadline_s is None else deadline_s
+        self._store = store
+        self._values = Values(store, sleep=sleep, uniform=uniform)
+        self._deadline_s = store.deadline_s if deadline_s is None else deadline_s
         self._pace = Pace(clock, sleep, uniform)
 
     @classmethod
@@ -74,8 +66,7 @@ class Reader:
         Raises:
             SettingsError: naming each variable that is missing or wrong.
         """
-        cache = cache_from(variables)
-        return cls(cache.name, credentials_for(cache.momento))
+        return cls(open_store(cache_from(variables)))
 
     def count(self, counter: str) -> int | None:
         """The count of a counter; None if there is none: it never was, or it has expired."""
@@ -84,7 +75,7 @@ class Reader:
     def counts(self, counters: Iterable[str]) -> dict[str, int | None]:
         """The counts of many counters in their order, None where there is none.
 
-        One call to Momento reads up to MAX_COUNTERS_PER_CALL of them.
+        One call reads up to MAX_COUNTERS_PER_CALL of them.
         """
         names = list(dict.fromkeys(map(_checked, counters)))
         found: dict[str, int | None] = {}
@@ -143,8 +134,8 @@ class Reader:
         return wait(look, self._pace, timeout_s, poll_s)
 
     def close(self) -> None:
-        """Read no more."""
-        self._values.close()
+        """Read no more, and close the store."""
+        self._store.close()
 
     def __enter__(self) -> Self:
         return self

@@ -20,8 +20,8 @@ class Activity:
     """Seen, and then gone: expired or evicted, with their ledger."""
     swaps_stored: int = 0
     swaps_lost: int = 0
-    momento_throttled: int = 0
-    momento_operations: int = 0
-    """As Momento bills them: each 1,024 bytes begun, a conditional write twice."""
+    store_throttled: int = 0
+    store_operations: int = 0
+    """As the store bills them; Momento: each 1,024 bytes begun, a conditional write twice."""
     value_bytes: int = 0
     """The longest value swapped in."""

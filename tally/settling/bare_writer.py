@@ -11,7 +11,7 @@ from tally.settling.activity import Activity
 from tally.settling.progress import Progress, Unsettled
 from tally.settling.reason import Reason
 from tally.settling.rounds import Rounds
-from tally.stores.port import Addition, Copy, Failed, LostRace, Stored, Swap, Trouble
+from tally.stores.port import AddingStore, Addition, Copy, Failed, LostRace, Stored, Swap, Trouble
 
 
 class BareWriter:
@@ -20,13 +20,14 @@ class BareWriter:
     No event is remembered: one that comes again, or whose answer was lost, counts again.
 
     Args:
-        rounds: what it plays, and the store.
+        store: holds the counters, and adds to a bare integer natively.
+        rounds: what it plays.
     """
 
-    def __init__(self, rounds: Rounds) -> None:
+    def __init__(self, store: AddingStore, rounds: Rounds) -> None:
         self.clock = rounds.clock
         self._rounds = rounds
-        self._store = rounds.store
+        self._store = store
 
     def settle(
         self, groups: Mapping[str, Sequence[Event]], ends_at: float, activity: Activity
@@ -34,13 +35,13 @@ class BareWriter:
         """Add up each counter's events, or decide them; `progress.Settler` has the terms.
 
         Raises:
-            BrokenSetupError: Momento refuses the set-up; some counters may have been written, and
+            BrokenSetupError: the store refuses the set-up; some counters may have been written, and
                 count again when SQS brings the batch back.
         """
         found = {counter: summed(events) for counter, events in groups.items()}
         sums = {counter: total for counter, total in found.items() if total is not None}
         return self._rounds.play(
-            groups, ends_at, activity, lambda progress, _number: self._round(progress, sums)
+            groups, ends_at, activity, lambda progress, _start: self._round(progress, sums)
         )
 
     def _round(self, progress: Progress, sums: dict[str, Sum]) -> None:
@@ -53,7 +54,7 @@ class BareWriter:
                 case Stored():
                     progress.stored(write)
                 case LostRace():
-                    progress.lost(write.counter)
+                    progress.lost(write.counter, None)
                 case Failed():
                     progress.failed(write.counter, answer)
                 case _:

@@ -1,6 +1,7 @@
 """Warm copies: what this environment last wrote, so that its next swap needs no read."""
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
 from tally.stores.port import Copy
 
@@ -46,6 +47,11 @@ class Copies:
             entry.skips -= 1
             return None
         return copy
+
+    def of(self, counters: Iterable[str]) -> dict[str, Copy]:
+        """The copies to try in this batch, of the counters that have one worth trying."""
+        taken = ((counter, self.take(counter)) for counter in counters)
+        return {counter: copy for counter, copy in taken if copy is not None}
 
     def put(self, counter: str, copy: Copy) -> None:
         """Remember what a read told or a swap stored, and nothing less certain."""

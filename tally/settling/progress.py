@@ -9,7 +9,7 @@ from tally.counters.event import Event
 from tally.settling.activity import Activity
 from tally.settling.reason import Reason
 from tally.stores.errors import BrokenSetupError
-from tally.stores.port import Failed, Swap, Trouble
+from tally.stores.port import Copy, Failed, Swap, Trouble
 
 MAX_THROTTLED_TRIES = 5
 """Throttled calls for a counter before its messages go back: SQS is the backpressure."""
@@ -36,6 +36,7 @@ class Progress:
         is_late: whether a call had no time left to be sent: no other round has, either.
         throttled: how often each open counter's calls were throttled.
         losses: how often each counter's swap lost the race.
+        winners: what was stored by those who won the races of the last round, where it was told.
         vanished: the counters that were there at first, and then written anew over nothing.
     """
 
@@ -49,6 +50,7 @@ class Progress:
         self.throttled: dict[str, int] = {}
         self.losses: dict[str, int] = {}
         self.vanished: list[str] = []
+        self.winners: dict[str, Copy] = {}
         self._there: set[str] = set()
         self._activity = activity
         self._decisions: dict[str, Sequence[Decision]] = {}
@@ -79,8 +81,10 @@ class Progress:
         self._activity.counters_written += 1
         self.close(counter, decisions)
 
-    def lost(self, counter: str) -> None:
-        """Another writer was first: decide again, on what it wrote."""
+    def lost(self, counter: str, winner: Copy | None) -> None:
+        """Another writer was first: decide again, on what it wrote, if that was told."""
+        if winner is not None:
+            self.winners[counter] = winner
         self._activity.swaps_lost += 1
         self.losses[counter] = self.losses.get(counter, 0) + 1
         self.open[counter] = Unsettled(Reason.LOST_RACE)
@@ -101,7 +105,7 @@ class Progress:
             case Trouble.REFUSED:
                 self.close(counter, Unsettled(Reason.REFUSED, failure.detail))
             case Trouble.BROKEN_SETUP:
-                raise BrokenSetupError(failure.detail)
+                raise BrokenSetupError(failure.detail, is_missing=failure.is_missing)
             case _:
                 assert_never(failure.trouble)
 
@@ -126,7 +130,7 @@ class Progress:
             self.vanished.append(counter)
 
     def _throttle(self, counter: str, unsettled: Unsettled) -> None:
-        self._activity.momento_throttled += 1
+        self._activity.store_throttled += 1
         self.open[counter] = unsettled
         self.throttled[counter] = self.throttled.get(counter, 0) + 1
         if self.throttled[counter] == MAX_THROTTLED_TRIES:
@@ -154,5 +158,5 @@ class Settler(Protocol):
             What became of every counter, and how many races each lost.
 
         Raises:
-            BrokenSetupError: Momento refuses the set-up; some counters may have been written.
+            BrokenSetupError: the store refuses the set-up; some counters may have been written.
         """

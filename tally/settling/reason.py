@@ -18,10 +18,10 @@ class Reason(enum.Enum):
     UNDECIDABLE = ("undecidable", logging.ERROR, "an event is older than the ledger's memory")
     FULL = ("full", logging.WARNING, "a source has left too many gaps")
     LOST_RACE = ("lost_race", logging.INFO, "other writers were first until the time was up")
-    UNKNOWN_OUTCOME = ("unknown_outcome", logging.WARNING, "Momento's answers were lost")
+    UNKNOWN_OUTCOME = ("unknown_outcome", logging.WARNING, "the store's answers were lost")
     OUT_OF_TIME = ("out_of_time", logging.INFO, "no time was left to begin")
-    THROTTLED = ("throttled", logging.WARNING, "Momento throttles")
-    REFUSED = ("refused", logging.ERROR, "Momento refuses this counter")
+    THROTTLED = ("throttled", logging.WARNING, "the store throttles")
+    REFUSED = ("refused", logging.ERROR, "the store refuses this counter")
     UNREADABLE = ("unreadable", logging.ERROR, "the stored value is no counter of this version")
     GROUP = ("group", logging.INFO, "an earlier message of its group is reported")
 

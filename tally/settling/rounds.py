@@ -1,5 +1,6 @@
 """The rounds in which a batch is settled, whatever one round does: their pace and their end."""
 
+import enum
 from collections.abc import Callable, Mapping, Sequence
 
 from tally.counters.event import Event
@@ -21,7 +22,15 @@ ROUND_MARGIN = 2
 """A round needs this many times what the last one took: cut off, it would leave answers unknown."""
 
 THROTTLED_ROUND_S = 0.1
-"""What a round is taken to last when Momento throttles: its quota is one of a second."""
+"""What a round is taken to last when the store throttles: its quota is one of a second."""
+
+
+class Start(enum.Enum):
+    """What a round may begin with instead of a read."""
+
+    READ = "nothing"
+    WARM = "what this environment stored last"
+    WINNERS = "what the writers stored that won the races of the round before"
 
 
 class Rounds:
@@ -52,7 +61,7 @@ class Rounds:
         groups: Mapping[str, Sequence[Event]],
         ends_at: float,
         activity: Activity,
-        play_round: Callable[[Progress, int], object],
+        play_round: Callable[[Progress, Start], object],
     ) -> Progress:
         """Settle the groups.
 
@@ -60,10 +69,11 @@ class Rounds:
             groups: the events by counter.
             ends_at: the clock's time by which no call may be in flight any more.
             activity: counts what is done.
-            play_round: tries each open counter once; it is told the number of the round, from 0.
+            play_round: tries each open counter once; it is told what it may begin with instead of
+                a read: in the first round WARM, in a repeat that follows at once WINNERS.
         """
         progress = Progress(groups, ends_at, activity)
-        operations = self.store.operations
+        operations = self.store.usage.operations
         round_s = MIN_ROUND_S * self._waves(progress)
         try:
             for number in range(MAX_ROUNDS):
@@ -75,24 +85,44 @@ class Rounds:
                 if pause_s:
                     self._sleep(pause_s)
                 started_at, waves = self.clock(), self._waves(progress)
-                play_round(progress, number)
+                self._hear(play_round, progress, _start(number, pause_s))
                 # The next round is as much shorter as fewer counters are open.
                 wave_s = (self.clock() - started_at) / waves
                 round_s = max(MIN_ROUND_S, wave_s * self._waves(progress))
         finally:
-            activity.momento_operations += self.store.operations - operations
+            activity.store_operations += self.store.usage.operations - operations
         return progress
 
     def _pause_s(self, number: int, round_s: float, progress: Progress) -> float:
         """None before the first round, nor before its repeat; then full jitter, 4, 8, 16 rounds.
 
-        Where Momento throttles, the repeat waits as well, and all wait longer.
+        Where the store throttles, the repeat waits as well, and all wait longer.
         """
         if number == 0 or (number == 1 and not progress.throttled):
             return 0.0
         unit_s = max(THROTTLED_ROUND_S, round_s) if progress.throttled else round_s
         return self._uniform(0.0, min(MAX_BACKOFF_ROUNDS, 2**number) * unit_s)
 
+    def _hear(
+        self, play_round: Callable[[Progress, Start], object], progress: Progress, start: Start
+    ) -> None:
+        """Play a round; if each of its calls ran into its deadline, the next has new connections.
+
+        A connection whose peer has vanished without a reset looks well, and answers nothing.
+        """
+        usage = self.store.usage
+        answered, unanswered = usage.answered, usage.unanswered
+        play_round(progress, start)
+        if usage.unanswered > unanswered and usage.answered == answered:
+            self.store.renew()
+
     def _waves(self, progress: Progress) -> int:
         """How many times as many calls as may be in flight at once a round takes."""
         return -(-len(progress.open) // self.store.max_calls_in_flight)
+
+
+def _start(number: int, pause_s: float) -> Start:
+    """After a pause what the winners stored is old, and loses a fifth more swaps than a read."""
+    if number == 0:
+        return Start.WARM
+    return Start.READ if pause_s else Start.WINNERS

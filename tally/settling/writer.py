@@ -6,12 +6,11 @@ from typing import assert_never
 from tally.counters.counter import Fold, fold
 from tally.counters.errors import UnreadableValueError
 from tally.counters.event import Event
-from tally.counters.ledger import Limits
 from tally.settling.activity import Activity
 from tally.settling.copies import Copies
 from tally.settling.progress import Progress, Unsettled
 from tally.settling.reason import Reason
-from tally.settling.rounds import Rounds
+from tally.settling.rounds import Rounds, Start
 from tally.stores.port import Copy, Failed, LostRace, Stored, Swap
 
 
@@ -21,15 +20,13 @@ class Writer:
     Args:
         rounds: what it plays, and the store.
         copies: of what this environment wrote last.
-        limits: how much a counter remembers.
     """
 
-    def __init__(self, rounds: Rounds, copies: Copies, limits: Limits) -> None:
+    def __init__(self, rounds: Rounds, copies: Copies) -> None:
         self.clock = rounds.clock
         self._rounds = rounds
         self._store = rounds.store
         self._copies = copies
-        self._limits = limits
 
     def settle(
         self, groups: Mapping[str, Sequence[Event]], ends_at: float, activity: Activity
@@ -37,27 +34,27 @@ class Writer:
         """Decide each counter's events and write what is new; `progress.Settler` has the terms.
 
         Raises:
-            BrokenSetupError: Momento refuses the set-up; some counters may have been written,
+            BrokenSetupError: the store refuses the set-up; some counters may have been written,
                 which the ledger makes harmless.
         """
         return self._rounds.play(groups, ends_at, activity, self._round)
 
-    def _round(self, progress: Progress, number: int) -> None:
-        """Read, fold and swap each open counter; the first round does without reading if it can."""
-        copies = {} if number else {each: self._copies.take(each) for each in progress.open}
-        used = {counter: copy for counter, copy in copies.items() if copy is not None}
-        swaps = self._swaps(progress, used)
+    def _round(self, progress: Progress, start: Start) -> None:
+        """Read, fold and swap each open counter; those that can begin otherwise are not read."""
+        used = self._copies.of(progress.open) if start is Start.WARM else {}
+        winners, progress.winners = progress.winners, {}
+        swaps = self._swaps(progress, winners if start is Start.WINNERS else used)
         for swap, answer in self._store.write(swaps, progress.ends_at):
             counter = swap.counter
             match answer:
-                case Stored(hash=new_hash):
+                case Stored(token=token):
                     progress.stored(swap)
-                    if new_hash is not None:
-                        self._copies.put(counter, Copy(swap.value, new_hash))
+                    if token is not None:
+                        self._copies.put(counter, Copy(swap.value, token))
                     if counter in used:
                         self._copies.hit(counter)
-                case LostRace():
-                    progress.lost(counter)
+                case LostRace(winner=winner):
+                    progress.lost(counter, winner)
                     if counter in used:
                         self._copies.missed(counter)
                 case Failed():
@@ -65,31 +62,31 @@ class Writer:
                 case _:
                     assert_never(answer)
 
-    def _swaps(self, progress: Progress, used: Mapping[str, Copy]) -> Iterator[Swap]:
-        """The swaps of a round: those on warm copies first, the others as they are read."""
+    def _swaps(self, progress: Progress, known: Mapping[str, Copy]) -> Iterator[Swap]:
+        """The swaps of a round: those on known copies first, the others as they are read."""
         # All are folded before one is sent: calls that leave together share their system calls,
         # and a copy of the batch before is hardly older for it. What was just read is not kept.
-        warm = [self._swap(progress, counter, copy, warm=True) for counter, copy in used.items()]
-        yield from filter(None, warm)
-        unread = [counter for counter in progress.open if counter not in used]
+        first = [self._swap(progress, counter, copy, known=True) for counter, copy in known.items()]
+        yield from filter(None, first)
+        unread = [counter for counter in progress.open if counter not in known]
         for counter, read in self._store.read(unread, progress.ends_at):
             if isinstance(read, Failed):
                 progress.failed(counter, read)
-            elif swap := self._swap(progress, counter, read, warm=False):
+            elif swap := self._swap(progress, counter, read, known=False):
                 yield swap
 
-    def _swap(self, progress: Progress, counter: str, copy: Copy, *, warm: bool) -> Swap | None:
+    def _swap(self, progress: Progress, counter: str, copy: Copy, *, known: bool) -> Swap | None:
         """The swap that a counter needs, if it needs one: none if all its events are decided.
 
-        A warm copy that would have events reported may be old: the counter stays open, to be read.
+        A known copy that would have events reported may be old: the counter stays open, to be read.
         """
         progress.saw(counter, copy.value)
         try:
-            folded = fold(copy.value, progress.groups[counter], self._limits)
+            folded = fold(copy.value, progress.groups[counter], self._store.limits(counter))
         except UnreadableValueError as error:
             progress.close(counter, Unsettled(Reason.UNREADABLE, str(error)))
             return None
-        if warm and folded.value is None and not _all_settled(folded):
+        if known and folded.value is None and not _all_settled(folded):
             return None
         progress.decided(counter, folded)
         if folded.value is None:

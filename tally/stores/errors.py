@@ -1,9 +1,25 @@
 """What a store does not let pass: every exception here."""
 
+from tally.counters.errors import TallyError
 
-class BrokenSetupError(Exception):
-    """Momento refuses what the set-up sends: the key, the cache, or the call itself.
 
-    Raised out of the consumer's handler, so that Lambda's own error metric and alarm show it and
-    SQS keeps the whole batch: no message could do better, whatever it says.
+class BrokenSetupError(TallyError):
+    """The store refuses what the set-up sends: the key, the cache or table, or the call itself.
+
+    No repeat would help. The consumer's handler raises it, so that Lambda's own error metric and
+    alarm show it and SQS keeps the whole batch.
+
+    Attributes:
+        is_missing: whether the key is taken, and what is to hold the counters is not there.
     """
+
+    def __init__(self, text: str, *, is_missing: bool = False) -> None:
+        self.is_missing = is_missing
+        super().__init__(text)
+
+
+class StoreClosedError(TallyError):
+    """A closed store answers nothing; make a new one."""
+
+    def __init__(self) -> None:
+        super().__init__("the store is closed")

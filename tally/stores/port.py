@@ -1,49 +1,26 @@
-"""What settles counters asks of the store that holds them, and what a store answers."""
+"""What counters ask of the store that holds them, and what it answers; no SDK is known here."""
 
+import dataclasses
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
-
-class Store(Protocol):
-    """Where counters live; Momento's store is one.
-
-    Attributes:
-        operations: what its calls have cost so far, as the store bills them.
-        max_calls_in_flight: how many reads, and as many writes, are on their way at once.
-    """
-
-    operations: int
-    max_calls_in_flight: int
-
-    def read(
-        self, counters: Iterable[str], ends_at: float
-    ) -> "Iterator[tuple[str, Copy | Failed]]":
-        """Read counters, in the order given.
-
-        Args:
-            counters: their names.
-            ends_at: the clock's time, in seconds, by which no call may be in flight any more.
-        """
-
-    def write(
-        self, writes: "Iterable[Write]", ends_at: float
-    ) -> "Iterator[tuple[Write, Stored | LostRace | Failed]]":
-        """Swap and add, in the order given; each is pulled when there is room to send it."""
+from tally.counters.ledger import Limits
 
 
 class Copy(NamedTuple):
-    """A counter as it was read or stored: its value, None if absent, and Momento's hash of it."""
+    """A counter as it was read or stored: its value, None if absent, and the store's token of it.
+
+    A token is opaque to all but its store, and two values never share one. None of a value that is
+    there means that the store is to compare the value itself.
+    """
 
     value: bytes | None
-    hash: bytes | None
+    token: bytes | None
 
 
 class Swap(NamedTuple):
-    """A write that is to happen only if the counter is still as `seen`.
-
-    Compared is the hash; of a copy without one, the value.
-    """
+    """A write that is to happen only if the counter is still as `seen`."""
 
     counter: str
     seen: Copy
@@ -58,20 +35,23 @@ class Addition(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """The write happened; a hash is told only of what was swapped by its hash."""
+    """The write happened; the token of what was written, where the store tells it."""
 
-    hash: bytes | None
+    token: bytes | None
 
 
 class LostRace(NamedTuple):
-    """The swap did not happen: another writer was first, or `seen` was stale."""
+    """The swap did not happen: another writer was first, or `seen` was stale.
+
+    What the winner wrote comes with it if the store tells that; its value is None if there is no
+    counter any more.
+    """
+
+    winner: Copy | None = None
 
 
 ABSENT = Copy(None, None)
 """What a read of a counter that is not there tells."""
-
-Write = TypeVar("Write", bound=Swap | Addition)
-"""A write in the type in which it was asked for."""
 
 
 class Trouble(enum.Enum):
@@ -85,10 +65,98 @@ class Trouble(enum.Enum):
 
 
 class Failed(NamedTuple):
-    """The call failed; `detail` is Momento's status and text, for people."""
+    """The call failed; `detail` is the store's status and text, for people, with no key in it.
+
+    `is_missing` is true of a BROKEN_SETUP where the store takes the key, and what is to hold the
+    counters is not there.
+    """
 
     trouble: Trouble
     detail: str
+    is_missing: bool = False
 
 
 NOT_SENT = Failed(Trouble.NOT_SENT, "no time was left")
+
+Write = TypeVar("Write", bound=Swap | Addition)
+"""A write in the type in which it was asked for."""
+
+
+@dataclasses.dataclass
+class Usage:
+    """What a store's calls came to since it was made.
+
+    Attributes:
+        operations: as the store bills them.
+        answered: calls that had an answer, be it an error.
+        unanswered: calls that ran into their deadline.
+    """
+
+    operations: int = 0
+    answered: int = 0
+    unanswered: int = 0
+
+
+class Store(Protocol):
+    """Where counters live. docs/stores.md tells how to write one, and what it must keep.
+
+    `read` and `write` are for one thread, `values` and `close` for any number. No method raises for
+    what a call may meet: each answers Failed.
+
+    Attributes:
+        usage: what its calls came to.
+        max_calls_in_flight: how many reads, and as many writes, are on their way at once.
+        deadline_s: how long one call may take, in seconds.
+    """
+
+    usage: Usage
+    max_calls_in_flight: int
+    deadline_s: float
+
+    def limits(self, counter: str) -> Limits:
+        """How much a counter may remember; its name may take of the room."""
+
+    def read(self, counters: Iterable[str], ends_at: float) -> Iterator[tuple[str, Copy | Failed]]:
+        """Read counters, in the order given; a stale answer is harmless.
+
+        Args:
+            counters: their names, none twice; each is pulled when there is room to send it.
+            ends_at: the clock's time, in seconds, by which no call may be in flight any more.
+        """
+
+    def write(
+        self, writes: Iterable[Swap], ends_at: float
+    ) -> Iterator[tuple[Swap, Stored | LostRace | Failed]]:
+        """Swap, in the order given; each is pulled when there is room to send it.
+
+        Args:
+            writes: of counters, none twice.
+            ends_at: the clock's time, in seconds, by which no call may be in flight any more.
+        """
+
+    def values(
+        self, counters: Sequence[str], deadline_s: float
+    ) -> tuple[list[bytes | None], Failed | None]:
+        """The values of counters, in one call, None where there is none.
+
+        Returns:
+            Those of the first of them, in their order, and why not of all.
+
+        Raises:
+            StoreClosedError: close() was called.
+        """
+
+    def renew(self) -> None:
+        """Use new connections from now on: those that there are have gone silent."""
+
+    def close(self) -> None:
+        """Close all connections; a second call does nothing."""
+
+
+class AddingStore(Store, Protocol):
+    """A store that also adds to a bare integer natively, as at-least-once counting needs it."""
+
+    def write(
+        self, writes: Iterable[Write], ends_at: float
+    ) -> Iterator[tuple[Write, Stored | LostRace | Failed]]:
+        """Swap and add, in the order given; each is pulled when there is room to send it."""

@@ -230,6 +230,12 @@ def test_the_version_is_told():
     assert Terminal()("--version") == Said(0, f"{__version__}\n", "")
 
 
+def test_a_shell_that_completes_words_sees_no_other():
+    asked = {"_TALLY_COMPLETE": "complete_bash", "COMP_CWORD": "2"}
+    status, stdout, stderr = printed("-m", "tally", **asked, COMP_WORDS="tally get --o")
+    assert (status, stdout.split(), stderr) == (0, ["--output"], "")
+
+
 @pytest.mark.parametrize("interrupted", ["typer", "botocore"])
 def test_ctrl_c_while_a_command_is_imported_ends_it_in_one_line(tmp_path, interrupted):
     tmp_path.joinpath(f"{interrupted}.py").write_text("raise KeyboardInterrupt\n")

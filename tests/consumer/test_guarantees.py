@@ -5,6 +5,7 @@ import dataclasses
 import io
 import itertools
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +26,7 @@ from tally.local.momento import faults
 from tally.local.momento.errors import InjectedError
 from tally.local.momento.server import HOST, MomentoServer
 from tally.stores.momento.connection import connect
-from tests.support.consumers import events
+from tests.support.consumers import events, make_momento
 from tests.support.lambda_event import SENT_AT_MS, event, failures, increment, record
 from tests.support.momento import Raw
 from tests.support.momento_channel import AT_LEAST_ONCE, CACHE, Clock, Effect, FakeChannel, Fault
@@ -99,7 +100,9 @@ class Deployment:
             Logger(service=service, stream=self.log),
             EphemeralMetrics(service=service, namespace="Tally"),
         )
-        self._consumer = wiring.build(told, observer=observer, channel=store.channel, **store.pace)
+        clock = store.pace.get("clock", time.monotonic)
+        momento = make_momento(store.channel, clock, wall_clock=time.time)
+        self._consumer = wiring.build(told, observer=observer, store=momento, **store.pace)
 
     def handle(self, *records):
         return self._consumer.handle(event(*records), None)

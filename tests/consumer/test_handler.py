@@ -98,7 +98,7 @@ def test_the_consumer_is_made_once_and_kept_warm(capsys):
         assert (
             lambda_handler(event(record("m1", increment(seq, "handler:warm"))), None) == failures()
         )
-        operations += json.loads(capsys.readouterr().out)["MomentoOperations"]
+        operations += json.loads(capsys.readouterr().out)["StoreOperations"]
     assert wiring.consumer() is wiring.consumer()
     assert operations == [3, 3, 2, 2]
 

@@ -41,8 +41,8 @@ METRICS = {
     "CountersVanished": "Count",
     "SwapsStored": "Count",
     "SwapsLost": "Count",
-    "MomentoThrottled": "Count",
-    "MomentoOperations": "Count",
+    "StoreThrottled": "Count",
+    "StoreOperations": "Count",
     "ValueBytes": "Bytes",
 }
 
@@ -89,7 +89,7 @@ def test_a_broken_set_up_writes_its_record_too(deployed, capsys):
     deployed.channel.faults = [Fault("GetWithHash", STATUS.PERMISSION_DENIED)]
     with pytest.raises(BrokenSetupError):
         handle(deployed, record("m1", increment()))
-    assert metrics(capsys) == {"MomentoOperations": 1}
+    assert metrics(capsys) == {"StoreOperations": 1}
     assert deployed.log == []
 
 
@@ -120,7 +120,7 @@ def test_every_decision_is_counted_once(deployed, capsys):
         "CountersWritten": 1,
         "CountersCreated": 1,
         "SwapsStored": 1,
-        "MomentoOperations": 4,
+        "StoreOperations": 4,
         "ValueBytes": len(value),
     }
 
@@ -130,7 +130,7 @@ def test_a_repeat_is_a_duplicate_whether_it_was_applied_or_rejected(deployed, ca
     handle(deployed, record("m1", body))
     capsys.readouterr()
     handle(deployed, record("m1", body))
-    assert metrics(capsys) == {"EventsDuplicate": 2, "MomentoOperations": 1}
+    assert metrics(capsys) == {"EventsDuplicate": 2, "StoreOperations": 1}
 
 
 def test_a_repeat_is_a_duplicate_even_if_nobody_knows_how_it_was_decided(capsys):
@@ -142,7 +142,7 @@ def test_a_repeat_is_a_duplicate_even_if_nobody_knows_how_it_was_decided(capsys)
     oldest = Event("page:home", int(SOURCE, 16), 0, SENT_AT_MS - 1_000)
     assert fold(value, [oldest], Limits()).decisions == [Decision.DECIDED_BEFORE]
     handle(deployed, record("m1", rejected))
-    assert metrics(capsys) == {"EventsDuplicate": 4, "MomentoOperations": 1}
+    assert metrics(capsys) == {"EventsDuplicate": 4, "StoreOperations": 1}
 
 
 def test_lost_races_and_throttles_are_counted(deployed, capsys):
@@ -157,8 +157,8 @@ def test_lost_races_and_throttles_are_counted(deployed, capsys):
         "CountersWritten": 1,
         "SwapsStored": 1,
         "SwapsLost": 1,
-        "MomentoThrottled": 1,
-        "MomentoOperations": 1 + 3 + 3,
+        "StoreThrottled": 1,
+        "StoreOperations": 1 + 3 + 3,
         "ValueBytes": len(channel.store.get("page:home")),
     }
 
@@ -184,7 +184,7 @@ def test_a_line_about_a_message_has_stable_keys(deployed):
     assert line.keys() >= {"timestamp", "location"}
     assert {key: line[key] for key in line if key not in {"timestamp", "location"}} == {
         "level": "ERROR",
-        "message": "message returned to SQS: Momento refuses this counter",
+        "message": "message returned to SQS: the store refuses this counter",
         "service": deployed.service,
         "function_request_id": "request-1",
         "action": "message_returned",
@@ -319,7 +319,7 @@ def test_a_counter_that_has_vanished_is_one_warning_and_one_of_a_metric(deployed
         "CountersVanished": 1,
         "SwapsStored": 1,
         "SwapsLost": 1,
-        "MomentoOperations": 2 + 1 + 2,
+        "StoreOperations": 2 + 1 + 2,
         "ValueBytes": len(deployed.channel.store.get("page:home")),
     }
 

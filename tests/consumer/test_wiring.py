@@ -27,6 +27,7 @@ from tally.settling.activity import Activity
 from tally.stores.errors import BrokenSetupError
 from tally.stores.momento import connection
 from tally.stores.momento.connection import TLS_PORT, connect, credentials_for
+from tally.stores.momento.store import MomentoStore
 from tests.support.consumers import Draws, make_momento
 from tests.support.keys import ENDPOINT, KEY, api_key
 from tests.support.lambda_event import event, failures, increment, record
@@ -87,7 +88,15 @@ def listener():
 
 
 def build_on(channel, told, observer, **given):
-    return wiring.build(told, observer=observer, channel=channel, clock=channel.clock, **given)
+    store = MomentoStore(
+        told.cache_name,
+        credentials_for(told.momento),
+        ttl_s=told.ttl_s,
+        open_channel=lambda: channel,
+        clock=channel.clock,
+        wall_clock=channel.clock,
+    )
+    return wiring.build(told, observer=observer, store=store, clock=channel.clock, **given)
 
 
 def count_line(channel):
@@ -99,7 +108,9 @@ def first_bytes(listener, port):
     address, heard = listener
     host = address if port == TLS_PORT else "127.0.0.1"
     with connect(CredentialProvider(KEY, host, host, host, port)) as channel:
-        call = make_momento(channel, time.monotonic)._start_read("c", WAIT_S)
+        momento = make_momento(channel, time.monotonic)
+        with momento._channel.calling() as stub:
+            call = momento._calls.read(stub, "c", WAIT_S)
         said = heard.result(WAIT_S)
         call.cancel()
     return said

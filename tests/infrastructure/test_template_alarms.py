@@ -5,12 +5,12 @@ import json
 
 import pytest
 
-from consumer.settings import MAX_TTL_S
 from consumer.wiring import observer
 from infrastructure.template import ROOT
 from tally.counters.ledger import Limits
 from tally.settling.activity import Activity
 from tally.settling.reserve import RESERVE_PER_MESSAGE_S, RESERVE_S
+from tally.stores.momento.store import MAX_TTL_S
 
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:people"
 QUEUES = ("Queue.QueueName", "DeadLetterQueue.QueueName")

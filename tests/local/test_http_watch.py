@@ -175,7 +175,7 @@ def test_the_status_of_a_stack_that_has_done_nothing(status):
 
 def test_the_status_tells_totals_counts_and_what_came_back(status, watch, stack):
     watch.observe(delivered(metrics(EventsApplied=1, EventsRejected=2, EventsDuplicate=3)))
-    watch.observe(delivered(metrics(SwapsLost=4, MomentoOperations=5), returned("m", receives=5)))
+    watch.observe(delivered(metrics(SwapsLost=4, StoreOperations=5), returned("m", receives=5)))
     watch._note(["a", "b", "b", "c"])
     stack.values = {"a": 2**63 - 1, "b": 7}
     told = status.look()

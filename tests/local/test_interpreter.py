@@ -23,6 +23,7 @@ NAMES = (
     "store",
     "producer",
     "cli",
+    "tally",
     "moto",
     "sitecustomize",
 )

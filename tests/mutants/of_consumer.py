@@ -7,6 +7,7 @@ _BARE_WRITER = "tally/settling/bare_writer.py"
 _BATCH = "consumer/batch.py"
 _COPIES = "tally/settling/copies.py"
 _MESSAGES = "consumer/messages.py"
+_CALLS = "tally/stores/momento/calls.py"
 _MOMENTO = "tally/stores/momento/store.py"
 _PROGRESS = "tally/settling/progress.py"
 _WIRING = "consumer/wiring.py"
@@ -28,29 +29,30 @@ SWAPPING = (
         "lost race taken for success",
         "An event is acknowledged though another writer was first.",
         _WRITER,
-        "progress.lost(counter)",
+        "progress.lost(counter, winner)",
         "progress.stored(swap)",
     ),
     Mutation(
         "same new value tried again after a lost race",
         "What the other writer counted is overwritten.",
         _WRITER,
-        "folded = fold(copy.value, progress.groups[counter], self._limits)",
+        "folded = fold(copy.value, progress.groups[counter], self._store.limits(counter))",
         "folded = progress.__dict__.setdefault(\n"
-        "                counter, fold(copy.value, progress.groups[counter], self._limits)\n"
+        "                counter,\n"
+        "                fold(copy.value, progress.groups[counter], self._store.limits(counter)),\n"
         "            )",
     ),
     Mutation(
         "set instead of swap",
         "A write overwrites whatever others wrote since the read.",
-        _MOMENTO,
+        _CALLS,
         "present_and_hash_equal=unchanged, **fields",
         "unconditional=conditions.Unconditional(), **fields",
     ),
     Mutation(
         "set instead of create",
         "A counter that others just created is overwritten.",
-        _MOMENTO,
+        _CALLS,
         "messages._SetIfRequest(absent=conditions.Absent(), **fields)",
         "messages._SetIfRequest(not_equal=conditions.NotEqual(), **fields)",
     ),
@@ -61,7 +63,7 @@ SWAPPING = (
         "            progress.close(counter, Unsettled(Reason.UNREADABLE, str(error)))\n"
         "            return None\n",
         "            str(error)\n"
-        "            folded = fold(None, progress.groups[counter], self._limits)\n",
+        "            folded = fold(None, progress.groups[counter], self._store.limits(counter))\n",
     ),
 )
 
@@ -71,7 +73,7 @@ COPIES = (
         "A copy says that events are decided whose write never happened.",
         _WRITER,
         "progress.failed(counter, answer)",
-        "self._copies.put(counter, Copy(swap.value, swap.seen.hash)); "
+        "self._copies.put(counter, Copy(swap.value, swap.seen.token)); "
         "progress.failed(counter, answer)",
     ),
     Mutation(
@@ -86,15 +88,16 @@ COPIES = (
         "copy kept after a lost race",
         "A copy says that events are decided though another writer was first.",
         _WRITER,
-        "progress.lost(counter)",
-        "self._copies.put(counter, Copy(swap.value, swap.seen.hash)); progress.lost(counter)",
+        "progress.lost(counter, winner)",
+        "self._copies.put(counter, Copy(swap.value, swap.seen.token)); "
+        "progress.lost(counter, winner)",
     ),
     Mutation(
         "old value under the new hash",
         "The next batch writes over what this one wrote.",
         _WRITER,
-        "self._copies.put(counter, Copy(swap.value, new_hash))",
-        "self._copies.put(counter, Copy(swap.seen.value, new_hash))",
+        "self._copies.put(counter, Copy(swap.value, token))",
+        "self._copies.put(counter, Copy(swap.seen.value, token))",
     ),
     Mutation(
         "copy not taken out when used",
@@ -171,7 +174,7 @@ ACKNOWLEDGING = (
         "broken set-up taken for settled",
         "With a wrong key every message is deleted.",
         _PROGRESS,
-        "raise BrokenSetupError(failure.detail)",
+        "raise BrokenSetupError(failure.detail, is_missing=failure.is_missing)",
         "self.close(counter, ())",
     ),
     Mutation(
@@ -308,7 +311,7 @@ AT_LEAST_ONCE = (
         "bare swap lost and taken for stored",
         "A message is deleted though another writer was first.",
         _BARE_WRITER,
-        "progress.lost(write.counter)",
+        "progress.lost(write.counter, None)",
         "progress.stored(write)",
         tests=_ADDING,
     ),
@@ -323,7 +326,7 @@ AT_LEAST_ONCE = (
     Mutation(
         "bare value overwritten",
         "What other programs added since the read is lost.",
-        _MOMENTO,
+        _CALLS,
         "equal = conditions.Equal(value_to_check=swap.seen.value)",
         "equal = conditions.Equal(value_to_check=swap.value)",
         tests=_AGREEING,
@@ -339,7 +342,7 @@ AT_LEAST_ONCE = (
     Mutation(
         "increment that does not renew",
         "A counter that is incremented all day is gone at its end.",
-        _MOMENTO,
+        _CALLS,
         "amount=write.amount, ttl_milliseconds=self._ttl_ms",
         "amount=write.amount, ttl_milliseconds=1",
         tests="tests/stores/test_momento_contract.py",

@@ -79,9 +79,9 @@ OF_PRODUCER = (
     Mutation(
         "answers shifted by one",
         "A call that answers one key too few gives counters the counts of their neighbours.",
-        "tally/reading/values.py",
-        "if len(answers) > len(keys) or (failure is None and len(answers) < len(keys)):",
-        "if len(answers) > len(keys):",
+        "tally/stores/momento/calls.py",
+        "if len(answers) > len(counters) or (failure is None and len(answers) < len(counters)):",
+        "if len(answers) > len(counters):",
         tests="tests/reading/test_values.py",
     ),
 )

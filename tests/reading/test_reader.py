@@ -22,7 +22,7 @@ from tally.reading.values import MAX_COUNTERS_PER_CALL
 from tally.reading.waiting import MIN_CALL_S, POLL_S
 from tally.stores.errors import BrokenSetupError
 from tally.stores.momento.connection import connect
-from tests.support.consumers import DEADLINE_S, NO_KEY
+from tests.support.consumers import DEADLINE_S, make_momento, store_of
 from tests.support.momento import Raw
 from tests.support.momento_channel import CACHE, LATENCY_S, START_S, Clock
 from tests.support.read_channel import ReadChannel, failing, make_reader
@@ -201,16 +201,16 @@ def test_a_reader_is_made_from_the_environment_and_connects_with_its_first_call(
 
 
 def test_a_reader_that_was_never_used_is_closed_without_a_channel():
-    with Reader(CACHE, NO_KEY) as reader:
+    with Reader(make_momento(None, Clock())):
         pass
-    assert reader._values._channel is None
 
 
-def test_the_channel_of_a_caller_stays_open():
+def test_a_reader_closes_the_channel_that_it_used():
     channel = ReadChannel()
     with make_reader(channel) as reader:
         reader.count("c")
-    assert not channel.is_closed
+        assert not channel.is_closed
+    assert channel.is_closed
 
 
 def test_a_wrong_environment_is_told_whole():
@@ -225,8 +225,7 @@ def test_a_wrong_environment_is_told_whole():
 def test_threads_share_a_reader():
     with MomentoServer([CACHE]) as server:
         EmbeddedChannel(server).values["c"] = VALUE
-        credentials = CredentialProvider.for_momento_local(HOST, server.port)
-        with Reader(CACHE, credentials) as reader, ThreadPoolExecutor(8) as pool:
+        with Reader(store_of(server)) as reader, ThreadPoolExecutor(8) as pool:
             assert list(pool.map(reader.count, ["c"] * 200)) == [5] * 200
 
 

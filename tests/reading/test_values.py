@@ -8,14 +8,14 @@ from momento_wire_types import cacheclient_pb2 as pb
 
 from tally.local.momento.errors import InjectedError
 from tally.local.momento.faults import Fault
-from tally.local.momento.server import HOST, MomentoServer
+from tally.local.momento.server import MomentoServer
 from tally.reading.errors import ReaderClosedError, ReadError
 from tally.reading.reader import Reader
 from tally.reading.values import BACKOFF_S, MAX_TRIES, PASSING, THROTTLED_BACKOFF_S
 from tally.stores.errors import BrokenSetupError
 from tally.stores.momento.troubles import TROUBLES
 from tally.stores.port import Trouble
-from tests.support.consumers import DEADLINE_S, Draws
+from tests.support.consumers import DEADLINE_S, Draws, store_of
 from tests.support.keys import ENDPOINT, KEY
 from tests.support.momento_channel import CACHE
 from tests.support.read_channel import ReadChannel, failing, make_reader
@@ -77,20 +77,18 @@ def test_real_calls_are_made_again_when_their_answer_is_lost_before_or_after():
         for status, after in [("UNAVAILABLE", False), ("INTERNAL", True), ("UNKNOWN", False)]
     )
     with MomentoServer([CACHE], faults=lambda _call: next(faults, None)) as server:
-        credentials = CredentialProvider.for_momento_local(HOST, server.port)
-        with Reader(CACHE, credentials, sleep=lambda _s: None) as reader:
+        with Reader(store_of(server), sleep=lambda _s: None) as reader:
             assert reader.counts(["a", "b"]) == {"a": None, "b": None}
         assert server.stats().calls == {"GetBatch": 4}
 
 
 def test_a_call_takes_no_longer_than_its_deadline():
-    with MomentoServer([CACHE], faults=lambda _call: Fault(delay_s=60)) as server:
-        credentials = CredentialProvider.for_momento_local(HOST, server.port)
-        with (
-            Reader(CACHE, credentials, deadline_s=0.05, sleep=lambda _s: None) as reader,
-            pytest.raises(ReadError) as raised,
-        ):
-            reader.count("a")
+    with (
+        MomentoServer([CACHE], faults=lambda _call: Fault(delay_s=60)) as server,
+        Reader(store_of(server), deadline_s=0.05, sleep=lambda _s: None) as reader,
+        pytest.raises(ReadError) as raised,
+    ):
+        reader.count("a")
     assert str(raised.value) == "DEADLINE_EXCEEDED: Deadline Exceeded"
 
 
@@ -152,8 +150,7 @@ def test_a_call_carries_the_key_the_cache_and_the_agent_and_no_error_shows_the_k
 
 def test_a_closed_reader_reads_nothing():
     with MomentoServer([CACHE]) as server:
-        credentials = CredentialProvider.for_momento_local(HOST, server.port)
-        used, unused = Reader(CACHE, credentials), Reader(CACHE, credentials)
+        used, unused = Reader(store_of(server)), Reader(store_of(server))
         used.count("c")
         for reader in (used, unused):
             reader.close()
@@ -169,8 +166,7 @@ def test_a_reader_that_is_closed_during_a_real_call_says_so():
         reader.close()
 
     with MomentoServer([CACHE], faults=close) as server:
-        credentials = CredentialProvider.for_momento_local(HOST, server.port)
-        reader = Reader(CACHE, credentials, sleep=lambda _s: None)
+        reader = Reader(store_of(server), sleep=lambda _s: None)
         with pytest.raises(ReaderClosedError):
             reader.count("c")
 
@@ -184,4 +180,4 @@ def test_a_reader_that_is_closed_during_a_call_does_not_call_again():
     reader = make_reader(channel)
     with pytest.raises(ReaderClosedError):
         reader.count("c")
-    assert (channel.keys, channel.is_closed) == ([["c"]], False)
+    assert (channel.keys, channel.is_closed) == ([["c"]], True)

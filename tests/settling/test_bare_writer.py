@@ -153,7 +153,7 @@ def test_a_throttled_increment_waits_and_is_given_back_after_its_tries(channel, 
     progress = writer.settle(groups, START_S + 10, activity)
     throttled = Unsettled(Reason.THROTTLED, "RESOURCE_EXHAUSTED: told by a test")
     assert progress.settlements() == {"d": [APPLIED], "c": throttled}
-    assert channel.sent.count(ADD) == activity.momento_throttled == MAX_THROTTLED_TRIES
+    assert channel.sent.count(ADD) == activity.store_throttled == MAX_THROTTLED_TRIES
     assert draws.spans == [(0.0, 0.2), (0.0, 0.4), (0.0, 0.8), (0.0, 1.6)]
 
 
@@ -248,7 +248,7 @@ def test_a_broken_set_up_raises_and_still_counts_its_operations(channel, writer,
     group = events(0) if method == "Increment" else bounded(0)
     with pytest.raises(BrokenSetupError, match=f"^{status.name}: told by a test$"):
         writer.settle({"c": group}, START_S + 10, activity)
-    assert activity == Activity(momento_operations=3 if method == "SetIf" else 1)
+    assert activity == Activity(store_operations=3 if method == "SetIf" else 1)
 
 
 def test_a_stale_absence_is_no_counter_that_has_vanished(channel, writer):
@@ -279,6 +279,6 @@ def test_the_activity_tells_what_can_be_known(channel, writer):
         counters_vanished=1,
         swaps_stored=2,
         swaps_lost=1,
-        momento_operations=2 * 1 + 3 * (1 + 2),
+        store_operations=2 * 1 + 3 * (1 + 2),
         value_bytes=1,
     )

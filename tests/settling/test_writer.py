@@ -229,7 +229,7 @@ def test_a_throttled_counter_waits_longer_and_is_given_back_after_its_tries(chan
     progress = writer.settle(groups, START_S + 10, activity)
     throttled = Unsettled(Reason.THROTTLED, "RESOURCE_EXHAUSTED: told by a test")
     assert progress.settlements() == {"d": [APPLIED], "c": throttled}
-    assert channel.sent.count(READ) == activity.momento_throttled == MAX_THROTTLED_TRIES
+    assert channel.sent.count(READ) == activity.store_throttled == MAX_THROTTLED_TRIES
     assert draws.spans == [(0.0, 0.2), (0.0, 0.4), (0.0, 0.8), (0.0, 1.6)]
 
 
@@ -282,7 +282,7 @@ def test_a_broken_set_up_raises_and_still_counts_its_operations(channel, writer,
     activity = Activity()
     with pytest.raises(BrokenSetupError, match=f"^{status.name}: told by a test$"):
         writer.settle({"c": events(0)}, START_S + 10, activity)
-    assert activity == Activity(momento_operations=1 if method == "GetWithHash" else 3)
+    assert activity == Activity(store_operations=1 if method == "GetWithHash" else 3)
 
 
 def test_the_activity_counts_every_swap_and_the_longest_value(channel, writer):
@@ -296,7 +296,7 @@ def test_the_activity_counts_every_swap_and_the_longest_value(channel, writer):
         counters_created=2,
         swaps_stored=3,
         swaps_lost=1,
-        momento_operations=4 * 1 + 4 * 2,
+        store_operations=4 * 1 + 4 * 2,
         value_bytes=len(channel.store.get("d")),
     )
 

@@ -14,7 +14,7 @@ from tally.settling.copies import Copies
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.errors import BrokenSetupError
-from tally.stores.momento.store import Momento
+from tally.stores.momento.store import MomentoStore
 from tests.simulation.facts import Delivery
 from tests.simulation.faults import Fault
 from tests.simulation.network import Network
@@ -159,13 +159,16 @@ class Environment:
         """The successor knows nothing."""
         world, plan = self._world, self._world.plan
         random = Random(self._random.random())
-        momento = Momento(
-            Network(world, self._store, self, random),  # type: ignore[arg-type] # a peer of it
-            cache_name="tally",
-            credentials=NO_KEY,
+        network = Network(world, self._store, self, random)
+        momento = MomentoStore(
+            "tally",
+            NO_KEY,
             ttl_s=plan.ttl_s,
             deadline_s=DEADLINE_S,
+            limits=plan.limits,
+            open_channel=lambda: network,  # type: ignore[arg-type,return-value] # a peer of it
             clock=world.timeline,
+            wall_clock=world.timeline,
         )
         rounds = Rounds(
             momento,
@@ -173,5 +176,5 @@ class Environment:
             sleep=lambda seconds: self.sleep_until(world.timeline.now_s + seconds),
             uniform=random.uniform,
         )
-        writer = Writer(rounds, Copies(), plan.limits)
+        writer = Writer(rounds, Copies())
         return Consumer(writer, Witness(self, world), plan.default_max)

@@ -19,7 +19,7 @@ from tally.settling.activity import Activity
 from tally.settling.copies import Copies
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
-from tally.stores.momento.store import Momento
+from tally.stores.momento.store import MomentoStore
 from tests.simulation.consumers import NO_KEY
 from tests.simulation.facts import Delivery, Fact, Letter
 from tests.simulation.network import CallError
@@ -188,13 +188,15 @@ class Guest:
     def live(self, actor: Actor) -> None:
         """Settle the batch."""
         self._actor = actor
-        momento = Momento(
-            self,  # type: ignore[arg-type] # a peer of it
-            cache_name="tally",
-            credentials=NO_KEY,
+        momento = MomentoStore(
+            "tally",
+            NO_KEY,
             ttl_s=1,
             deadline_s=1.0,
+            limits=self._world.plan.limits,
+            open_channel=lambda: self,  # type: ignore[arg-type,return-value] # a peer of it
             clock=self._world.timeline,
+            wall_clock=self._world.timeline,
         )
         rounds = Rounds(
             momento,
@@ -202,7 +204,7 @@ class Guest:
             sleep=lambda _seconds: None,
             uniform=lambda low, _high: low,
         )
-        writer = Writer(rounds, Copies(), self._world.plan.limits)
+        writer = Writer(rounds, Copies())
         events = [
             Event(f.counter, f.source or 0, f.seq, f.at, f.amount, f.low, f.high, f.reset)
             for f in self.delivery.facts(COUNTER)
@@ -210,6 +212,9 @@ class Guest:
         left = writer.settle({COUNTER: events}, FOREVER_S, Activity()).open
         if left:
             violated(f"left open: {left}")
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def unary_unary(self, method: str, *_: Any, **__: Any) -> "Calls":
         return Calls(self, method.rpartition("/")[2])

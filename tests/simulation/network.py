@@ -75,6 +75,9 @@ class Network:
     def unary_stream(self, *_: Any, **__: Any) -> None:
         """No counter needs a stream; the generated stub asks for them all the same."""
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def woke_dead(self) -> bool:
         """Whether the channel's connection is gone since its last call."""
         idle_s = self.world.timeline.now_s - self.used_at_s

@@ -5,8 +5,9 @@ import momento as sdk
 import pytest
 from momento.auth import CredentialProvider
 
+from tally.stores.momento.calls import billed
 from tally.stores.momento.connection import deadline_s
-from tally.stores.momento.store import MAX_CALLS_IN_FLIGHT, billed
+from tally.stores.momento.store import MAX_CALLS_IN_FLIGHT
 from tally.stores.momento.troubles import TROUBLES
 from tally.stores.port import ABSENT, NOT_SENT, Copy, Failed, LostRace, Stored, Swap, Trouble
 from tests.support.consumers import DEADLINE_S, make_momento
@@ -77,7 +78,7 @@ def test_every_status_but_ok_is_in_exactly_one_class():
 def test_a_failed_read_says_which_status_and_of_which_class(channel, momento, status):
     channel.faults = [Fault("GetWithHash", status, details="why", key="b")]
     channel.store.put("a", b"1")
-    failed = Failed(TROUBLES[status], f"{status.name}: why")
+    failed = Failed(TROUBLES[status], f"{status.name}: why", status is STATUS.NOT_FOUND)
     assert read(momento, "a", "b") == [("a", seen(b"1")), ("b", failed)]
 
 
@@ -91,7 +92,7 @@ def test_a_failed_swap_is_of_the_same_class_whatever_became_of_it(channel, statu
     method = "SetIf" if before is None else "SetIfHash"
     channel.faults = [Fault(method, status, effect, details="why")]
     answers = swap(make_momento(channel), Swap("c", copy, b"2"), Swap("d", ABSENT, b"3"))
-    failed = Failed(TROUBLES[status], f"{status.name}: why")
+    failed = Failed(TROUBLES[status], f"{status.name}: why", status is STATUS.NOT_FOUND)
     assert answers == [failed, Stored(None)]
     happened = effect is not Effect.NONE  # the second call let the late one land
     assert channel.store.get("c") == (b"2" if happened else before)
@@ -153,7 +154,7 @@ def test_no_timeout_reaches_past_the_end_and_no_call_starts_after_it(channel, mo
 def test_what_was_not_sent_is_not_billed(momento):
     read(momento, "c", time_s=0.0)
     swap(momento, Swap("c", ABSENT, b"1"), time_s=0.0)
-    assert momento.operations == 0
+    assert momento.usage.operations == 0
 
 
 def test_every_call_carries_the_key_the_cache_and_the_agent_and_nothing_else(channel):
@@ -198,9 +199,9 @@ def test_each_begun_chunk_of_a_value_is_an_operation_and_a_conditional_write_two
     assert billed(value) == operations
     channel.store.put("c", value)
     read(momento, "c")
-    assert momento.operations == operations
+    assert momento.usage.operations == operations
     swap(momento, Swap("c", seen(value), value))
-    assert momento.operations == operations + 2 * operations
+    assert momento.usage.operations == operations + 2 * operations
 
 
 def test_a_call_costs_its_least_whatever_became_of_it(channel, momento):
@@ -210,9 +211,9 @@ def test_a_call_costs_its_least_whatever_became_of_it(channel, momento):
         Fault("SetIf", before=lambda: channel.store.put("d", b"1")),
     ]
     read(momento, "a", "b")
-    assert momento.operations == 2
+    assert momento.usage.operations == 2
     swap(momento, Swap("c", ABSENT, b"1"), Swap("d", ABSENT, b"1"))
-    assert momento.operations == 6
+    assert momento.usage.operations == 6
 
 
 def test_the_deadline_is_the_one_that_the_sdk_has_for_a_lambda():

@@ -77,17 +77,17 @@ def test_a_counter_that_is_there_is_not_created_again(momento):
 def test_a_swap_on_what_is_there_is_stored_and_tells_the_hash_of_the_next(momento):
     seen = create(momento, "c", b"1")
     [stored] = write(momento, Swap("c", seen, b"2"))
-    assert read(momento, "c") == {"c": Copy(b"2", stored.hash)}
-    assert stored.hash != seen.hash
-    [stored_again] = write(momento, Swap("c", Copy(b"2", stored.hash), b"3"))
-    assert read(momento, "c") == {"c": Copy(b"3", stored_again.hash)}
+    assert read(momento, "c") == {"c": Copy(b"2", stored.token)}
+    assert stored.token != seen.token
+    [stored_again] = write(momento, Swap("c", Copy(b"2", stored.token), b"3"))
+    assert read(momento, "c") == {"c": Copy(b"3", stored_again.token)}
 
 
 def test_a_swap_on_what_was_there_before_loses_and_changes_nothing(momento):
     seen = create(momento, "c", b"1")
     [stored] = write(momento, Swap("c", seen, b"2"))
     assert write(momento, Swap("c", seen, b"3")) == [LostRace()]
-    assert read(momento, "c") == {"c": Copy(b"2", stored.hash)}
+    assert read(momento, "c") == {"c": Copy(b"2", stored.token)}
 
 
 def test_a_swap_on_a_counter_that_has_expired_loses(channel, clock):
@@ -106,7 +106,7 @@ def test_each_swap_sets_the_time_to_live_anew(channel, clock):
     clock.now_s += 1.5
     [stored] = write(momento, Swap("c", seen, b"2"))
     clock.now_s += 1.5
-    assert read(momento, "c") == {"c": Copy(b"2", stored.hash)}
+    assert read(momento, "c") == {"c": Copy(b"2", stored.token)}
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_swaps_are_answered_in_their_order_each_for_itself(momento):
     seen = create(momento, "b", b"1")
     swaps = [Swap("c", ABSENT, b"1"), Swap("b", ABSENT, b"2"), Swap("b", seen, b"3")]
     answers = list(momento.write(swaps, momento._clock() + 60))
-    stored = Stored(read(momento, "b")["b"].hash)
+    stored = Stored(read(momento, "b")["b"].token)
     assert answers == list(zip(swaps, [Stored(None), LostRace(), stored], strict=True))
 
 
@@ -184,13 +184,13 @@ def test_additions_and_swaps_are_answered_in_their_order(momento):
     writes = [Addition("c", 1), Swap("d", ABSENT, b"5"), Addition("e", 1)]
     answers = list(momento.write(writes, momento._clock() + 60))
     assert answers == [(each, Stored(None)) for each in writes]
-    assert momento.operations == 1 + 2 + 1
+    assert momento.usage.operations == 1 + 2 + 1
     assert [copy.value for copy in read(momento, *"cde").values()] == [b"1", b"5", b"1"]
 
 
 def test_a_cache_that_is_not_there_is_a_broken_set_up(channel, clock):
     momento = make_momento(channel, clock, cache_name="nowhere")
-    refused = Failed(Trouble.BROKEN_SETUP, "NOT_FOUND: cache not found: nowhere")
+    refused = Failed(Trouble.BROKEN_SETUP, "NOT_FOUND: cache not found: nowhere", is_missing=True)
     assert read(momento, "c") == {"c": refused}
     assert write(momento, Swap("c", ABSENT, b"1")) == [refused]
     assert write(momento, Swap("c", Copy(b"1", b"hash"), b"2"), Addition("c", 1)) == [refused] * 2

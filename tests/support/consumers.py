@@ -11,12 +11,12 @@ from momento.auth import CredentialProvider
 from consumer.invocation import Consumer
 from consumer.observability import Observer
 from tally.counters.event import INT64_MAX, Event
-from tally.counters.ledger import Limits
+from tally.local.momento.server import HOST
 from tally.settling.bare_writer import BareWriter
 from tally.settling.copies import Copies
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
-from tally.stores.momento.store import Momento
+from tally.stores.momento.store import MomentoStore
 from tests.support.momento_channel import AT_LEAST_ONCE, CACHE, Clock, FakeChannel
 
 AT_MS = 1_790_000_000_000
@@ -44,40 +44,35 @@ class Draws:
         return low + self.share * (high - low)
 
 
-def make_momento(
-    channel,
-    clock=None,
-    *,
-    credentials=NO_KEY,
-    cache_name=CACHE,
-    ttl_s=86_400,
-    deadline_s=DEADLINE_S,
-):
-    return Momento(
-        channel,
-        cache_name=cache_name,
-        credentials=credentials,
-        ttl_s=ttl_s,
-        deadline_s=deadline_s,
-        clock=clock or channel.clock,
-    )
+def make_momento(channel, clock=None, *, credentials=NO_KEY, cache_name=CACHE, **options):
+    """Momento's store over a channel, on a clock that only calls and sleeps move."""
+    clock = clock or channel.clock
+    options = {"deadline_s": DEADLINE_S, "clock": clock, "wall_clock": clock} | options
+    return MomentoStore(cache_name, credentials, open_channel=lambda: channel, **options)
 
 
-def make_rounds(channel, *, uniform=None, sleep=None):
+def store_of(server, **options):
+    """The store of an embedded server, over real gRPC."""
+    credentials = CredentialProvider.for_momento_local(HOST, server.port)
+    return MomentoStore(CACHE, credentials, **options)
+
+
+def make_rounds(channel, *, uniform=None, sleep=None, limits=None):
     return Rounds(
-        make_momento(channel),
+        make_momento(channel, limits=limits),
         clock=channel.clock,
         sleep=sleep or channel.clock.sleep,
         uniform=uniform or Draws(),
     )
 
 
-def make_writer(channel, *, limits=None, **pace):
-    return Writer(make_rounds(channel, **pace), Copies(), limits or Limits())
+def make_writer(channel, **pace):
+    return Writer(make_rounds(channel, **pace), Copies())
 
 
 def make_bare_writer(channel, **pace):
-    return BareWriter(make_rounds(channel, **pace))
+    rounds = make_rounds(channel, **pace)
+    return BareWriter(rounds.store, rounds)
 
 
 class Deployed:

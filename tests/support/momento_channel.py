@@ -147,6 +147,9 @@ class FakeChannel:
         """The calls in their order, each by method and key."""
         return [(call.method, call.key) for call in self.calls]
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def unary_unary(
         self, method: str, request_serializer: Any, response_deserializer: Any, **_: Any
     ) -> "FakeMethod":

@@ -7,7 +7,7 @@ import grpc
 from momento_wire_types import cacheclient_pb2 as pb
 
 from tally.reading.reader import Reader
-from tests.support.consumers import DEADLINE_S, NO_KEY, Draws
+from tests.support.consumers import NO_KEY, Draws, make_momento
 from tests.support.momento_channel import CACHE, LATENCY_S, Clock, FakeRpcError
 
 GET_BATCH = "/cache_client.Scs/GetBatch"
@@ -75,10 +75,7 @@ def make_reader(channel, clock=None, *, cache_name=CACHE, credentials=NO_KEY, un
     """A reader on a channel, with a clock that only calls and sleeps move."""
     clock = clock or channel.clock
     return Reader(
-        cache_name,
-        credentials,
-        channel=channel,
-        deadline_s=DEADLINE_S,
+        make_momento(channel, clock, credentials=credentials, cache_name=cache_name),
         clock=clock,
         sleep=clock.sleep,
         uniform=uniform or Draws(),

@@ -67,19 +67,38 @@ def test_so_does_a_program_under_pytest(wheel, project):
     assert (said.returncode, said.stdout.splitlines()[-1][:8]) == (0, "1 passed")
 
 
-def test_the_base_publishes_and_says_what_reading_needs(environment, project):
-    said = environment().run("-c", FOREIGN, cwd=project, timeout_s=RUN_S)
+def test_its_tests_have_counters_and_momento_as_fixtures(wheel, tmp_path):
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["tally.testing.fixtures"]\n')
+    (tmp_path / "test_program.py").write_text(
+        "def test_program(tally_counters, tally_momento):\n"
+        "    with tally_counters.publisher() as publisher: publisher.publish('c')\n"
+        "    assert tally_counters.reader().count('c') == 1\n"
+        "    assert tally_momento.endpoint\n"
+    )
+    pytests = Environment(tmp_path / ".venv", wheel, "read", others=["pytest"])
+    said = pytests.run("-m", "pytest", "-q", "test_program.py", cwd=tmp_path, timeout_s=RUN_S)
+    assert (said.returncode, said.stdout.splitlines()[-1][:8]) == (0, "1 passed")
+
+
+@pytest.mark.parametrize("extra", ["", "local"])
+def test_who_publishes_imports_no_sdk_but_boto3(environment, project, extra):
+    said = environment(*filter(None, [extra])).run("-c", FOREIGN, cwd=project, timeout_s=RUN_S)
     assert (said.returncode, said.stdout, said.stderr) == (0, "[]\n", "")
-    said = environment().run("-c", "from tally import Reader", cwd=project, timeout_s=RUN_S)
-    needs = "ImportError: tally.Reader needs tally-counters[read]: No module named 'grpc'"
+
+
+def test_the_base_has_every_name_and_says_what_momento_needs(environment, project):
+    variables = {"MOMENTO_LOCAL": "h:1", "MOMENTO_CACHE_NAME": "c"}
+    read = f"from tally import *; Reader.from_environment({variables})"
+    said = environment().run("-c", read, cwd=project, timeout_s=RUN_S)
+    needs = "ImportError: counters in Momento need tally-counters[read]: No module named 'grpc'"
     assert said.stderr.splitlines()[-1] == needs
 
 
 @pytest.mark.parametrize(
     ("extras", "arguments", "said"),
     [
-        ([], ["--help"], "tally: needs tally-counters[cli]: No module named 'typer'"),
-        (["read"], ["get", "c"], "tally: needs tally-counters[cli]: No module named 'typer'"),
+        ([], ["--help"], "tally: needs tally-counters[cli]: no module named "),
+        (["read"], ["get", "c"], "tally: needs tally-counters[cli]: no module named "),
         (["cli"], ["demo"], "tally: demo needs tally-counters[local]: no module named "),
         (["cli"], ["local", "up"], "tally: local needs tally-counters[local]: no module named "),
     ],
@@ -89,6 +108,13 @@ def test_a_command_names_the_extra_that_it_lacks(environment, project, extras, a
     assert (told.returncode, told.stdout) == (1, "")
     assert told.stderr.startswith(said)
     assert len(told.stderr.splitlines()) == 1
+
+
+def test_a_shell_that_completes_a_command_is_not_told_what_that_lacks(environment, project):
+    asked = {"_TALLY_COMPLETE": "complete_bash", "COMP_CWORD": "2", "COMP_WORDS": "tally demo --e"}
+    told = environment("cli").run("-m", "tally", cwd=project, timeout_s=RUN_S, **asked)
+    assert (told.returncode, told.stdout.split()) == (0, [])
+    assert "Traceback" not in told.stderr
 
 
 @pytest.mark.parametrize(

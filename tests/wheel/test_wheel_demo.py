@@ -9,7 +9,7 @@ VARIABLES = {name: text for name, text in QUIET.items() if text is not None}
 
 
 def test_the_demo_is_exact_in_a_folder_full_of_clashing_names(environment, project):
-    for name in ("queue", "moto", "sitecustomize"):
+    for name in ("queue", "moto", "sitecustomize", "tally"):
         (project / f"{name}.py").write_text("raise SystemExit('a file of the stranger')")
     command = [environment("local").tally, "demo", "--events", "1000", "--counters", "10"]
     said = subprocess.run(  # noqa: S603 (our own command)

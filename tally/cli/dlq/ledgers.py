@@ -12,7 +12,7 @@ from tally.counters.errors import UnreadableValueError
 from tally.counters.event import Event
 from tally.environment import cache_from
 from tally.reading.values import MAX_COUNTERS_PER_CALL, Values
-from tally.stores.momento.connection import credentials_for, deadline_s
+from tally.stores.opening import open_store
 
 Judge = Callable[[Sequence[Letter]], list[Letter]]
 """Tells the standing of letters."""
@@ -25,16 +25,9 @@ def judge_from(variables: Mapping[str, str]) -> Iterator[Judge]:
     Raises:
         SettingsError: a variable is missing or wrong, or the secret cannot be read.
     """
-    cache = cache_from(variables)
-    values = Values(
-        cache.name,
-        credentials_for(cache.momento),
-        channel=None,
-        sleep=time.sleep,
-        uniform=random.uniform,
-    )
-    with contextlib.closing(values):
-        yield lambda letters: judged(letters, lambda keys: values.read(keys, deadline_s()))
+    with contextlib.closing(open_store(cache_from(variables))) as store:
+        values = Values(store, sleep=time.sleep, uniform=random.uniform)
+        yield lambda letters: judged(letters, lambda keys: values.read(keys, store.deadline_s))
 
 
 def judged(

@@ -8,16 +8,13 @@ from tally.stores.errors import BrokenSetupError
 
 MOMENTO, CACHE = "Momento", "cache"
 
-NO_CACHE = "NOT_FOUND"
-"""Momento's status, with which the text of the error begins."""
-
 
 def check_cache(name: str, read: Callable[[], object]) -> list[Check]:
     """Make one call to Momento: a read of a counter that may not exist."""
     try:
         read()
     except BrokenSetupError as error:
-        if str(error).startswith(NO_CACHE):
+        if error.is_missing:
             there_is_none = bad(
                 CACHE, f"there is no cache {name!r}", "create it, or mend MOMENTO_CACHE_NAME"
             )

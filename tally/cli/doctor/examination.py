@@ -22,7 +22,7 @@ from tally.local.ports import is_loopback
 from tally.publishing.publisher import Publisher
 from tally.reading.reader import Reader
 from tally.reading.values import Values
-from tally.stores.momento.connection import credentials_for, deadline_s
+from tally.stores.opening import open_store
 
 ENVIRONMENT, SQS = "environment", "SQS"
 
@@ -77,24 +77,17 @@ class Examination:
             yield skipped(MOMENTO, "the environment does not tell where it is")
             return
         try:
-            credentials = credentials_for(cache.momento)
+            store = self._open.enter_context(contextlib.closing(open_store(cache)))
         except SettingsError as error:
             yield bad(MOMENTO, str(error), "mend the key, or the permission to read its secret")
             return
-        reader = self._open.enter_context(Reader(cache.name, credentials))
+        reader = Reader(store)
         counter = own_counter(self._world.entropy)
         found = check_cache(cache.name, lambda: reader.count(counter))
         if all(check.verdict is Verdict.OK for check in found):
-            values = Values(
-                cache.name,
-                credentials,
-                channel=None,
-                sleep=self._world.sleep,
-                uniform=self._world.uniform,
-            )
-            self._open.callback(values.close)
+            values = Values(store, sleep=self._world.sleep, uniform=self._world.uniform)
             self._cache = round_trip.Cache(
-                reader, lambda name: values.read([name], deadline_s())[0]
+                reader, lambda name: values.read([name], store.deadline_s)[0]
             )
         yield from found
 

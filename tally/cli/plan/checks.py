@@ -7,7 +7,7 @@ from tally.cli.plan.model import Figures, estimate
 from tally.cli.plan.settings import Settings
 from tally.settling.progress import MAX_THROTTLED_TRIES
 from tally.settling.reserve import MAX_RESERVED_SHARE, RESERVE_PER_MESSAGE_S, RESERVE_S
-from tally.stores.momento.store import BILLED_BYTES
+from tally.stores.momento.calls import BILLED_BYTES
 
 MAX_CONTENTION = 0.5
 """M · (round trip + fold) is at most half of the time between a consumer's batches: from there on

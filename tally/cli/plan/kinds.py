@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tally.cli.plan.settings import Identity, Settings
 from tally.cli.plan.value import Ledger, value_bytes
 from tally.counters.ledger import Limits
-from tally.stores.momento.store import BILLED_BYTES
+from tally.stores.momento.calls import BILLED_BYTES
 
 LIMITS = Limits()
 """How much a ledger remembers, as the consumer has it."""

@@ -7,7 +7,7 @@ from tally.cli.plan.batches import Batches
 from tally.cli.plan.kinds import Kind
 from tally.cli.plan.settings import Settings
 from tally.cli.plan.timing import Function, unread_share
-from tally.stores.momento.store import CONDITIONAL_FACTOR
+from tally.stores.momento.calls import CONDITIONAL_FACTOR
 
 MAX_LOSS_CHANCE = 0.9
 """Of one swap, as far as it is told: well past the rule that keeps races few, it feeds itself."""

@@ -1,4 +1,4 @@
-"""How long a stored counter is, by the format of counters/columns.py, without building one."""
+"""How long a stored counter is, by the format of columns.py, without building one."""
 
 from dataclasses import dataclass
 

@@ -15,6 +15,7 @@ from tally.local.lambda_.environment import Invocation, LambdaEnvironment
 from tally.local.lambda_.runtime import FunctionSettings
 from tally.local.stack import CACHE, Stack, StackSettings
 from tally.reading.reader import Reader
+from tally.stores.momento.store import MomentoStore
 
 API_FUNCTION = FunctionSettings(name="tally-api", timeout_s=29.0)
 """API Gateway waits 29 s for a function."""
@@ -52,13 +53,19 @@ def serving(
             settings=API_FUNCTION,
         )
         parts.callback(api.close)
-        channel = parts.enter_context(grpc.insecure_channel(stack.momento.endpoint, NO_PROXY))
-        nobody = CredentialProvider.for_momento_local()
+        reader = parts.enter_context(Reader(_store(stack.momento.endpoint)))
         status = Status(
             watch,
             depth=stack.queue.depth,
-            reader=Reader(CACHE, nobody, channel=channel),
+            reader=reader,
             max_receives=settings.max_receive_count,
         )
         site = Site(api, status=status.look, printed=printed)
         yield parts.enter_context(HttpServer(site, port=port)).url
+
+
+def _store(endpoint: str) -> MomentoStore:
+    nobody = CredentialProvider.for_momento_local()
+    return MomentoStore(
+        CACHE, nobody, open_channel=lambda: grpc.insecure_channel(endpoint, NO_PROXY)
+    )

@@ -23,7 +23,7 @@ TOTALS = {
     "rejected": "EventsRejected",
     "duplicates": "EventsDuplicate",
     "lost_races": "SwapsLost",
-    "operations": "MomentoOperations",
+    "operations": "StoreOperations",
 }
 """The page's names for sums of the consumer's metrics."""
 

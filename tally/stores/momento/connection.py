@@ -47,10 +47,14 @@ def credentials_for(momento: Local | Service) -> CredentialProvider:
         raise SettingsError(["the Momento API key is not one of version 2"]) from None
 
 
+OWN_CONNECTION = ("grpc.use_local_subchannel_pool", 1)
+"""Without it a new channel would share the connection of one that has gone silent."""
+
+
 def connect(credentials: CredentialProvider) -> grpc.Channel:
     """Open the channel that the SDK would open in a Lambda; TLS except to a local server."""
     transport = Configurations.Lambda.latest().get_transport_strategy().get_grpc_configuration()
-    options = grpc_data_channel_options_from_grpc_config(transport)
+    options = [*grpc_data_channel_options_from_grpc_config(transport), OWN_CONNECTION]
     if credentials.port == TLS_PORT:
         tls = grpc.ssl_channel_credentials()
         return grpc.secure_channel(credentials.cache_endpoint, tls, options)

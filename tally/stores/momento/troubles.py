@@ -31,4 +31,10 @@ def failed(error: Any, key: str) -> Failed:  # noqa: ANN401 (RpcError's type hid
     """What a gRPC error means; Momento's text is kept, without the key if that is in it."""
     status = error.code()
     detail = f"{status.name}: {error.details()}" if error.details() else status.name
-    return Failed(TROUBLES[status], detail.replace(key, "…") if key else detail)
+    detail = detail.replace(key, "…") if key else detail
+    return Failed(TROUBLES[status], detail, is_missing=status is StatusCode.NOT_FOUND)
+
+
+def is_silence(error: Any) -> bool:  # noqa: ANN401 (RpcError's again)
+    """Whether nothing answered until the deadline, as on a connection that has gone silent."""
+    return error.code() is StatusCode.DEADLINE_EXCEEDED

@@ -1,0 +1,34 @@
+"""What the tests of a program use: counters without any process, and Momento without an account.
+
+    def test_a_visit_counts():
+        counters = Counters()
+        with counters.publisher() as publisher:
+            publisher.publish("page:home")
+        assert counters.reader().count("page:home") == 1
+
+`pytest_plugins = ["tally.testing.fixtures"]` in a conftest.py has both as fixtures.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from tally.stores.memory import MemoryStore
+from tally.testing.counters import Counters
+
+if TYPE_CHECKING:
+    from tally.local.momento.server import MomentoServer
+
+__all__ = ["Counters", "MemoryStore", "MomentoServer"]
+
+if not TYPE_CHECKING:  # a type checker would take any name for one that is there
+
+    def __getattr__(name: str) -> object:
+        """The embedded Momento server, imported when it is used: it needs tally-counters[read].
+
+        Raises:
+            AttributeError: there is no such name.
+        """
+        if name != "MomentoServer":
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        return importlib.import_module("tally.local.momento.server").MomentoServer

@@ -1,0 +1,118 @@
+"""Counters in this process: what is published is settled at once, by the rounds of the consumer."""
+
+import itertools
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tally.counters.body import parse
+from tally.counters.errors import InvalidIncrementError
+from tally.counters.event import INT64_MAX, Envelope, Event
+from tally.publishing.publisher import Publisher
+from tally.publishing.sending import Pacer
+from tally.publishing.sequence import now_ms
+from tally.reading.reader import Reader
+from tally.settling.activity import Activity
+from tally.settling.copies import Copies
+from tally.settling.progress import Unsettled
+from tally.settling.rounds import Rounds
+from tally.settling.writer import Writer
+from tally.stores.memory import Items, MemoryStore
+
+QUEUE_URL = "memory://queue"
+SETTLE_S = 10.0
+"""How long a message may take to be settled; in memory it takes microseconds."""
+
+
+class Counters:
+    """Queue, consumer and store in one object, for tests that count.
+
+    Args:
+        deliveries: how often each message is delivered, as SQS may deliver it again; each
+            increment counts once all the same.
+        clock: monotonic, in seconds.
+        sleep: waits the seconds given.
+        now_ms: the time of day, in ms since the epoch, that messages are stamped with.
+
+    Attributes:
+        dead_letters: the bodies of messages that could not be settled, be it in part.
+    """
+
+    def __init__(
+        self,
+        *,
+        deliveries: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        now_ms: Callable[[], int] = now_ms,
+    ) -> None:
+        self.dead_letters: list[str] = []
+        self._items = Items()
+        self._deliveries = deliveries
+        self._clock = clock
+        self._now_ms = now_ms
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()  # publishers send from threads of their own
+        store = MemoryStore(self._items, clock=clock)
+        rounds = Rounds(store, clock=clock, sleep=sleep, uniform=random.uniform)
+        self._writer = Writer(rounds, Copies())
+
+    def publisher(self, *, shards: int | None = None, pacer: Pacer | None = None) -> Publisher:
+        """A publisher whose increments are counted once flush() or close() returns."""
+        return Publisher(QUEUE_URL, client=_Queue(self.deliver), shards=shards, pacer=pacer)
+
+    def reader(self) -> Reader:
+        """A reader of these counters; closing it closes no other."""
+        return Reader(MemoryStore(self._items, clock=self._clock))
+
+    def forget(self, counter: str) -> None:
+        """Have a counter gone, with its ledger, as a cache may evict it."""
+        self._items.copies.pop(counter, None)
+
+    def deliver(self, body: str) -> None:
+        """Settle a message, as often as it is delivered; what cannot be is a dead letter."""
+        with self._lock:
+            message_id = f"message-{next(self._numbers)}"
+            for _ in range(self._deliveries):
+                if not self._settled(body, message_id):
+                    self.dead_letters.append(body)
+                    return
+
+    def _settled(self, body: str, message_id: str) -> bool:
+        try:
+            events = parse(body, Envelope(message_id, self._now_ms()), INT64_MAX)
+        except InvalidIncrementError:
+            return False
+        groups: dict[str, list[Event]] = {}
+        for event in events:
+            groups.setdefault(event.counter, []).append(event)
+        progress = self._writer.settle(groups, self._clock() + SETTLE_S, Activity())
+        settlements = progress.settlements().values()
+        return not any(isinstance(each, Unsettled) for each in settlements) and all(
+            decision.is_settled
+            for decisions in settlements
+            if not isinstance(decisions, Unsettled)
+            for decision in decisions
+        )
+
+
+class _Queue:
+    """A peer of boto3's SQS client, which delivers what it is sent before it confirms it."""
+
+    def __init__(self, deliver: Callable[[str], None]) -> None:
+        self._deliver = deliver
+
+    def send_message_batch(
+        self,
+        *,
+        QueueUrl: str,  # noqa: N803, ARG002 (boto3's names)
+        Entries: Sequence[Mapping[str, Any]],  # noqa: N803 (boto3's names)
+    ) -> dict[str, Any]:
+        for entry in Entries:
+            self._deliver(entry["MessageBody"])
+        return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
+
+    def close(self) -> None:
+        """Nothing is open."""

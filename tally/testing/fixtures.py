@@ -1,0 +1,24 @@
+"""Fixtures for pytest: `pytest_plugins = ["tally.testing.fixtures"]` in a conftest.py has them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tally.local.momento.server import MomentoServer
+from tally.testing.counters import Counters
+
+CACHE = "tally"
+"""The name of the cache of `tally_momento`."""
+
+
+@pytest.fixture
+def tally_counters() -> Counters:
+    """Counters without any process, new for each test."""
+    return Counters()
+
+
+@pytest.fixture
+def tally_momento() -> Iterator[MomentoServer]:
+    """An embedded Momento server with an empty cache called CACHE; `endpoint` is its host:port."""
+    with MomentoServer(caches=[CACHE]) as server:
+        yield server

@@ -1,0 +1,107 @@
+"""Who loses a race and is told what won it swaps at once over that, without a read."""
+
+import pytest
+
+from tally.counters.counter import fold, read_count
+from tally.counters.event import Event
+from tally.counters.ledger import Limits
+from tally.settling.activity import Activity
+from tally.settling.copies import Copies
+from tally.settling.rounds import Rounds
+from tally.settling.writer import Writer
+from tally.stores.memory import Items, MemoryStore
+from tests.support.consumers import AT_MS, Draws
+from tests.support.momento_channel import Clock
+
+SETTLE_S = 60.0
+
+
+class Watched(MemoryStore):
+    """A store that says what was read; before its first writes, another writer is faster."""
+
+    def __init__(self, items, clock, rivals=()):
+        super().__init__(items, clock=clock)
+        self.reads = []
+        self.rivals = list(rivals)
+
+    def read(self, counters, ends_at):
+        for counter, copy in super().read(counters, ends_at):
+            self.reads.append(counter)
+            yield counter, copy
+
+    def _swap(self, swap):
+        if self.rivals:
+            self.items.put("c", count(self.items, self.rivals.pop(0)))
+        return super()._swap(swap)
+
+
+def event(seq):
+    return Event("c", 1, seq, AT_MS)
+
+
+def count(items, seq):
+    """The next value of the counter, as another writer makes it."""
+    copy = items.copies.get("c")
+    value = fold(copy and copy.value, [event(seq)], Limits()).value
+    assert value is not None
+    return value
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def settle(store, clock, *seqs):
+    draws = Draws(0.5)
+    rounds = Rounds(store, clock=clock, sleep=clock.sleep, uniform=draws)
+    progress = Writer(rounds, Copies()).settle(
+        {"c": [event(seq) for seq in seqs]}, clock() + SETTLE_S, activity := Activity()
+    )
+    assert progress.open == {}
+    return activity
+
+
+def test_the_repeat_that_follows_at_once_needs_no_read(clock):
+    items = Items()
+    store = Watched(items, clock, rivals=[100])
+    activity = settle(store, clock, 0, 1)
+    assert store.reads == ["c"]
+    assert (activity.swaps_lost, activity.swaps_stored, clock.slept_s) == (1, 1, [])
+    assert read_count(items.copies["c"].value or b"") == 3
+
+
+def test_after_a_pause_the_counter_is_read_anew(clock):
+    items = Items()
+    store = Watched(items, clock, rivals=[100, 101, 102])
+    activity = settle(store, clock, 0)
+    assert store.reads == ["c"] * 3
+    assert (activity.swaps_lost, len(clock.slept_s)) == (3, 2)
+    assert read_count(items.copies["c"].value or b"") == 4
+
+
+def test_what_the_winner_counted_is_not_counted_again(clock):
+    items = Items()
+    store = Watched(items, clock, rivals=[0])
+    activity = settle(store, clock, 0)
+    assert store.reads == ["c"]
+    assert (activity.swaps_lost, activity.swaps_stored) == (1, 0)
+    assert read_count(items.copies["c"].value or b"") == 1
+
+
+def test_a_winner_that_is_gone_is_written_anew(clock):
+    items = Items()
+
+    class Forgetful(Watched):
+        def _swap(self, swap):
+            if self.rivals:
+                self.rivals.pop()
+                self.items.copies.clear()
+            return super()._swap(swap)
+
+    items.put("c", count(items, 100))
+    store = Forgetful(items, clock, rivals=[None])
+    activity = settle(store, clock, 0)
+    assert store.reads == ["c"]
+    assert (activity.counters_created, activity.counters_vanished) == (1, 1)
+    assert read_count(items.copies["c"].value or b"") == 1

@@ -1,0 +1,119 @@
+"""`tally.testing`: what is published is counted without any process, and by the same rules."""
+
+import threading
+
+import pytest
+
+import tally.testing
+from tally import Outcome, ReaderClosedError, encode
+from tally.counters.event import Increment
+from tally.publishing.sequence import now_ms
+from tally.testing import Counters, MemoryStore
+
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+def counters():
+    return Counters()
+
+
+def test_what_was_flushed_is_counted(counters):
+    with counters.publisher() as publisher:
+        publisher.publish("page:home", 2)
+        publisher.publish("page:home")
+        publisher.flush()
+        assert counters.reader().count("page:home") == 3
+    assert counters.reader().counts(["page:home", "other"]) == {"page:home": 3, "other": None}
+    assert counters.dead_letters == []
+
+
+def test_a_bound_is_kept_and_the_outcome_is_told(counters):
+    with counters.publisher() as publisher:
+        sold = [publisher.publish("seats", max=2) for _ in range(3)]
+    reader = counters.reader()
+    assert reader.count("seats") == 2
+    outcomes = [reader.outcome(each) for each in sold]
+    assert outcomes == [Outcome.APPLIED, Outcome.APPLIED, Outcome.REJECTED]
+
+
+def test_whatever_is_delivered_again_counts_once():
+    counters = Counters(deliveries=3)
+    with counters.publisher() as publisher:
+        for _ in range(10):
+            publisher.publish("c")
+    assert counters.reader().count("c") == 10
+
+
+def test_what_is_published_again_counts_once(counters):
+    with counters.publisher() as publisher:
+        published = publisher.publish("c")
+        publisher.publish_again(published)
+    assert counters.reader().count("c") == 1
+
+
+def test_a_reset_and_shards(counters):
+    with counters.publisher() as publisher, counters.publisher(shards=4) as sharded:
+        publisher.publish("c", 5)
+        publisher.reset("c", 7)
+        for _ in range(100):
+            sharded.publish("hot")
+    reader = counters.reader()
+    assert (reader.count("c"), reader.total("hot", 4)) == (7, 100)
+
+
+def test_publishers_of_many_threads_lose_nothing(counters):
+    def publish():
+        with counters.publisher() as publisher:
+            for _ in range(500):
+                publisher.publish("c")
+
+    threads = [threading.Thread(target=publish) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counters.reader().count("c") == 4_000
+
+
+def test_what_cannot_be_settled_is_a_dead_letter(counters):
+    old = Increment("c", source="9f86d081884c7d65", seq=1, at=now_ms() - 30 * DAY_MS)
+    bodies = ["no JSON", '{"counter":"c","amount":1.5}', encode(old).decode()]
+    for body in bodies:
+        counters.deliver(body)
+    assert counters.dead_letters == bodies[:2]
+    assert counters.reader().count("c") == 1  # new to a ledger that remembers nothing yet
+    for body in [encode(Increment("c", source="00000000000000aa", seq=1, at=now_ms())).decode()]:
+        counters.deliver(body)
+    assert counters.reader().count("c") == 2
+
+
+def test_a_counter_can_be_gone_as_from_a_cache(counters):
+    with counters.publisher() as publisher:
+        publisher.publish("c", 5)
+        publisher.flush()
+        counters.forget("c")
+        assert counters.reader().count("c") is None
+        publisher.publish("c")
+    assert counters.reader().count("c") == 1
+
+
+def test_a_closed_reader_closes_no_other(counters):
+    with counters.reader() as closed, counters.reader() as open_:
+        closed.close()
+        with pytest.raises(ReaderClosedError):
+            closed.count("c")
+        assert open_.count("c") is None
+
+
+def test_counters_share_nothing(counters):
+    with counters.publisher() as publisher:
+        publisher.publish("c")
+    assert Counters().reader().count("c") is None
+
+
+def test_what_it_has_besides():
+    assert tally.testing.MomentoServer.__name__ == "MomentoServer"
+    assert MemoryStore().usage.operations == 0
+    with pytest.raises(AttributeError, match=r"module 'tally\.testing' has no attribute 'Queue'"):
+        vars(tally.testing)["__getattr__"]("Queue")

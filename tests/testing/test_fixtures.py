@@ -1,0 +1,21 @@
+"""The fixtures that a program's tests get by `pytest_plugins = ["tally.testing.fixtures"]`."""
+
+from momento.auth import CredentialProvider
+
+from tally import Reader
+from tally.stores.momento.store import MomentoStore
+from tally.testing.fixtures import CACHE, tally_counters, tally_momento
+
+__all__ = ["tally_counters", "tally_momento"]
+
+
+def test_counters_are_empty(tally_counters):
+    assert tally_counters.reader().count("c") is None
+
+
+def test_momento_is_served(tally_momento):
+    host, _, port = tally_momento.endpoint.partition(":")
+    credentials = CredentialProvider.for_momento_local(host, int(port))
+    with Reader(MomentoStore(CACHE, credentials)) as reader:
+        assert reader.count("c") is None
+    assert tally_momento.stats().calls == {"GetBatch": 1}
