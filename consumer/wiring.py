@@ -1,4 +1,4 @@
-"""Settings become a channel, a writer and a consumer, on first use; nothing happens at import."""
+"""Settings become a store, a writer and a consumer, on first use; nothing happens at import."""
 
 import functools
 import os
@@ -13,7 +13,6 @@ from consumer import settings
 from consumer.invocation import Consumer
 from consumer.observability import NAMESPACE, SERVICE, Observer
 from consumer.settings import Guarantee, Settings
-from tally.counters.ledger import Limits
 from tally.environment import Cache
 from tally.settling.bare_writer import BareWriter
 from tally.settling.copies import Copies
@@ -38,7 +37,6 @@ def build(  # noqa: PLR0913 (all that a test may want to be otherwise, by keywor
     *,
     observer: Observer,
     store: AddingStore | None = None,
-    limits: Limits | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
     uniform: Callable[[float, float], float] = random.uniform,
@@ -49,17 +47,15 @@ def build(  # noqa: PLR0913 (all that a test may want to be otherwise, by keywor
         told: what the environment says.
         observer: where logs and metrics go.
         store: holds the counters, if not the one that the settings mean.
-        limits: how much a counter remembers, if not what the store has room for.
         clock: monotonic, in seconds.
         sleep: waits the seconds given.
         uniform: draws between two numbers.
 
     Raises:
-        SettingsError: the key is none.
+        SettingsError: the key is invalid, or its secret cannot be read.
     """
-    store = store or open_store(
-        Cache(told.cache_name, told.momento), ttl_s=told.ttl_s, limits=limits, clock=clock
-    )
+    cache = Cache(told.cache_name, told.momento)
+    store = store or open_store(cache, ttl_s=told.ttl_s, clock=clock)
     rounds = Rounds(store, clock=clock, sleep=sleep, uniform=uniform)
     if told.guarantee is Guarantee.AT_LEAST_ONCE:
         return Consumer(BareWriter(store, rounds), observer, told.max_counter_value)

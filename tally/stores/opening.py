@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tally.counters.ledger import Limits
 from tally.environment import Cache
 from tally.stores.port import AddingStore
 
@@ -14,7 +13,6 @@ def open_store(
     cache: Cache,
     *,
     ttl_s: int | None = None,
-    limits: Limits | None = None,
     clock: Callable[[], float] = time.monotonic,
     load: Callable[[str], Any] = importlib.import_module,
 ) -> AddingStore:
@@ -24,7 +22,6 @@ def open_store(
         cache: which, and where.
         ttl_s: how long a counter lives after each of its swaps, in seconds; the longest that the
             store keeps it by default.
-        limits: how much a counter may remember, if not what the store's room is for.
         clock: monotonic, in seconds.
         load: imports a module.
 
@@ -40,6 +37,6 @@ def open_store(
         raise ImportError(message, name=error.name) from error
     credentials = connection.credentials_for(cache.momento)
     store: AddingStore = momento.MomentoStore(
-        cache.name, credentials, ttl_s=ttl_s, limits=limits, clock=clock
+        cache.name, credentials, ttl_s=ttl_s, clock=clock
     )
     return store

@@ -12,6 +12,7 @@ _ADDING = "tests/settling/test_bare_writer.py"
 _COUNTING = "tests/consumer/test_observability.py"
 _NAMING = "tests/consumer/test_messages.py"
 _PACING = "tests/settling/test_rounds.py"
+_SILENCE = "tests/stores/test_silent_connections.py"
 _WRITING = "tests/settling/test_writer.py"
 
 PACE = (
@@ -104,4 +105,31 @@ TELLING = (
     ),
 )
 
-OF_ROUNDS = PACE + TELLING
+STORE = (
+    Mutation(
+        "a silent connection kept",
+        "Every call runs into its deadline, and good messages become dead letters.",
+        _ROUNDS,
+        "self.store.renew()",
+        "self.store.usage.answered += 0",
+        tests=_SILENCE,
+    ),
+    Mutation(
+        "connections made anew though one call was answered",
+        "A server that is slow gets a new connection for each round.",
+        _ROUNDS,
+        "if usage.unanswered > unanswered and usage.answered == answered:",
+        "if usage.unanswered > unanswered:",
+        tests=_PACING,
+    ),
+    Mutation(
+        "a winner's copy used after a pause",
+        "What has grown old loses the next race as well.",
+        _ROUNDS,
+        "return Start.READ if pause_s else Start.WINNERS",
+        "return Start.WINNERS",
+        tests="tests/settling/test_winners.py",
+    ),
+)
+
+OF_ROUNDS = PACE + TELLING + STORE

@@ -114,3 +114,18 @@ def test_a_wait_after_a_throttle_is_no_shorter_than_one_of_slow_rounds(channel, 
     channel.faults = [Fault("GetWithHash", STATUS.RESOURCE_EXHAUSTED, times=2, latency_s=0.5)]
     settle(writer, time_s=20.0, c=events(0))
     assert draws.spans == [(0.0, 1.0), (0.0, 2.0)]
+
+
+@pytest.mark.parametrize(
+    ("silent", "closed"), [({"c", "d"}, 1), ({"c"}, 0), (set(), 0)], ids=["all", "one", "none"]
+)
+def test_after_a_round_without_any_answer_the_next_has_new_connections(
+    channel, writer, silent, closed
+):
+    channel.faults = [Fault("SetIf", STATUS.DEADLINE_EXCEEDED, key=key) for key in sorted(silent)]
+    channel.faults += [
+        Fault("GetWithHash", STATUS.DEADLINE_EXCEEDED, key=key) for key in sorted(silent)
+    ]
+    decided = settle(writer, c=events(0), d=events(0, counter="d"))
+    assert decided == {"c": [APPLIED], "d": [APPLIED]}
+    assert channel.closed == closed

@@ -134,6 +134,7 @@ class FakeChannel:
         self, clock: Clock, store: Store | None = None, methods: "Methods | None" = None
     ) -> None:
         self.clock = clock
+        self.closed = 0
         self.methods = EXACTLY_ONCE if methods is None else methods
         self.store = Store(clock) if store is None else store
         self.calls: list[Call] = []
@@ -148,7 +149,8 @@ class FakeChannel:
         return [(call.method, call.key) for call in self.calls]
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Count it; the next call works all the same."""
+        self.closed += 1
 
     def unary_unary(
         self, method: str, request_serializer: Any, response_deserializer: Any, **_: Any
