@@ -1,5 +1,8 @@
 """Who loses a race and is told what won it swaps at once over that, without a read."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tally.counters.counter import fold, read_count
@@ -14,6 +17,7 @@ from tests.support.consumers import AT_MS, Draws
 from tests.support.momento_channel import Clock
 
 SETTLE_S = 60.0
+THREADS, EVENTS, BATCH = 4, 400, 10
 
 
 class Watched(MemoryStore):
@@ -105,3 +109,23 @@ def test_a_winner_that_is_gone_is_written_anew(clock):
     assert store.reads == ["c"]
     assert (activity.counters_created, activity.counters_vanished) == (1, 1)
     assert read_count(items.copies["c"].value or b"") == 1
+
+
+def test_writers_of_many_threads_count_each_event_once():
+    items = Items()
+    counters = ("a", "b", "c")
+
+    def work(_worker):
+        store = MemoryStore(items)
+        rounds = Rounds(store, clock=time.monotonic, sleep=lambda _s: None, uniform=Draws(0.0))
+        writer = Writer(rounds, Copies())
+        for batch in range(0, EVENTS, BATCH):
+            seqs = range(batch, batch + BATCH)
+            groups = {name: [Event(name, 1, seq, AT_MS) for seq in seqs] for name in counters}
+            assert writer.settle(groups, time.monotonic() + SETTLE_S, Activity()).open == {}
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(work, range(THREADS)))
+    assert {
+        name: read_count(items.copies[name].value or b"") for name in counters
+    } == dict.fromkeys(counters, EVENTS)
