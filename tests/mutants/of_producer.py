@@ -50,7 +50,7 @@ OF_PRODUCER = (
         _SHARDS,
         "return replace(increment, counter=shard_name(increment.counter, shards, source))",
         "return replace(increment, counter=shard_name(increment.counter, shards, id(increment)))",
-        tests="tests/publishing/test_shards.py",
+        tests="tests/counters/test_shards.py",
     ),
     Mutation(
         "shard counted as its counter",
@@ -58,7 +58,7 @@ OF_PRODUCER = (
         _SEQUENCE,
         "return shard_name(counter, shards, int(self.source, 16)) if shards else counter",
         "return counter",
-        tests="tests/publishing/test_shards.py",
+        tests="tests/counters/test_shards.py",
     ),
     Mutation(
         "repeat sharded again",
@@ -66,7 +66,7 @@ OF_PRODUCER = (
         _PUBLISHER,
         "return self._publish(to_builtins(increment), None)",
         "return self._publish(to_builtins(increment), self._shards)",
-        tests="tests/publishing/test_shards.py",
+        tests="tests/counters/test_shards.py",
     ),
     Mutation(
         "one failed look unsays another",

@@ -54,3 +54,8 @@ def test_a_mutation_replaces_what_it_names_and_nothing_else():
 )
 def test_only_what_is_listed_as_equivalent_survives_and_all_of_it(verdict, equivalent, is_as_told):
     assert Judged(CHANGE._replace(equivalent=equivalent), verdict).is_as_told is is_as_told
+
+
+def test_the_tests_that_judge_are_there():
+    judges = {path for mutation in MUTATIONS for path in mutation.tests.split()}
+    assert [path for path in sorted(judges) if not (ROOT / path).exists()] == []
