@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from tally.local.child import ChildError
@@ -104,12 +103,7 @@ class Stack:
             self._parts = parts.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """End all of it: batches under way finish first, within STOP_TIMEOUT_S."""
         self._parts.close()
 

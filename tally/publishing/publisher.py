@@ -1,7 +1,6 @@
 """Publishes increments to SQS: packs them, sends them, and sends again what failed."""
 
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any, Self
 
 from msgspec import UNSET, to_builtins
@@ -176,12 +175,7 @@ class Publisher:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         """Close. An exception from inside is not masked: it gets a note of what is unsent."""
         if error is None:
             self.close()

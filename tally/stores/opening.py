@@ -36,7 +36,5 @@ def open_store(
         message = f"counters in Momento need tally-counters[read]: {error}"
         raise ImportError(message, name=error.name) from error
     credentials = connection.credentials_for(cache.momento)
-    store: AddingStore = momento.MomentoStore(
-        cache.name, credentials, ttl_s=ttl_s, clock=clock
-    )
+    store: AddingStore = momento.MomentoStore(cache.name, credentials, ttl_s=ttl_s, clock=clock)
     return store

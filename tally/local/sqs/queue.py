@@ -5,7 +5,6 @@ import contextlib
 import json
 import threading
 from dataclasses import asdict, dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import ConnectionClosedError
@@ -81,12 +80,7 @@ class LocalQueue:
             undo.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """End the server; the queues and their messages are gone."""
         self.stop()
 
