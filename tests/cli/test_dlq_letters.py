@@ -4,12 +4,12 @@ import json
 
 import msgspec
 import pytest
+import typer
 from rich.console import Console
 
-from tally.cli.dlq.choice import Choice, duration_s, needs_momento
-from tally.cli.dlq.ledgers import judged
-from tally.cli.dlq.letter import Standing, read
-from tally.cli.dlq.view import as_json, printable, table, whole
+from tally.cli.dlq.command import duration_s
+from tally.cli.dlq.letters import Choice, Standing, judged, read
+from tally.cli.dlq.printing import as_json, printable, table, whole
 from tally.counters.body import parse
 from tally.counters.counter import fold
 from tally.counters.event import Envelope, Event
@@ -141,10 +141,10 @@ def test_a_letter_is_chosen_by_all_filters_together(choice, expected):
 
 
 def test_all_but_the_contract_needs_the_ledgers():
-    asked = [standing for standing in Standing if needs_momento(standing)]
+    asked = [each for each in Standing if Choice(1, why=each).needs_ledgers]
     assert asked == [*Standing][2:]
     assert [*Standing][:2] == [Standing.INVALID, Standing.VALID]
-    assert not needs_momento(None)
+    assert not Choice(1).needs_ledgers
 
 
 def test_times_are_written_with_their_unit():
@@ -153,7 +153,7 @@ def test_times_are_written_with_their_unit():
         *(7_200, 259_200),
     ]
     for text in ("", "h", "-1s", "1w", "1.5h", "1e9", "٣s"):
-        with pytest.raises(ValueError, match="a time is written as 90s, 15m, 2h or 3d"):
+        with pytest.raises(typer.BadParameter, match="a time is written as 90s, 15m, 2h or 3d"):
             duration_s(text)
 
 

@@ -1,8 +1,11 @@
-"""A dead letter: a message that SQS has given up, and what it tells of itself."""
+"""A dead letter: what a message that SQS gave up tells, and what the ledgers know of it."""
 
+import contextlib
 import dataclasses
 import enum
-from collections.abc import Mapping, Sequence
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -10,8 +13,12 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from tally.counters.body import increments, parse
-from tally.counters.errors import InvalidIncrementError
+from tally.counters.counter import Counter
+from tally.counters.errors import InvalidIncrementError, UnreadableValueError
 from tally.counters.event import Envelope, Event, Increment
+from tally.environment import cache_from
+from tally.reading.values import MAX_COUNTERS_PER_CALL, Values
+from tally.stores.opening import open_store
 
 
 class Standing(enum.StrEnum):
@@ -33,6 +40,8 @@ REMARKS = {
     Standing.UNREADABLE: "the stored value is no counter",
 }
 """What a standing means for the one who has to act; of an invalid message its problem says it."""
+
+_WORST_FIRST = (Standing.UNREADABLE, Standing.UNDECIDABLE, Standing.PENDING, Standing.DECIDED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,3 +136,96 @@ def _kind(increment: Increment) -> str:
     if increment.at is UNSET:
         return "anonymous"
     return "native" if increment.id is UNSET else "named"
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """The filters of a command: a letter must pass them all; one that is not given lets all pass.
+
+    Attributes:
+        why: the standing; `valid` are all that are not `invalid`.
+        ids: how the ids begin.
+        sent_before: SentTimestamps later than this do not pass; ms since the epoch.
+        limit: how many letters are taken, at most.
+    """
+
+    limit: int
+    counter: str | None = None
+    why: Standing | None = None
+    ids: Sequence[str] = ()
+    sent_before: int | None = None
+
+    @property
+    def needs_ledgers(self) -> bool:
+        """Whether only the ledgers can tell which letters these are."""
+        return self.why not in {None, Standing.INVALID, Standing.VALID}
+
+    def takes(self, letter: Letter) -> bool:
+        """Whether a letter passes."""
+        if self.why is Standing.VALID:
+            is_why = letter.standing is not Standing.INVALID
+        else:
+            is_why = self.why in {None, letter.standing}
+        return (
+            is_why
+            and (self.counter is None or self.counter in letter.counters)
+            and (not self.ids or letter.id.startswith(tuple(self.ids)))
+            and (self.sent_before is None or letter.sent_at <= self.sent_before)
+        )
+
+
+Judge = Callable[[Sequence[Letter]], list[Letter]]
+"""Tells the standing of letters."""
+
+
+@contextlib.contextmanager
+def judge_from(variables: Mapping[str, str]) -> Iterator[Judge]:
+    """What asks the ledgers of the cache that the `MOMENTO_*` variables mean.
+
+    Raises:
+        SettingsError: a variable is missing or wrong, or the secret cannot be read.
+    """
+    with contextlib.closing(open_store(cache_from(variables))) as store:
+        values = Values(store, sleep=time.sleep, uniform=random.uniform)
+        yield lambda letters: judged(letters, lambda keys: values.read(keys, store.deadline_s))
+
+
+def judged(
+    letters: Sequence[Letter], read_values: Callable[[Sequence[str]], Sequence[bytes | None]]
+) -> list[Letter]:
+    """The letters with their standing; `read_values` returns the values of some counters.
+
+    Raises:
+        BrokenSetupError, ReadError: those of `read_values`.
+    """
+    names = list(dict.fromkeys(event.counter for letter in letters for event in letter.events))
+    stored: dict[str, Counter | None] = {}
+    for start in range(0, len(names), MAX_COUNTERS_PER_CALL):
+        keys = names[start : start + MAX_COUNTERS_PER_CALL]
+        stored |= zip(keys, map(_decoded, read_values(keys)), strict=True)
+    return [dataclasses.replace(letter, standing=_standing(letter, stored)) for letter in letters]
+
+
+def _standing(letter: Letter, stored: Mapping[str, Counter | None]) -> Standing:
+    """The worst standing of its events, since SQS takes back no part of a message."""
+    if letter.standing is Standing.INVALID:
+        return Standing.INVALID
+    found = {_standing_of(event, stored[event.counter]) for event in letter.events}
+    return next(standing for standing in _WORST_FIRST if standing in found)
+
+
+def _standing_of(event: Event, counter: Counter | None) -> Standing:
+    """Of one event. Not by its Outcome, where forgotten also means decided, either way."""
+    if counter is None:
+        return Standing.UNREADABLE
+    if counter.ledger.source(event.source).recall(event.seq) is not None:
+        return Standing.DECIDED
+    is_forgotten = event.at <= counter.ledger.floor_ms
+    return Standing.UNDECIDABLE if is_forgotten else Standing.PENDING
+
+
+def _decoded(value: bytes | None) -> Counter | None:
+    try:
+        return Counter(value)
+    except UnreadableValueError:
+        return None
