@@ -118,7 +118,7 @@ def test_dead_letters_are_listed_and_are_there_as_before(each):
         ["1", "n", "1", "native", "pending"],
         ["1", "m", "1", "named", "pending"],
         ["1", "a", "1", "anonymous", "pending"],
-        ["1", *WHY],
+        ["1", "x", *WHY],
     ]
     assert (said.status, said.stderr) == (0, PENDING)
     assert each.whys() == ["pending", "pending", "pending", "invalid"]
@@ -141,7 +141,7 @@ def test_one_is_shown_whole_by_the_beginning_of_its_id(parts):
     assert (said.status, lines[0]) == (0, f"id        {letter['id']}")
     assert "attribute k = v" in lines
     assert lines[-2:] == [
-        "increment m +1 a03051b7b7ab66a8:0:1790000000000",
+        "increment m +1 a03051b7b7ab66a8:0:1790000000000 at 2026-09-21T14:13:20.000Z",
         f"body      {NAMED}",
     ]
     told = json.loads(parts.type("dlq", "show", letter["id"], "--output", "json").stdout)

@@ -1,5 +1,6 @@
 """What a dead letter tells of itself, how it stands with the ledgers, and who chooses it."""
 
+import dataclasses
 import json
 
 import msgspec
@@ -65,6 +66,29 @@ def test_an_invalid_letter_tells_what_breaks_the_contract():
     letter = read(message(1, {"counter": "a", "amount": 1.5}))
     problem = "amount: Expected `int`, got `float`, found 1.5"
     assert (letter.standing, letter.problem, letter.events) == (Standing.INVALID, problem, ())
+
+
+@pytest.mark.parametrize(
+    ("body", "counters"),
+    [
+        ({"counter": "a", "amount": 1.5}, ["a"]),
+        ([NATIVE, {"counter": "a", "amount": 1.5}], ["a"]),
+        ({**CLOUDEVENT, "time": "noon"}, ["c"]),
+        ({"counter": ""}, []),
+        ({"counter": 5}, []),
+        ("{", []),
+    ],
+)
+def test_an_invalid_letter_names_the_counter_that_can_be_read(body, counters):
+    letter = read(message(1, body))
+    assert (letter.standing, letter.counters) == (Standing.INVALID, counters)
+    assert as_json(letter)["counters"] == counters
+    assert Choice(9, counter="a").takes(letter) is ("a" in counters)
+
+
+def test_the_counter_of_an_invalid_letter_is_not_looked_up():
+    letter = read(message(1, {"counter": "x" * 600}))
+    assert judged([letter], lambda keys: pytest.fail(f"asked for {keys}")) == [letter]
 
 
 def test_a_letter_with_an_identity_goes_back_byte_for_byte():
@@ -179,18 +203,18 @@ def test_a_letter_is_json_with_or_without_its_body():
     }
 
 
-def test_a_letter_is_text_with_its_group_and_its_age(capsys):
+def test_a_letter_is_text_with_its_group_its_times_and_its_age(capsys):
     reset = {**NATIVE, "counter": "r\x07", "reset": 7}
     letter = read(message(1, reset, "g", trace={"DataType": "String", "StringValue": "t"}))
-    whole(letter, SENT_AT_MS + 7_300_000)
+    whole(dataclasses.replace(letter, sent_at=SENT_AT_MS + 7), SENT_AT_MS + 7_300_000)
     assert capsys.readouterr().out.splitlines() == [
         f"id        {message_id(1)}",
-        f"sent      {SENT_AT_MS} ms, 2h ago",
+        "sent      2026-09-21T14:13:20.007Z, 2h ago",
         "receives  6",
         "group     g",
         "attribute trace = t",
         "why       valid: the reason is in the consumer's log",
-        f"increment r\\x07 =7 {SOURCE}:1:{SENT_AT_MS}",
+        f"increment r\\x07 =7 {SOURCE}:1:{SENT_AT_MS} at 2026-09-21T14:13:20.000Z",
         f"body      {letter.body}",
     ]
 

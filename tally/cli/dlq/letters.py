@@ -56,6 +56,7 @@ class Letter:
         published: its increments, as they are written; none if it breaks the contract.
         events: the same, with the identity that the consumer gives them.
         problem: what breaks the contract.
+        claimed: the counter of the increment that breaks it, where that can be read.
     """
 
     id: str
@@ -67,12 +68,14 @@ class Letter:
     published: Sequence[Increment] = ()
     events: Sequence[Event] = ()
     problem: str = ""
+    claimed: str = ""
     standing: Standing = Standing.VALID
 
     @property
     def counters(self) -> list[str]:
         """The counters that it names, each once."""
-        return list(dict.fromkeys(event.counter for event in self.events))
+        names = [self.claimed] if self.claimed else [event.counter for event in self.events]
+        return list(dict.fromkeys(names))
 
     @property
     def identity(self) -> str:
@@ -125,7 +128,9 @@ def read(message: Mapping[str, Any]) -> Letter:
     try:
         events = parse(body, Envelope(letter.id, sent_at))
     except InvalidIncrementError as error:
-        return dataclasses.replace(letter, problem=str(error), standing=Standing.INVALID)
+        return dataclasses.replace(
+            letter, problem=str(error), claimed=error.counter, standing=Standing.INVALID
+        )
     return dataclasses.replace(letter, events=events, published=increments(body))
 
 

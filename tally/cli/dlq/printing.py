@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 import typer
@@ -129,7 +130,7 @@ def table(letters: Sequence[Letter], now_ms: int, console: Console) -> None:
 def whole(letter: Letter, now_ms: int) -> None:
     """All of one letter, on stdout: what SQS says, what its increments are, and its body."""
     typer.echo(f"id        {letter.id}")
-    typer.echo(f"sent      {letter.sent_at} ms, {_age(letter, now_ms)} ago")
+    typer.echo(f"sent      {_time(letter.sent_at)}, {_age(letter, now_ms)} ago")
     typer.echo(f"receives  {letter.receive_count}")
     if letter.group:
         typer.echo(f"group     {printable(letter.group)}")
@@ -138,7 +139,8 @@ def whole(letter: Letter, now_ms: int) -> None:
     typer.echo(f"why       {letter.standing}: {printable(letter.remark)}")
     for event in letter.events:
         change = f"{event.amount:+}" if event.reset is None else f"={event.reset}"
-        typer.echo(f"increment {printable(event.counter)} {change} {event.identity}")
+        counter, at = printable(event.counter), _time(event.at)
+        typer.echo(f"increment {counter} {change} {event.identity} at {at}")
     typer.echo(f"body      {printable(letter.body)}")
 
 
@@ -188,6 +190,12 @@ def _explain(letters: Sequence[Letter]) -> None:
 def _say_failures(what: str, failures: Failures) -> None:
     for letter_id, reason in list(failures.items())[:MAX_SHOWN_FAILURES]:
         say(f"{what}: {letter_id}: {reason}")
+
+
+def _time(at_ms: int) -> str:
+    """Such as 2026-09-21T14:13:20.000Z. Counted from the epoch: a float would lose milliseconds."""
+    time = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=at_ms)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _age(letter: Letter, now_ms: int) -> str:
