@@ -76,7 +76,7 @@ Ids = Annotated[
     typer.Option(
         "--id",
         parser=_id,
-        metavar="TEXT",
+        metavar="ID",
         help=f"Of this id, or its first {MIN_ID_CHARS} characters; repeatable.",
     ),
 ]
@@ -85,7 +85,7 @@ Older = Annotated[
     typer.Option(
         "--older-than",
         parser=duration_s,
-        metavar="TEXT",
+        metavar="AGE",
         help="Sent before: 90s, 15m, 2h, 3d.",
     ),
 ]
@@ -234,7 +234,11 @@ def _opened(
         source_url: the queue that it belongs to, if it was given.
         choice: says whether the command can do without Momento.
         asks: whether Momento is asked if it can be.
+
+    Raises:
+        BadParameter: no queue is given, or one for both.
     """
+    _check_given(queue_url, source_url)
     with _told(), contextlib.ExitStack() as parts:
         parts.enter_context(interruptible())
         try:
@@ -248,6 +252,16 @@ def _opened(
         if held:
             say(f"{held} more messages are held by somebody else, for now")
         yield Handling(queue, choice, judge, visible)
+
+
+def _check_given(queue_url: str, source_url: str) -> None:
+    problem = ""
+    if not (queue_url or source_url):
+        problem = "give --queue-url or set SQS_DLQ_URL; or --source-url or SQS_QUEUE_URL"
+    elif queue_url == source_url:
+        problem = f"{queue_url} is given for the queue and for its dead letters"
+    if problem:
+        raise typer.BadParameter(problem)
 
 
 @contextlib.contextmanager

@@ -258,11 +258,7 @@ def locate(client: Any, queue_url: str, source_url: str) -> str:  # noqa: ANN401
             given, and the source has none.
     """
     problem = ""
-    if not (queue_url or source_url):
-        problem = "give --queue-url or set SQS_DLQ_URL; or --source-url or SQS_QUEUE_URL"
-    elif queue_url == source_url:
-        problem = f"{queue_url} is given for the queue and for its dead letters"
-    elif not queue_url:
+    if not queue_url:
         if arn := dead_letter_arn(client, source_url):
             return url_of(client, arn)
         problem = f"{source_url} has no dead-letter queue"

@@ -55,9 +55,8 @@ def doctor(  # noqa: PLR0913 (the options of a command, which typer passes by na
     which expires like any other; in another, with --counter, it cannot be told under at-least-once,
     which keeps no ledger. Exit status 1 if anything is ✗.
     """
+    _check(function_timeout, window, counter, round_trip=round_trip)
     timing = Timing(function_timeout, window) if function_timeout else None
-    if counter:
-        _check_name(counter)
     wishes = Wishes(queue_url, timing, round_trip, counter, timeout)
     found: list[Check] = []
     try:
@@ -75,8 +74,20 @@ def doctor(  # noqa: PLR0913 (the options of a command, which typer passes by na
     raise typer.Exit(OK if is_well else FAILED)
 
 
-def _check_name(counter: str) -> None:
+def _check(timeout_s: int | None, window_s: int, counter: str, *, round_trip: bool) -> None:
+    """See that the options make sense together.
+
+    Raises:
+        BadParameter: they do not, or the counter's name is invalid.
+    """
+    problem = ""
+    if window_s and not timeout_s:
+        problem = "--window belongs to --function-timeout: give both, or neither"
+    elif counter and not round_trip:
+        problem = "--counter is for the round trip: leave it out, or --no-round-trip"
+    if problem:
+        raise typer.BadParameter(problem)
     try:
-        build({"counter": counter})
+        build({"counter": counter or "any"})
     except InvalidIncrementError as error:
         raise typer.BadParameter(str(error)) from None
