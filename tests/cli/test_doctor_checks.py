@@ -9,17 +9,14 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, NoRegionError
 
 from tally.aws import connect
-from tally.cli.doctor.cache import check_cache
-from tally.cli.doctor.check import Verdict
-from tally.cli.doctor.clock import check_clock
-from tally.cli.doctor.examination import Examination, Wishes
-from tally.cli.doctor.functions import Timing
-from tally.cli.doctor.round_trip import Cache, check_round_trip
+from tally.cli.doctor.checks import Mark, Timing, check_cache, check_clock
+from tally.cli.doctor.examination import Examination, check_round_trip
 from tally.counters.body import parse
 from tally.counters.counter import fold
 from tally.counters.event import Envelope, Event
 from tally.counters.ledger import Limits
 from tally.reading.values import MAX_TRIES
+from tests.support.consumers import NO_KEY, make_momento
 from tests.support.deployment import DEAD, MAPPING, QUEUE, FakeAws, world
 from tests.support.lambda_event import SENT_AT_MS
 from tests.support.momento_channel import CACHE
@@ -54,7 +51,7 @@ SKIPPED = "– round trip: SQS or Momento cannot be asked"
 
 def examined(aws, **wishes):
     """The lines about AWS; Momento is not told of."""
-    found = [check.line for check in Examination(world(aws), Wishes(**wishes)).checks()]
+    found = [check.line for check in Examination(world(aws), **wishes).findings()]
     assert (found[:2], found[-1]) == (NOT_ASKED, SKIPPED)
     return found[2:-1]
 
@@ -213,7 +210,7 @@ def test_a_region_that_lambda_lacks_is_skipped():
         return aws
 
     half = dataclasses.replace(world(aws), connect=connect)
-    lines = [check.line for check in Examination(half, Wishes()).checks()][2:-1]
+    lines = [check.line for check in Examination(half).findings()][2:-1]
     assert lines[4].startswith("– function: Lambda cannot be asked: NoRegionError: ")
     assert lines[5:] == ALL_WELL[6:]
 
@@ -293,8 +290,8 @@ def counting(channel):
 
 
 def round_trip(channel, sqs, counter="", timeout_s=5.0):
-    cache = Cache(make_reader(channel), channel.values.get)
-    found = check_round_trip(world(None, channel.clock), publisher(sqs), cache, counter, timeout_s)
+    store = make_momento(channel, channel.clock, credentials=NO_KEY, cache_name=CACHE)
+    found = check_round_trip(world(None, channel.clock), publisher(sqs), store, counter, timeout_s)
     return [check.line for check in found]
 
 
@@ -360,4 +357,4 @@ def test_what_sqs_refuses_is_told_and_not_waited_for():
 
 
 def test_a_verdict_is_a_word_for_programs():
-    assert [verdict.value for verdict in Verdict] == ["ok", "bad", "skipped"]
+    assert [mark.value for mark in Mark] == ["ok", "bad", "skipped"]

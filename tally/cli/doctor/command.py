@@ -5,10 +5,8 @@ from typing import Annotated
 
 import typer
 
-from tally.cli.doctor.check import Check, Verdict
-from tally.cli.doctor.examination import Examination, Wishes
-from tally.cli.doctor.functions import Timing
-from tally.cli.doctor.world import World
+from tally.cli.doctor.checks import Finding, Mark, Timing
+from tally.cli.doctor.examination import Examination, World
 from tally.cli.output import FAILED, INTERRUPTED, OK, Output, say_json
 from tally.cli.signals import interruptible
 from tally.counters.errors import InvalidIncrementError
@@ -57,18 +55,18 @@ def doctor(  # noqa: PLR0913 (the options of a command, which typer passes by na
     """
     _check(function_timeout, window, counter, round_trip=round_trip)
     timing = Timing(function_timeout, window) if function_timeout else None
-    wishes = Wishes(queue_url, timing, round_trip, counter, timeout)
-    found: list[Check] = []
+    visit = Examination(World(os.environ), queue_url, timing, round_trip, counter, timeout)
+    found: list[Finding] = []
     try:
         with interruptible():
-            for check in Examination(World(os.environ), wishes).checks():
-                found.append(check)
+            for finding in visit.findings():
+                found.append(finding)
                 if output is Output.TEXT:
-                    typer.echo(check.line)
+                    typer.echo(finding.line)
     except KeyboardInterrupt:
         typer.echo("tally: interrupted", err=True)
         raise typer.Exit(INTERRUPTED) from None
-    is_well = all(check.verdict is not Verdict.BAD for check in found)
+    is_well = all(finding.verdict is not Mark.BAD for finding in found)
     if output is Output.JSON:
         say_json({"is_well": is_well, "checks": found})
     raise typer.Exit(OK if is_well else FAILED)
