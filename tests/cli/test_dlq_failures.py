@@ -169,7 +169,7 @@ def test_what_cannot_be_given_back_is_told_and_keeps_back_no_other(step):
 def test_what_was_looked_at_too_long_ago_is_neither_deleted_nor_given_back():
     client, time = FakeQueues([message(1, "{")], [message(2, "{")]), FakeTime()
     done = handling(DeadLetterQueue(client, URL, clock=lambda: time.now_s), limit=2, expected=2)
-    for _ in done.look():
+    for _ in done.pages():
         time.now_s += 60  # a person thinks it over
     done.purge()
     assert done.undeleted == {message_id(1): "it was held for 110 s: look again"}
@@ -182,7 +182,7 @@ def test_a_purge_deletes_by_tens_only_what_was_looked_at():
     pages = [[message(n, "{") for n in range(row, row + 10)] for row in (0, 10)]
     client = FakeQueues(*pages, delete=[all_but(3, "InternalError")])
     done = handling(DeadLetterQueue(client, URL), limit=12, expected=20)
-    list(done.look())
+    done.look()
     done.purge()
     assert (done.deleted, done.undeleted) == (11, {message_id(3): "InternalError"})
     assert [len(entries) for entries in client.told("delete")] == [10, 2]

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from tally.aws import AWS_ERRORS, CONNECT_ERRORS, connect, described
 from tally.cli.dlq.letters import Choice, Judge, Letter, Standing, judge_from
 from tally.cli.dlq.printing import (
     MIN_ID_CHARS,
+    SECONDS,
     as_json,
     confirm,
     listed,
@@ -38,7 +38,6 @@ DEFAULT_LIMIT = 1_000
 MAX_LIMIT = 10_000
 """Letters that one command takes; for more, run it again."""
 
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DURATION = re.compile("([0-9]{1,9})([smhd]?)")
 
 
@@ -52,7 +51,7 @@ def duration_s(text: str) -> int:
     if not found:
         message = f"a time is written as 90s, 15m, 2h or 3d, found {text!r}"
         raise typer.BadParameter(message)
-    return int(found[1]) * _SECONDS[found[2] or "s"]
+    return int(found[1]) * SECONDS[found[2] or "s"]
 
 
 def _id(text: str) -> str:
@@ -122,7 +121,8 @@ def list_(  # noqa: PLR0913 (the options of a command, which typer passes by nam
     """
     choice = Choice(limit, counter, reason, ids or (), _before(older_than))
     with _opened(queue_url, source_url, choice) as handling:
-        _look(handling)
+        handling.look()
+        say_unseen(handling)
         listed(handling, output)
 
 
@@ -138,7 +138,7 @@ def show(
 ) -> None:
     """Print one dead letter whole."""
     with _opened(queue_url, source_url, Choice(1, ids=[letter_id])) as handling:
-        deque(handling.look(), maxlen=0)
+        handling.look()
     if not handling.chosen:
         fail(f"there is no dead letter {letter_id!r} among those that SQS shows now")
     if output is Output.JSON:
@@ -172,7 +172,8 @@ def redrive(  # noqa: PLR0913 (the options of a command, which typer passes by n
     choice = Choice(limit, counter, why, ids or (), _before(older_than))
     with _opened(queue_url, source_url, choice, asks=dry_run) as handling:
         if dry_run:
-            _look(handling)
+            handling.look()
+            say_unseen(handling)
             listed(handling, output)
             return
         target_url = handling.queue.source(source_url)
@@ -203,7 +204,8 @@ def purge(  # noqa: PLR0913 (the options of a command, which typer passes by nam
     """
     choice = Choice(limit, counter, reason, ids or (), _before(older_than))
     with _opened(queue_url, source_url, choice) as handling:
-        _look(handling)
+        handling.look()
+        say_unseen(handling)
         if dry_run:
             listed(handling, output)
             return
@@ -215,12 +217,6 @@ def purge(  # noqa: PLR0913 (the options of a command, which typer passes by nam
 
 def _before(age_s: int | None) -> int | None:
     return None if age_s is None else now_ms() - age_s * 1_000
-
-
-def _look(handling: Handling) -> None:
-    """Look at all letters that there are, up to the limit of those that are chosen."""
-    deque(handling.look(), maxlen=0)
-    say_unseen(handling)
 
 
 @contextlib.contextmanager

@@ -23,7 +23,8 @@ MAX_SHOWN_COUNTERS = 3
 MAX_SHOWN_FAILURES = 20
 """How many letters are named that a call failed for; the others are counted."""
 
-_UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"))
+SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+"""Of each unit in which an age is written, the longest first."""
 
 
 def say(text: str) -> None:
@@ -200,10 +201,8 @@ def _time(at_ms: int) -> str:
 
 def _age(letter: Letter, now_ms: int) -> str:
     age_s = max(0, now_ms - letter.sent_at) // 1_000
-    for length_s, unit in _UNITS:
-        if age_s >= length_s:
-            return f"{age_s // length_s}{unit}"
-    return f"{age_s}s"
+    unit = next((unit for unit in SECONDS if age_s >= SECONDS[unit]), "s")
+    return f"{age_s // SECONDS[unit]}{unit}"
 
 
 def _counters(letter: Letter) -> str:

@@ -58,7 +58,12 @@ class Handling:
     unsent: Failures = dataclasses.field(default_factory=dict)
     undeleted: Failures = dataclasses.field(default_factory=dict)
 
-    def look(self) -> Iterator[list[Letter]]:
+    def look(self) -> None:
+        """Look at all letters that there are, up to the limit of those that are chosen."""
+        for _ in self.pages():
+            pass
+
+    def pages(self) -> Iterator[list[Letter]]:
         """Look at page after page; yields what passes the filters, until the limit is reached."""
         for page in self.queue.pages(self.expected):
             self.looked_at += len(page)
@@ -75,7 +80,7 @@ class Handling:
         In this order nothing is ever lost: what fails in between is in both queues, and its
         increments are known by their identity.
         """
-        for page in self.look():
+        for page in self.pages():
             ready = [letter for letter in page if include_anonymous or not letter.is_anonymous]
             self.anonymous += len(page) - len(ready)
             unsent = self.queue.send(target_url, ready)
