@@ -33,6 +33,7 @@ REPORTS = "ReportBatchItemFailures"
 MAX_MAPPINGS = 10
 """A queue has one, or a second one during a move."""
 
+REACH = "see that MOMENTO_ENDPOINT or MOMENTO_LOCAL can be reached, and the quotas"
 BY_HAND = "give --function-timeout and --window to check the visibility timeout"
 
 Attributes = Mapping[str, str]
@@ -94,12 +95,11 @@ def check_cache(name: str, read: Callable[[], object]) -> list[Finding]:
         read()
     except BrokenSetupError as error:
         if error.is_missing:
-            advice = "create it, or mend MOMENTO_CACHE_NAME"
-            return [told, bad(CACHE, f"there is no cache {name!r}", advice)]
+            problem = f"there is no cache {name!r}"
+            return [told, bad(CACHE, problem, "create it, or mend MOMENTO_CACHE_NAME")]
         told = bad(MOMENTO, str(error), "mend the key, its permissions or MOMENTO_ENDPOINT")
     except ReadError as error:
-        advice = "see that MOMENTO_ENDPOINT or MOMENTO_LOCAL can be reached, and the quotas"
-        told = bad(MOMENTO, str(error), advice)
+        told = bad(MOMENTO, str(error), REACH)
     if told.verdict is Mark.BAD:
         return [told, skipped(CACHE, "Momento cannot be asked")]
     return [told, good(CACHE, f"{name!r} is there")]
@@ -126,19 +126,22 @@ def check_clock(answer: Mapping[str, Any], asked_ms: int, answered_ms: int) -> F
     if abs(skew_s) <= MAX_SKEW_S:
         return good(CLOCK, text)
     limit_s = MAX_FUTURE_MS // 1_000
-    return bad(CLOCK, text, f"set it; increments over {limit_s} s ahead of SQS are invalid")
+    return bad(CLOCK, text, f"set it: increments over {limit_s} s ahead of SQS are invalid")
 
 
 def check_redrive(queue: Attributes) -> Finding:
     """Whether messages that fail for good are kept, and not too soon."""
     name, policy = "redrive policy", redrive_policy(queue)
     if not policy:
-        advice = "without one a bad message comes back until it expires"
-        return bad(name, "there is no dead-letter queue", advice)
+        return bad(
+            name,
+            "there is no dead-letter queue",
+            "add one, or a bad message comes back until it expires",
+        )
     receives = int(policy["maxReceiveCount"])
     text = f"a message is dead after {receives} receives"
     if receives < MIN_RECEIVES:
-        return bad(name, text, f"at least {MIN_RECEIVES} are needed, and 5 are better")
+        return bad(name, text, f"set maxReceiveCount to 5, or at least to {MIN_RECEIVES}")
     return good(name, text)
 
 
@@ -179,8 +182,12 @@ def check_mapping(mapping: Mapping[str, Any]) -> Finding:
     """Whether the event source mapping works, and deletes only what succeeded."""
     name = mapping["FunctionArn"].rpartition(":function:")[2]
     if REPORTS not in mapping.get("FunctionResponseTypes", ()):
-        advice = f"without {REPORTS} messages that were reported are deleted, and lost"
-        return bad(FUNCTION, f"{name} does not report failures", advice)
+        return bad(
+            FUNCTION,
+            f"{name} does not report failures",
+            f"add {REPORTS} to its event source mapping: without it messages that were reported "
+            "are lost",
+        )
     if mapping["State"] != "Enabled":
         return bad(FUNCTION, f"{name} is {mapping['State']}", "enable its event source mapping")
     return good(FUNCTION, f"{name} reads the queue, and reports what failed")
@@ -192,14 +199,16 @@ def check_visibility(visibility_s: int, timing: Timing) -> Finding:
     rule = f"{VISIBILITY_FACTOR} x {timing.timeout_s} s + {timing.window_s} s = {least_s} s"
     if visibility_s >= least_s:
         return good(VISIBILITY, f"{visibility_s} s, and {rule} are needed")
-    return bad(VISIBILITY, f"{visibility_s} s", f"{rule} are needed")
+    return bad(VISIBILITY, f"{visibility_s} s", f"set it to {rule} or more")
 
 
 def check_type(queue: Attributes, dead: Attributes) -> Finding:
     """Whether both queues are standard, or both FIFO."""
     kinds = ["FIFO" if each.get("FifoQueue") == "true" else "standard" for each in (queue, dead)]
     text = f"{kinds[0]}, and {kinds[1]} for the dead letters"
-    return good("type", text) if kinds[0] == kinds[1] else bad("type", text, "SQS needs them alike")
+    if kinds[0] == kinds[1]:
+        return good("type", text)
+    return bad("type", text, "make both alike, as SQS needs them")
 
 
 def check_retention(queue: Attributes, dead: Attributes) -> Finding:
@@ -209,7 +218,7 @@ def check_retention(queue: Attributes, dead: Attributes) -> Finding:
     text = f"{_days(kept_s)}, and {_days(dead_s)} for the dead letters"
     if dead_s > kept_s:
         return good(name, text)
-    return bad(name, text, "a late dead letter is lost at once; set 14 days for them")
+    return bad(name, text, "set 14 days for them: a late dead letter is lost at once")
 
 
 def check_dead_letters(dead: Attributes) -> Finding:

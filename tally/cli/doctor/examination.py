@@ -15,6 +15,7 @@ from tally.cli.doctor.checks import (
     BY_HAND,
     FUNCTION,
     MOMENTO,
+    REACH,
     Attributes,
     Finding,
     Mark,
@@ -26,6 +27,7 @@ from tally.cli.doctor.checks import (
 from tally.cli.momento import MOMENTO_ERRORS
 from tally.cli.output import EXAMPLE
 from tally.cli.redrive import redrive_policy, url_of
+from tally.counters.event import Increment
 from tally.counters.outcome import Outcome
 from tally.environment import Cache, Environment, SettingsError
 from tally.local.ports import is_loopback
@@ -34,7 +36,7 @@ from tally.publishing.publisher import Publisher
 from tally.publishing.sequence import now_ms
 from tally.reading.reader import Reader
 from tally.reading.values import Values
-from tally.reading.waiting import POLL_S, Pace, wait
+from tally.reading.waiting import POLL_S, Look, Pace, wait
 from tally.stores.opening import open_store
 from tally.stores.port import Store
 
@@ -182,7 +184,9 @@ class Examination:
             url = url_of(self._sqs, arn)
             answer = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
         except AWS_ERRORS as error:
-            yield bad(name, described(error), "is it there, and may this identity read it?")
+            yield bad(
+                name, described(error), "see that it is there, and that this identity may read it"
+            )
             return
         dead: Attributes = answer["Attributes"]
         for finding in (
@@ -228,35 +232,42 @@ def check_round_trip(
         with publisher:
             sent = publisher.publish(name, 0 if counter else 1)
     except UnsentError as error:
-        yield bad(SEND, "; ".join(error.reasons), "may this identity send to the queue?")
+        yield bad(
+            SEND,
+            "; ".join(error.reasons),
+            "see that the queue is there, and that this identity may send to it",
+        )
         return
     sent_at = world.clock()
     yield good(SEND, f"confirmed after {_ms(sent_at - started_at)}")
-    reader = world.reader(store)
-
-    def look(_left_s: float) -> Outcome:
-        """Whichever guarantee the deployment has, the count of a new counter tells."""
-        if counter:
-            return reader.outcome(sent)
-        return Outcome.APPLIED if reader.count(name) == 1 else Outcome.PENDING
-
+    look = _look(world.reader(store), sent, is_own=not counter)
     try:
         found = wait(look, Pace(world.clock, world.sleep, world.uniform), timeout_s, POLL_S)
         is_told = found is not Outcome.PENDING or not counter or _has_ledger(world, store, name)
     except MOMENTO_ERRORS as error:
-        yield bad(ROUND_TRIP, str(error), "the count cannot be read")
+        yield bad(ROUND_TRIP, f"the count cannot be read: {error}", REACH)
         return
     yield _told(name, found, _ms(world.clock() - sent_at), is_told=is_told)
+
+
+def _look(reader: Reader, sent: Increment, *, is_own: bool) -> Look:
+    """The count of a new counter tells, whichever guarantee there is; of another, its ledger."""
+    if not is_own:
+        return lambda _left_s: reader.outcome(sent)
+    return lambda _left_s: Outcome.APPLIED if reader.count(sent.counter) == 1 else Outcome.PENDING
 
 
 def _told(name: str, found: Outcome, waited: str, *, is_told: bool) -> Finding:
     if found is Outcome.APPLIED:
         return good(ROUND_TRIP, f"{name} counted after {waited}")
     if is_told:
-        advice = "see the consumer's log, its event source mapping, and `tally dlq list`"
-        return bad(ROUND_TRIP, f"{name}: {found.value} after {waited}", advice)
+        return bad(
+            ROUND_TRIP,
+            f"{name}: {found.value} after {waited}",
+            "see the consumer's log, its event source mapping, and `tally dlq list`",
+        )
     text = f"{name} has no ledger: under at-least-once it cannot be told"
-    return skipped(ROUND_TRIP, text, "without --counter it can")
+    return skipped(ROUND_TRIP, text, "leave --counter out, and it can")
 
 
 def _has_ledger(world: World, store: Store, counter: str) -> bool:
