@@ -9,26 +9,10 @@ from typing import Annotated
 import typer
 
 from tally.aws import AWS_ERRORS, CONNECT_ERRORS, connect, described
+from tally.cli.dlq import printing
 from tally.cli.dlq.letters import Choice, Judge, Letter, Standing, judge_from
-from tally.cli.dlq.printing import (
-    MIN_ID_CHARS,
-    SECONDS,
-    as_json,
-    confirm,
-    listed,
-    purged,
-    redriven,
-    say,
-    say_unseen,
-    whole,
-)
-from tally.cli.dlq.queue import (
-    HOLD_S,
-    DeadLetterQueue,
-    Handling,
-    WrongQueueError,
-    locate,
-)
+from tally.cli.dlq.printing import MIN_ID_CHARS, SECONDS, say
+from tally.cli.dlq.queue import HOLD_S, DeadLetterQueue, Handling, WrongQueueError, locate
 from tally.cli.momento import MOMENTO_ERRORS
 from tally.cli.output import INTERRUPTED, Output, fail, say_json
 from tally.cli.signals import interruptible
@@ -122,8 +106,7 @@ def list_(  # noqa: PLR0913 (the options of a command, which typer passes by nam
     choice = Choice(limit, counter, reason, ids or (), _before(older_than))
     with _opened(queue_url, source_url, choice) as handling:
         handling.look()
-        say_unseen(handling)
-        listed(handling, output)
+        printing.listed(handling, output)
 
 
 @dlq.command()
@@ -142,9 +125,9 @@ def show(
     if not handling.chosen:
         fail(f"there is no dead letter {letter_id!r} among those that SQS shows now")
     if output is Output.JSON:
-        say_json(as_json(handling.chosen[0], whole=True))
+        say_json(printing.as_json(handling.chosen[0], whole=True))
     else:
-        whole(handling.chosen[0], now_ms())
+        printing.whole(handling.chosen[0], now_ms())
 
 
 @dlq.command()
@@ -173,14 +156,13 @@ def redrive(  # noqa: PLR0913 (the options of a command, which typer passes by n
     with _opened(queue_url, source_url, choice, asks=dry_run) as handling:
         if dry_run:
             handling.look()
-            say_unseen(handling)
-            listed(handling, output)
+            printing.listed(handling, output)
             return
         target_url = handling.queue.source(source_url)
         for sent in handling.redrive(target_url, include_anonymous=include_anonymous):
             say(f"{sent} sent")
-        say_unseen(handling)
-    redriven(handling, output)
+        printing.say_unseen(handling)
+    printing.redriven(handling, output)
 
 
 @dlq.command()
@@ -205,14 +187,14 @@ def purge(  # noqa: PLR0913 (the options of a command, which typer passes by nam
     choice = Choice(limit, counter, reason, ids or (), _before(older_than))
     with _opened(queue_url, source_url, choice) as handling:
         handling.look()
-        say_unseen(handling)
         if dry_run:
-            listed(handling, output)
+            printing.listed(handling, output)
             return
+        printing.say_unseen(handling)
         if handling.chosen and not yes:
-            confirm(handling.chosen)
+            printing.confirm(handling.chosen)
         handling.purge()
-    purged(handling, output)
+    printing.purged(handling, output)
 
 
 def _before(age_s: int | None) -> int | None:
@@ -289,7 +271,10 @@ def _told() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _judge(*, needed: bool, wanted: bool) -> Iterator[Judge]:
-    """What tells the standing of letters; if Momento fails where it is not needed, nobody does."""
+    """What tells the standing of letters.
+
+    Where Momento is not needed and fails, letters keep the standing that they have from then on.
+    """
     with contextlib.ExitStack() as parts:
         judge: Judge = list
         try:
@@ -299,19 +284,16 @@ def _judge(*, needed: bool, wanted: bool) -> Iterator[Judge]:
             if needed:
                 raise
             say(f"Momento is not asked: {error}")
-        yield judge if needed else _Lenient(judge)
 
+        def judged(letters: Sequence[Letter]) -> list[Letter]:
+            nonlocal judge
+            try:
+                return judge(letters)
+            except MOMENTO_ERRORS as error:
+                if needed:
+                    raise
+                say(f"Momento is not asked any more: {error}")
+                judge = list
+                return list(letters)
 
-class _Lenient:
-    """Asks Momento until it fails; from then on letters keep the standing that they have."""
-
-    def __init__(self, judge: Judge) -> None:
-        self._judge = judge
-
-    def __call__(self, letters: Sequence[Letter]) -> list[Letter]:
-        try:
-            return self._judge(letters)
-        except MOMENTO_ERRORS as error:
-            say(f"Momento is not asked any more: {error}")
-            self._judge = list
-            return list(letters)
+        yield judged

@@ -34,6 +34,7 @@ def say(text: str) -> None:
 
 def listed(done: Handling, output: Output) -> None:
     """The letters that were chosen, on stdout."""
+    say_unseen(done)
     if output is Output.JSON:
         say_json([as_json(letter) for letter in done.chosen])
     elif done.chosen:
