@@ -227,5 +227,25 @@ def test_a_row_names_few_of_many_counters(capsys):
     assert "c0, c1, c2, … 5 in all" in row
 
 
+def test_a_narrow_terminal_has_a_line_for_each_letter(capsys):
+    letters = [read(message(1, {"counter": "page:home", "amount": 1.5})), read(message(2, NATIVE))]
+    table(letters, SENT_AT_MS + 86_400_000, Console(width=40))
+    assert capsys.readouterr().out.splitlines() == [
+        "00000001: age 1d; received 6; counter",
+        "  page:home; why invalid: amount:",
+        "  Expected `int`, got `float`, found 1.5",
+        "00000002: age 1d; received 6; counter n;",
+        "  events 1; identity native; why valid",
+    ]
+
+
+@pytest.mark.parametrize("width", [50, 60, 80])
+def test_a_counter_is_whole_however_wide_the_terminal_is(capsys, width):
+    letter = read(message(1, {**NATIVE, "counter": "q" * 512, "amount": 1.5}))
+    table([letter], SENT_AT_MS, Console(width=width))
+    said = capsys.readouterr().out
+    assert (said.count("q"), said.count("…")) == (512, 0)
+
+
 def test_a_stranger_cannot_speak_to_the_terminal():
     assert printable("a\x1b[31mé\n\x9b\u202e🙂") == "a\\x1b[31mé\\n\\x9b\\u202e🙂"

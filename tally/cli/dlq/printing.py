@@ -12,6 +12,7 @@ from rich.table import Table
 from tally.cli.dlq.letters import REMARKS, Letter, Standing
 from tally.cli.dlq.queue import Failures, Handling
 from tally.cli.output import FAILED, OK, Output, chatter, counted, say_json
+from tally.cli.tables import say_table
 from tally.publishing.sequence import now_ms
 
 MIN_ID_CHARS = 8
@@ -110,10 +111,10 @@ def say_unseen(done: Handling) -> None:
 def table(letters: Sequence[Letter], now_ms: int, console: Console) -> None:
     """A row for each letter."""
     found = Table("id", "age", "received", "counter", "events", "identity", "why", box=None)
-    for number in (1, 2, 4):
-        found.columns[number].justify = "right"
-    for fixed in (0, 5):
-        found.columns[fixed].no_wrap = True
+    for column in found.columns:
+        may_be_long = column.header in {"counter", "why"}
+        column.no_wrap, column.overflow = not may_be_long, "fold"
+        column.justify = "right" if column.header in {"age", "received", "events"} else "left"
     for letter in letters:
         found.add_row(
             letter.id[:MIN_ID_CHARS],
@@ -126,7 +127,7 @@ def table(letters: Sequence[Letter], now_ms: int, console: Console) -> None:
             if letter.problem
             else letter.standing,
         )
-    console.print(found)
+    say_table(console, found)
 
 
 def whole(letter: Letter, now_ms: int) -> None:

@@ -1,10 +1,8 @@
 """How a plan looks on a terminal, or in a file."""
 
-import textwrap
 from collections.abc import Iterator
 
 from rich.console import Console
-from rich.style import StyleType
 from rich.table import Table
 
 from tally.cli.plan.advice import Advice, Change
@@ -13,6 +11,7 @@ from tally.cli.plan.checks import Check
 from tally.cli.plan.model import Figures
 from tally.cli.plan.report import Report, monthly_usd
 from tally.cli.plan.settings import PRICES_AS_OF, Prices
+from tally.cli.tables import say_table, say_wrapped
 
 SETTINGS = {
     "window_s": ("window", "s"),
@@ -27,9 +26,6 @@ SETTINGS = {
 }
 """The settings that advice changes, as people say them, and their units."""
 
-WIDEST = 1_000
-"""Columns of a terminal that no table needs."""
-
 MS = 1_000
 """In a second."""
 
@@ -43,43 +39,20 @@ LEAST = 0.001
 def show(report: Report) -> None:
     """Everything, on stdout."""
     out = Console(markup=False, emoji=False, highlight=False)
-    _print(out, _figures(report))
-    _print(out, _bill(report.bill))
-    _say(out, _prices(report.settings.prices))
-    _print(out, _checks(report.checks))
+    _show(out, _figures(report))
+    _show(out, _bill(report.bill))
+    say_wrapped(out, _prices(report.settings.prices))
+    _show(out, _checks(report.checks))
     for note in report.notes:
-        _say(out, f"Note: {note}")
+        say_wrapped(out, f"Note: {note}")
     out.print(*_verdict(report), sep="\n", soft_wrap=True)
 
 
-def _print(out: Console, table: Table) -> None:
-    """The table; or, on a terminal too narrow for it, a line for each row.
-
-    There rich would cut cells off, and a number without its end is another number.
-    """
-    wide = out.options.update(max_width=WIDEST)
-    if out.measure(table, options=wide).maximum <= out.width:
-        out.print(table)
-        return
-    headers = [str(column.header) for column in table.columns]
-    _say(out, str(table.title or headers[0]))
-    rows = zip(*(column.cells for column in table.columns), strict=True)
-    for row, cells in zip(table.rows, rows, strict=True):
-        pairs = list(zip(headers, map(str, cells), strict=True))[1:]
-        told = "; ".join(f"{header} {cell}".lstrip() for header, cell in pairs if cell)
-        _say(out, f"{cells[0]}: {told}", row.style, indent="  ")
-
-
-def _say(out: Console, text: str, style: StyleType | None = None, indent: str = "") -> None:
-    """A text, wrapped between words; a word longer than the terminal is left whole."""
-    lines = textwrap.wrap(
-        text,
-        out.width,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    out.print(*lines, sep="\n", style=style, soft_wrap=True)
+def _show(out: Console, table: Table) -> None:
+    """A table, none of whose cells is wrapped: some of the words are numbers."""
+    for column in table.columns:
+        column.no_wrap = True
+    say_table(out, table, heading=str(table.title or table.columns[0].header))
 
 
 def _figures(report: Report) -> Table:
