@@ -1,13 +1,9 @@
 """A redrive never loses, whatever call fails: before its effect, after it, or nobody knows."""
 
-import functools
-
 import pytest
 
-from tally.cli.dlq import work
-from tally.cli.dlq.choice import Choice
-from tally.cli.dlq.letter import read
-from tally.cli.dlq.queue import DeadLetterQueue, send
+from tally.cli.dlq.letters import read
+from tally.cli.dlq.queue import DeadLetterQueue
 from tests.support.dead_letters import (
     ANONYMOUS,
     NAMED,
@@ -15,6 +11,7 @@ from tests.support.dead_letters import (
     URL,
     FakeQueues,
     all_but,
+    handling,
     message,
     message_id,
     nothing,
@@ -26,14 +23,10 @@ REASON = "ServiceUnavailable (HTTP 503)"
 
 
 def redriven(client, *, url=QUEUE_URL, limit=100, include_anonymous=False):
-    queue = DeadLetterQueue(client, URL)
-    result = work.Result()
-    pages = work.choose(queue, 100, Choice(limit), list, result)
-    call = functools.partial(send, client, url)
-    for _ in work.redrive(queue, pages, call, result, include_anonymous=include_anonymous):
-        pass
-    assert queue.give_back()
-    return result
+    done = handling(DeadLetterQueue(client, URL), limit=limit, expected=100)
+    list(done.redrive(url, include_anonymous=include_anonymous))
+    assert done.queue.give_back()
+    return done
 
 
 def handles(entries):
@@ -175,21 +168,21 @@ def test_what_cannot_be_given_back_is_told_and_keeps_back_no_other(step):
 
 def test_what_was_looked_at_too_long_ago_is_neither_deleted_nor_given_back():
     client, time = FakeQueues([message(1, "{")], [message(2, "{")]), FakeTime()
-    queue, result = DeadLetterQueue(client, URL, clock=lambda: time.now_s), work.Result()
-    for _ in work.choose(queue, 2, Choice(2), list, result):
+    done = handling(DeadLetterQueue(client, URL, clock=lambda: time.now_s), limit=2, expected=2)
+    for _ in done.pages():
         time.now_s += 60  # a person thinks it over
-    work.purge(queue, result)
-    assert result.undeleted == {message_id(1): "it was held for 110 s: look again"}
-    assert (result.deleted, list(map(handles, client.told("delete")))) == (1, [["handle 2"]])
-    assert queue.give_back()
+    done.purge()
+    assert done.undeleted == {message_id(1): "it was held for 110 s: look again"}
+    assert (done.deleted, list(map(handles, client.told("delete")))) == (1, [["handle 2"]])
+    assert done.queue.give_back()
     assert client.told("give_back") == []
 
 
 def test_a_purge_deletes_by_tens_only_what_was_looked_at():
     pages = [[message(n, "{") for n in range(row, row + 10)] for row in (0, 10)]
     client = FakeQueues(*pages, delete=[all_but(3, "InternalError")])
-    queue, result = DeadLetterQueue(client, URL), work.Result()
-    list(work.choose(queue, 20, Choice(12), list, result))
-    work.purge(queue, result)
-    assert (result.deleted, result.undeleted) == (11, {message_id(3): "InternalError"})
+    done = handling(DeadLetterQueue(client, URL), limit=12, expected=20)
+    done.look()
+    done.purge()
+    assert (done.deleted, done.undeleted) == (11, {message_id(3): "InternalError"})
     assert [len(entries) for entries in client.told("delete")] == [10, 2]

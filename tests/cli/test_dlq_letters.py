@@ -1,15 +1,16 @@
 """What a dead letter tells of itself, how it stands with the ledgers, and who chooses it."""
 
+import dataclasses
 import json
 
 import msgspec
 import pytest
+import typer
 from rich.console import Console
 
-from tally.cli.dlq.choice import Choice, duration_s, needs_momento
-from tally.cli.dlq.ledgers import judged
-from tally.cli.dlq.letter import Standing, read
-from tally.cli.dlq.view import as_json, printable, table, whole
+from tally.cli.dlq.command import duration_s
+from tally.cli.dlq.letters import Choice, Standing, judged, read
+from tally.cli.dlq.printing import as_json, printable, table, whole
 from tally.counters.body import parse
 from tally.counters.counter import fold
 from tally.counters.event import Envelope, Event
@@ -65,6 +66,29 @@ def test_an_invalid_letter_tells_what_breaks_the_contract():
     letter = read(message(1, {"counter": "a", "amount": 1.5}))
     problem = "amount: Expected `int`, got `float`, found 1.5"
     assert (letter.standing, letter.problem, letter.events) == (Standing.INVALID, problem, ())
+
+
+@pytest.mark.parametrize(
+    ("body", "counters"),
+    [
+        ({"counter": "a", "amount": 1.5}, ["a"]),
+        ([NATIVE, {"counter": "a", "amount": 1.5}], ["a"]),
+        ({**CLOUDEVENT, "time": "noon"}, ["c"]),
+        ({"counter": ""}, []),
+        ({"counter": 5}, []),
+        ("{", []),
+    ],
+)
+def test_an_invalid_letter_names_the_counter_that_can_be_read(body, counters):
+    letter = read(message(1, body))
+    assert (letter.standing, letter.counters) == (Standing.INVALID, counters)
+    assert as_json(letter)["counters"] == counters
+    assert Choice(9, counter="a").takes(letter) is ("a" in counters)
+
+
+def test_the_counter_of_an_invalid_letter_is_not_looked_up():
+    letter = read(message(1, {"counter": "x" * 600}))
+    assert judged([letter], lambda keys: pytest.fail(f"asked for {keys}")) == [letter]
 
 
 def test_a_letter_with_an_identity_goes_back_byte_for_byte():
@@ -141,10 +165,10 @@ def test_a_letter_is_chosen_by_all_filters_together(choice, expected):
 
 
 def test_all_but_the_contract_needs_the_ledgers():
-    asked = [standing for standing in Standing if needs_momento(standing)]
+    asked = [each for each in Standing if Choice(1, why=each).needs_ledgers]
     assert asked == [*Standing][2:]
     assert [*Standing][:2] == [Standing.INVALID, Standing.VALID]
-    assert not needs_momento(None)
+    assert not Choice(1).needs_ledgers
 
 
 def test_times_are_written_with_their_unit():
@@ -153,7 +177,7 @@ def test_times_are_written_with_their_unit():
         *(7_200, 259_200),
     ]
     for text in ("", "h", "-1s", "1w", "1.5h", "1e9", "٣s"):
-        with pytest.raises(ValueError, match="a time is written as 90s, 15m, 2h or 3d"):
+        with pytest.raises(typer.BadParameter, match="a time is written as 90s, 15m, 2h or 3d"):
             duration_s(text)
 
 
@@ -179,18 +203,18 @@ def test_a_letter_is_json_with_or_without_its_body():
     }
 
 
-def test_a_letter_is_text_with_its_group_and_its_age(capsys):
+def test_a_letter_is_text_with_its_group_its_times_and_its_age(capsys):
     reset = {**NATIVE, "counter": "r\x07", "reset": 7}
     letter = read(message(1, reset, "g", trace={"DataType": "String", "StringValue": "t"}))
-    whole(letter, SENT_AT_MS + 7_300_000)
+    whole(dataclasses.replace(letter, sent_at=SENT_AT_MS + 7), SENT_AT_MS + 7_300_000)
     assert capsys.readouterr().out.splitlines() == [
         f"id        {message_id(1)}",
-        f"sent      {SENT_AT_MS} ms, 2h ago",
+        "sent      2026-09-21T14:13:20.007Z, 2h ago",
         "receives  6",
         "group     g",
         "attribute trace = t",
         "why       valid: the reason is in the consumer's log",
-        f"increment r\\x07 =7 {SOURCE}:1:{SENT_AT_MS}",
+        f"increment r\\x07 =7 {SOURCE}:1:{SENT_AT_MS} at 2026-09-21T14:13:20.000Z",
         f"body      {letter.body}",
     ]
 
@@ -201,6 +225,26 @@ def test_a_row_names_few_of_many_counters(capsys):
     row = capsys.readouterr().out.splitlines()[1]
     assert row.split()[:3] == ["00000001", "1d", "6"]
     assert "c0, c1, c2, … 5 in all" in row
+
+
+def test_a_narrow_terminal_has_a_line_for_each_letter(capsys):
+    letters = [read(message(1, {"counter": "page:home", "amount": 1.5})), read(message(2, NATIVE))]
+    table(letters, SENT_AT_MS + 86_400_000, Console(width=40))
+    assert capsys.readouterr().out.splitlines() == [
+        "00000001: age 1d; received 6; counter",
+        "  page:home; why invalid: amount:",
+        "  Expected `int`, got `float`, found 1.5",
+        "00000002: age 1d; received 6; counter n;",
+        "  events 1; identity native; why valid",
+    ]
+
+
+@pytest.mark.parametrize("width", [50, 60, 80])
+def test_a_counter_is_whole_however_wide_the_terminal_is(capsys, width):
+    letter = read(message(1, {**NATIVE, "counter": "q" * 512, "amount": 1.5}))
+    table([letter], SENT_AT_MS, Console(width=width))
+    said = capsys.readouterr().out
+    assert (said.count("q"), said.count("…")) == (512, 0)
 
 
 def test_a_stranger_cannot_speak_to_the_terminal():

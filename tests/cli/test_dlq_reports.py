@@ -3,14 +3,12 @@
 import pytest
 import typer
 
-from tally.cli.dlq import report
-from tally.cli.dlq.letter import read
-from tally.cli.dlq.places import Place
+from tally.cli.dlq import printing
+from tally.cli.dlq.command import closing
+from tally.cli.dlq.letters import read
 from tally.cli.dlq.queue import DeadLetterQueue
-from tally.cli.dlq.session import Session, closing
-from tally.cli.dlq.work import Result
 from tally.cli.output import Output
-from tests.support.dead_letters import NATIVE, URL, FakeQueues, message, message_id
+from tests.support.dead_letters import NATIVE, URL, FakeQueues, handling, message, message_id
 from tests.support.sqs import client_error
 
 LETTER = read(message(1, NATIVE))
@@ -23,7 +21,7 @@ def said(capsys, report_of, result):
 
 
 def test_a_redrive_names_what_failed_and_how_safe_it_is_to_repeat(capsys):
-    result = Result(
+    result = handling(
         sent=2,
         deleted=1,
         anonymous=3,
@@ -31,7 +29,7 @@ def test_a_redrive_names_what_failed_and_how_safe_it_is_to_repeat(capsys):
         undeleted={message_id(2): "ReceiptHandleIsInvalid"},
     )
     repeat = "to redrive it again is safe"
-    assert said(capsys, report.redriven, result) == (
+    assert said(capsys, printing.redriven, result) == (
         1,
         [
             f"not sent (it may have arrived; {repeat}): {message_id(1)}: InternalError",
@@ -43,8 +41,8 @@ def test_a_redrive_names_what_failed_and_how_safe_it_is_to_repeat(capsys):
 
 
 def test_of_many_failures_the_first_are_named_and_all_are_counted(capsys):
-    result = Result(undeleted={message_id(number): "InternalError" for number in range(30)})
-    status, lines = said(capsys, report.purged, result)
+    result = handling(undeleted={message_id(number): "InternalError" for number in range(30)})
+    status, lines = said(capsys, printing.purged, result)
     assert (status, len(lines), lines[-1]) == (1, 21, "0 deleted, 30 not")
     assert lines[0] == f"not deleted: {message_id(0)}: InternalError"
 
@@ -58,11 +56,11 @@ def test_of_many_failures_the_first_are_named_and_all_are_counted(capsys):
     ],
 )
 def test_that_nothing_is_chosen_is_told_with_its_reason(capsys, looked_at, why):
-    result = Result(looked_at)
-    report.listed(result, Output.TEXT)
+    result = handling(looked_at=looked_at)
+    printing.listed(result, Output.TEXT)
     assert capsys.readouterr() == ("", f"{why}\n")
-    assert said(capsys, report.redriven, result) == (0, [f"none to redrive: {why}"])
-    assert said(capsys, report.purged, result) == (0, [f"none to delete: {why}"])
+    assert said(capsys, printing.redriven, result) == (0, [f"none to redrive: {why}"])
+    assert said(capsys, printing.purged, result) == (0, [f"none to delete: {why}"])
 
 
 @pytest.mark.parametrize(
@@ -74,8 +72,7 @@ def test_that_nothing_is_chosen_is_told_with_its_reason(capsys, looked_at, why):
     ],
 )
 def test_what_was_not_looked_at_is_told(capsys, looked_at, chosen, line):
-    session = Session(None, Place(URL, ""), DeadLetterQueue(None, URL), list, expected=9)
-    report.say_unseen(session, Result(looked_at, [LETTER] * chosen), limit=1)
+    printing.say_unseen(handling(expected=9, looked_at=looked_at, chosen=[LETTER] * chosen))
     assert capsys.readouterr().err.splitlines() == line
 
 

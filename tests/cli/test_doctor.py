@@ -123,6 +123,16 @@ def test_a_wait_that_is_interrupted_ends_at_once(stack):
     assert (process.returncode, stderr) == (130, "tally: interrupted\n")
 
 
-def test_a_counter_that_is_none_is_a_usage_error(doctor):
-    said = doctor("--counter", "x" * 513)
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--counter", "x" * 513], "counter: Expected `str` of length <= 512"),
+        (["--window", "5"], "--window belongs to --function-timeout"),
+        (["--counter", "c", "--no-round-trip"], "--counter is for the round trip"),
+        (["--timeout", "0"], "Invalid value for '--timeout'"),
+    ],
+)
+def test_words_that_make_no_sense_are_a_usage_error_and_ask_nobody(options, problem):
+    said = Terminal()("doctor", *options)
     assert (said.status, said.stdout) == (2, "")
+    assert problem in said.stderr

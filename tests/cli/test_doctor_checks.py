@@ -1,25 +1,25 @@
 """What a doctor finds, check by check: each rule kept and broken, and each call that fails."""
 
+import ast
 import dataclasses
 import json
 import re
+from pathlib import Path
 
 import grpc
 import pytest
 from botocore.exceptions import EndpointConnectionError, NoRegionError
 
 from tally.aws import connect
-from tally.cli.doctor.cache import check_cache
-from tally.cli.doctor.check import Verdict
-from tally.cli.doctor.clock import check_clock
-from tally.cli.doctor.examination import Examination, Wishes
-from tally.cli.doctor.functions import Timing
-from tally.cli.doctor.round_trip import Cache, check_round_trip
+from tally.cli.doctor import checks
+from tally.cli.doctor.checks import Mark, Timing, check_cache, check_clock
+from tally.cli.doctor.examination import Examination, check_round_trip
 from tally.counters.body import parse
 from tally.counters.counter import fold
 from tally.counters.event import Envelope, Event
 from tally.counters.ledger import Limits
 from tally.reading.values import MAX_TRIES
+from tests.support.consumers import NO_KEY, make_momento
 from tests.support.deployment import DEAD, MAPPING, QUEUE, FakeAws, world
 from tests.support.lambda_event import SENT_AT_MS
 from tests.support.momento_channel import CACHE
@@ -54,7 +54,7 @@ SKIPPED = "– round trip: SQS or Momento cannot be asked"
 
 def examined(aws, **wishes):
     """The lines about AWS; Momento is not told of."""
-    found = [check.line for check in Examination(world(aws), Wishes(**wishes)).checks()]
+    found = [check.line for check in Examination(world(aws), **wishes).findings()]
     assert (found[:2], found[-1]) == (NOT_ASKED, SKIPPED)
     return found[2:-1]
 
@@ -76,7 +76,7 @@ def test_a_deployment_by_the_template_is_well_and_what_is_opened_is_closed():
             FakeAws(policy(maxReceiveCount=2)),
             (
                 "✗ redrive policy: a message is dead after 2 receives; "
-                "at least 3 are needed, and 5 are better"
+                "set maxReceiveCount to 5, or at least to 3"
             ),
         ),
         (
@@ -86,8 +86,8 @@ def test_a_deployment_by_the_template_is_well_and_what_is_opened_is_closed():
         (
             FakeAws(mappings=[{**MAPPING, "FunctionResponseTypes": []}]),
             (
-                "✗ function: consumer does not report failures; without ReportBatchItemFailures "
-                "messages that were reported are deleted, and lost"
+                "✗ function: consumer does not report failures; add ReportBatchItemFailures to its "
+                "event source mapping: without it messages that were reported are lost"
             ),
         ),
         (
@@ -96,17 +96,17 @@ def test_a_deployment_by_the_template_is_well_and_what_is_opened_is_closed():
         ),
         (
             FakeAws(timeout_s=31),
-            "✗ visibility timeout: 181 s; 6 x 31 s + 1 s = 187 s are needed",
+            "✗ visibility timeout: 181 s; set it to 6 x 31 s + 1 s = 187 s or more",
         ),
         (
             FakeAws(dead={**DEAD, "FifoQueue": "true"}),
-            "✗ type: standard, and FIFO for the dead letters; SQS needs them alike",
+            "✗ type: standard, and FIFO for the dead letters; make both alike, as SQS needs them",
         ),
         (
             FakeAws(dead={**DEAD, "MessageRetentionPeriod": "345600"}),
             (
                 "✗ retention: 4 days, and 4 days for the dead letters; "
-                "a late dead letter is lost at once; set 14 days for them"
+                "set 14 days for them: a late dead letter is lost at once"
             ),
         ),
         (
@@ -137,6 +137,10 @@ def test_without_a_dead_letter_queue_nothing_is_asked_of_it():
     assert [line.split(":")[0] for line in found] == [
         *("✓ SQS", "✓ clock", "✗ redrive policy", "✓ queue", "✓ function", "✓ visibility timeout"),
     ]
+    assert found[2] == (
+        "✗ redrive policy: there is no dead-letter queue; "
+        "add one, or a bad message comes back until it expires"
+    )
 
 
 def test_what_lambda_does_not_tell_can_be_given_by_hand():
@@ -152,7 +156,8 @@ def test_what_lambda_does_not_tell_can_be_given_by_hand():
 
 def test_a_dead_letter_queue_that_cannot_be_read_is_told():
     line = (
-        "✗ dead-letter queue: AccessDenied (HTTP 403); is it there, and may this identity read it?"
+        "✗ dead-letter queue: AccessDenied (HTTP 403); "
+        "see that it is there, and that this identity may read it"
     )
     assert examined(FakeAws(dead=DENIED)) == [*ALL_WELL[:6], line]
 
@@ -213,7 +218,7 @@ def test_a_region_that_lambda_lacks_is_skipped():
         return aws
 
     half = dataclasses.replace(world(aws), connect=connect)
-    lines = [check.line for check in Examination(half, Wishes()).checks()][2:-1]
+    lines = [check.line for check in Examination(half).findings()][2:-1]
     assert lines[4].startswith("– function: Lambda cannot be asked: NoRegionError: ")
     assert lines[5:] == ALL_WELL[6:]
 
@@ -227,7 +232,7 @@ def test_a_region_that_lambda_lacks_is_skipped():
         (-30, "✓ clock: 30 s behind SQS's"),
         (
             400,
-            "✗ clock: 400 s ahead of SQS's; set it; increments over 300 s ahead of SQS are invalid",
+            "✗ clock: 400 s ahead of SQS's; set it: increments over 300 s ahead of SQS are invalid",
         ),
     ],
 )
@@ -293,8 +298,8 @@ def counting(channel):
 
 
 def round_trip(channel, sqs, counter="", timeout_s=5.0):
-    cache = Cache(make_reader(channel), channel.values.get)
-    found = check_round_trip(world(None, channel.clock), publisher(sqs), cache, counter, timeout_s)
+    store = make_momento(channel, channel.clock, credentials=NO_KEY, cache_name=CACHE)
+    found = check_round_trip(world(None, channel.clock), publisher(sqs), store, counter, timeout_s)
     return [check.line for check in found]
 
 
@@ -334,7 +339,7 @@ def test_a_counter_without_a_ledger_cannot_tell_whether_it_was_counted(value):
     channel = ReadChannel(values={"c": value} if value else {})
     assert round_trip(channel, FakeSqs(), "c")[1] == (
         "– round trip: c has no ledger: under at-least-once it cannot be told; "
-        "without --counter it can"
+        "leave --counter out, and it can"
     )
 
 
@@ -346,7 +351,10 @@ def test_a_counter_with_a_ledger_tells_what_was_not_counted():
 
 def test_a_momento_that_refuses_to_be_read_is_told():
     channel = ReadChannel(failing(STATUS.INVALID_ARGUMENT, "no"))
-    line = "✗ round trip: INVALID_ARGUMENT: no; the count cannot be read"
+    line = (
+        "✗ round trip: the count cannot be read: INVALID_ARGUMENT: no; "
+        "see that MOMENTO_ENDPOINT or MOMENTO_LOCAL can be reached, and the quotas"
+    )
     assert round_trip(channel, FakeSqs(), timeout_s=1)[1] == line
 
 
@@ -354,10 +362,23 @@ def test_what_sqs_refuses_is_told_and_not_waited_for():
     channel = ReadChannel()
     refused = one_fails(0, "AccessDenied", sender_fault=True)
     assert round_trip(channel, FakeSqs(refused)) == [
-        "✗ send: AccessDenied; may this identity send to the queue?"
+        "✗ send: AccessDenied; see that the queue is there, and that this identity may send to it"
     ]
     assert channel.calls == []
 
 
+def test_what_is_wrong_is_told_with_a_remedy():
+    """The third argument of each `bad` begins with what to do, or names who prints an example."""
+    remedies = [
+        ast.unparse(call.args[2])
+        for path in Path(checks.__file__).parent.glob("*.py")
+        for call in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "bad"
+    ]
+    remedy = re.compile("f?['\"](add|create|deploy|enable|make|mend|see|set)[ :]|EXAMPLE$|REACH$")
+    assert [told for told in remedies if not remedy.match(told)] == []
+    assert remedies
+
+
 def test_a_verdict_is_a_word_for_programs():
-    assert [verdict.value for verdict in Verdict] == ["ok", "bad", "skipped"]
+    assert [mark.value for mark in Mark] == ["ok", "bad", "skipped"]

@@ -8,7 +8,7 @@ import pytest
 import typer.main
 
 from tally.cli.commands import Later, app
-from tally.cli.dlq.letter import Standing
+from tally.cli.dlq.letters import Standing
 from tally.settling.reason import Reason
 
 ROOT = Path(__file__).parents[2]

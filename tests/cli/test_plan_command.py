@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,34 @@ def test_the_defaults_and_what_is_advised_are_what_the_template_offers():
     assert default == {name: vars(Settings())[field] for name, field in FIELDS.items()}
     offered = {name: tuple(map(int, parameters[name]["AllowedValues"])) for name in OFFERED}
     assert offered == OFFERED
+
+
+@pytest.mark.parametrize("columns", [12, 20, 40, 60, 78, 79])
+@pytest.mark.parametrize(
+    "load", [(), ("--events", "1000", "--counters", "100"), ("--events", "1e9", "--packed", "9")]
+)
+def test_a_narrow_terminal_cuts_no_number_off(columns, load):
+    wide = Terminal()("plan", *load, COLUMNS="200").stdout
+    narrow = Terminal()("plan", *load, COLUMNS=str(columns)).stdout
+    numbers = [Counter(re.findall(r"[\d,.]*\d", text)) for text in (wide, narrow)]
+    assert numbers[0] == numbers[1]
+    assert "…" not in narrow
+
+
+def test_a_table_that_does_not_fit_is_lines():
+    said = Terminal()("plan", "--events", "1000", "--counters", "100", COLUMNS="40").stdout
+    assert lines(said)[:4] == [
+        "1,000 events/s, 100 counters",
+        "messages/s: 100; of 1,011 bytes",
+        "batches/s: 4; of 25 messages, 250",
+        "  events, 91.9 counters",
+    ]
+    for line in (
+        "SQS: sends; units 262,800,000; price, $",
+        "total: $ 151.41",
+        "races: load 0.111; at most 0.5; unit of",
+    ):
+        assert line in lines(said)
 
 
 def test_what_fits_ends_with_status_0_and_says_so():

@@ -4,6 +4,8 @@ import json
 from collections import deque
 from typing import Any
 
+from tally.cli.dlq.letters import Choice
+from tally.cli.dlq.queue import DeadLetterQueue, Handling
 from tests.support.lambda_event import SENT_AT_MS
 
 SOURCE = "9f86d081884c7d65"
@@ -27,6 +29,11 @@ def message(number, body, group="", **attributes) -> dict[str, Any]:
         "Attributes": {"SentTimestamp": str(SENT_AT_MS), "ApproximateReceiveCount": "6", **fifo},
         **({"MessageAttributes": attributes} if attributes else {}),
     }
+
+
+def handling(queue=None, *, limit=1, expected=0, **done):
+    """A command's work on a queue, by default one that is not asked, without the ledgers."""
+    return Handling(queue or DeadLetterQueue(None, URL), Choice(limit), list, expected, **done)
 
 
 class FakeQueues:

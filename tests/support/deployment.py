@@ -4,7 +4,7 @@ import email.utils
 import json
 from types import SimpleNamespace
 
-from tally.cli.doctor.world import World
+from tally.cli.doctor.examination import World
 from tests.support.lambda_event import SENT_AT_MS
 from tests.support.momento_channel import Clock
 

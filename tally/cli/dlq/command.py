@@ -1,33 +1,85 @@
 """`tally dlq list | show | redrive | purge`: the dead letters, and what becomes of them."""
 
-import functools
+import contextlib
+import os
+import re
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
 
-from tally.cli.dlq import report, view, work
-from tally.cli.dlq.choice import Choice
-from tally.cli.dlq.letter import Standing
-from tally.cli.dlq.options import (
-    DEFAULT_LIMIT,
-    Anonymous,
-    DryRun,
-    Ids,
-    Limit,
-    OfCounter,
-    Older,
-    QueueUrl,
-    Reason,
-    SourceUrl,
-    StdOut,
-    Yes,
-    choice,
-)
-from tally.cli.dlq.places import source_of
-from tally.cli.dlq.queue import send
-from tally.cli.dlq.session import Session, opened, say
-from tally.cli.output import Output, fail, say_json
+from tally.aws import AWS_ERRORS, CONNECT_ERRORS, connect, described
+from tally.cli.dlq import printing
+from tally.cli.dlq.letters import Choice, Judge, Letter, Standing, judge_from
+from tally.cli.dlq.printing import MIN_ID_CHARS, SECONDS, say
+from tally.cli.dlq.queue import HOLD_S, DeadLetterQueue, Handling, WrongQueueError, locate
+from tally.cli.momento import MOMENTO_ERRORS
+from tally.cli.output import INTERRUPTED, Output, fail, say_json
+from tally.cli.signals import interruptible
 from tally.publishing.sequence import now_ms
+
+DEFAULT_LIMIT = 1_000
+MAX_LIMIT = 10_000
+"""Letters that one command takes; for more, run it again."""
+
+_DURATION = re.compile("([0-9]{1,9})([smhd]?)")
+
+
+def duration_s(text: str) -> int:
+    """Seconds from `90`, `90s`, `15m`, `2h` or `3d`.
+
+    Raises:
+        BadParameter: it is none of these.
+    """
+    found = _DURATION.fullmatch(text)
+    if not found:
+        message = f"a time is written as 90s, 15m, 2h or 3d, found {text!r}"
+        raise typer.BadParameter(message)
+    return int(found[1]) * SECONDS[found[2] or "s"]
+
+
+def _id(text: str) -> str:
+    if len(text) < MIN_ID_CHARS:
+        message = f"an id has at least {MIN_ID_CHARS} characters, found {text!r}"
+        raise typer.BadParameter(message)
+    return text
+
+
+QueueUrl = Annotated[
+    str,
+    typer.Option(envvar="SQS_DLQ_URL", help="The dead-letter queue; by default --source-url's."),
+]
+SourceUrl = Annotated[
+    str, typer.Option(envvar="SQS_QUEUE_URL", help="The queue whose dead letters they are.")
+]
+OfCounter = Annotated[str | None, typer.Option("--counter", help="With increments of this one.")]
+Reason = Annotated[Standing | None, typer.Option("--reason", help="Why they are there.")]
+Ids = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--id",
+        parser=_id,
+        metavar="ID",
+        help=f"Of this id, or its first {MIN_ID_CHARS} characters; repeatable.",
+    ),
+]
+Older = Annotated[
+    int | None,
+    typer.Option(
+        "--older-than",
+        parser=duration_s,
+        metavar="AGE",
+        help="Sent before: 90s, 15m, 2h, 3d.",
+    ),
+]
+Limit = Annotated[int, typer.Option(min=1, max=MAX_LIMIT, help="At most so many.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list them.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Anonymous = Annotated[
+    bool,
+    typer.Option("--include-anonymous", help="Those too that are known by their message id only."),
+]
+StdOut = Annotated[Output, typer.Option("--output", help="What stdout is for.")]
 
 dlq = typer.Typer(
     help="Dead letters: messages that SQS gave up after too many receives.", no_args_is_help=True
@@ -51,29 +103,31 @@ def list_(  # noqa: PLR0913 (the options of a command, which typer passes by nam
     Looking means receiving: a letter is hidden meanwhile, and its receive count rises, which means
     nothing here. Why a valid one came here is in the consumer's log, under its message id.
     """
-    chosen = choice(limit, counter, reason, ids, older_than)
-    with opened(queue_url, source_url, chosen, asks=True) as session:
-        report.listed(_looked(session, chosen), output)
+    choice = Choice(limit, counter, reason, ids or (), _before(older_than))
+    with _opened(queue_url, source_url, choice) as handling:
+        handling.look()
+        printing.listed(handling, output)
 
 
 @dlq.command()
 def show(
-    letter_id: Annotated[str, typer.Argument(metavar="ID", help="The id, or how it begins.")],
+    letter_id: Annotated[
+        str, typer.Argument(metavar="ID", parser=_id, help="The id, or how it begins.")
+    ],
     *,
     queue_url: QueueUrl = "",
     source_url: SourceUrl = "",
     output: StdOut = Output.TEXT,
 ) -> None:
     """Print one dead letter whole."""
-    chosen = choice(1, ids=[letter_id])
-    with opened(queue_url, source_url, chosen, asks=True) as session:
-        found = _looked(session, chosen, show=False).chosen
-    if not found:
+    with _opened(queue_url, source_url, Choice(1, ids=[letter_id])) as handling:
+        handling.look()
+    if not handling.chosen:
         fail(f"there is no dead letter {letter_id!r} among those that SQS shows now")
     if output is Output.JSON:
-        say_json(view.as_json(found[0], whole=True))
+        say_json(printing.as_json(handling.chosen[0], whole=True))
     else:
-        view.whole(found[0], now_ms())
+        printing.whole(handling.chosen[0], now_ms())
 
 
 @dlq.command()
@@ -98,21 +152,17 @@ def redrive(  # noqa: PLR0913 (the options of a command, which typer passes by n
     Exit status 1: not all that was asked for is done.
     """
     why = reason or (None if ids else Standing.VALID)
-    chosen = choice(limit, counter, why, ids, older_than)
-    with opened(queue_url, source_url, chosen, asks=dry_run) as session:
+    choice = Choice(limit, counter, why, ids or (), _before(older_than))
+    with _opened(queue_url, source_url, choice, asks=dry_run) as handling:
         if dry_run:
-            report.listed(_looked(session, chosen), output)
+            handling.look()
+            printing.listed(handling, output)
             return
-        target = source_of(session.client, session.place)
-        result = work.Result()
-        pages = work.choose(session.queue, session.expected, chosen, session.judge, result)
-        call = functools.partial(send, session.client, target)
-        for sent in work.redrive(
-            session.queue, pages, call, result, include_anonymous=include_anonymous
-        ):
+        target_url = handling.queue.source(source_url)
+        for sent in handling.redrive(target_url, include_anonymous=include_anonymous):
             say(f"{sent} sent")
-        report.say_unseen(session, result, limit)
-    report.redriven(result, output)
+        printing.say_unseen(handling)
+    printing.redriven(handling, output)
 
 
 @dlq.command()
@@ -134,23 +184,116 @@ def purge(  # noqa: PLR0913 (the options of a command, which typer passes by nam
     What was not looked at stays. What was is held for some 110 s: an answer that comes later
     deletes nothing. Exit status 1: not confirmed, or not all is deleted.
     """
-    chosen = choice(limit, counter, reason, ids, older_than)
-    with opened(queue_url, source_url, chosen, asks=True) as session:
-        result = _looked(session, chosen)
+    choice = Choice(limit, counter, reason, ids or (), _before(older_than))
+    with _opened(queue_url, source_url, choice) as handling:
+        handling.look()
         if dry_run:
-            report.listed(result, output)
+            printing.listed(handling, output)
             return
-        if result.chosen and not yes:
-            report.confirm(result.chosen)
-        work.purge(session.queue, result)
-    report.purged(result, output)
+        printing.say_unseen(handling)
+        if handling.chosen and not yes:
+            printing.confirm(handling.chosen)
+        handling.purge()
+    printing.purged(handling, output)
 
 
-def _looked(session: Session, chosen: Choice, *, show: bool = True) -> work.Result:
-    """Look at all letters that there are, up to the limit of those that are chosen."""
-    result = work.Result()
-    for _ in work.choose(session.queue, session.expected, chosen, session.judge, result):
-        pass
-    if show:
-        report.say_unseen(session, result, chosen.limit)
-    return result
+def _before(age_s: int | None) -> int | None:
+    return None if age_s is None else now_ms() - age_s * 1_000
+
+
+@contextlib.contextmanager
+def _opened(
+    queue_url: str, source_url: str, choice: Choice, *, asks: bool = True
+) -> Iterator[Handling]:
+    """Open the dead-letter queue; errors of AWS and Momento end the command with one line.
+
+    Args:
+        queue_url: the dead-letter queue, if it was given.
+        source_url: the queue that it belongs to, if it was given.
+        choice: says whether the command can do without Momento.
+        asks: whether Momento is asked if it can be.
+
+    Raises:
+        BadParameter: no queue is given, or one for both.
+    """
+    _check_given(queue_url, source_url)
+    with _told(), contextlib.ExitStack() as parts:
+        parts.enter_context(interruptible())
+        try:
+            client = parts.enter_context(contextlib.closing(connect("sqs")))
+        except CONNECT_ERRORS as error:  # no region, no such profile, no endpoint
+            fail(str(error))
+        judge = parts.enter_context(_judge(needed=choice.needs_ledgers, wanted=asks))
+        queue = DeadLetterQueue(client, locate(client, queue_url, source_url))
+        parts.enter_context(closing(queue))
+        visible, held = queue.depth()
+        if held:
+            say(f"{held} more messages are held by somebody else, for now")
+        yield Handling(queue, choice, judge, visible)
+
+
+def _check_given(queue_url: str, source_url: str) -> None:
+    problem = ""
+    if not (queue_url or source_url):
+        problem = "give --queue-url or set SQS_DLQ_URL; or --source-url or SQS_QUEUE_URL"
+    elif queue_url == source_url:
+        problem = f"{queue_url} is given for the queue and for its dead letters"
+    if problem:
+        raise typer.BadParameter(problem)
+
+
+@contextlib.contextmanager
+def closing(queue: DeadLetterQueue) -> Iterator[None]:
+    """Give back what is held, however the command ends; and say why it ended."""
+    try:
+        with _told():
+            yield
+    finally:
+        if not queue.give_back():
+            say(f"not all was given back: it is hidden for up to {HOLD_S} s")
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """End the command with one line if AWS or Momento fails, or a signal comes."""
+    try:
+        yield
+    except AWS_ERRORS as error:
+        fail(f"SQS: {described(error)}")
+    except MOMENTO_ERRORS as error:
+        fail(f"Momento: {error}")
+    except WrongQueueError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        say("interrupted; giving back what was held")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@contextlib.contextmanager
+def _judge(*, needed: bool, wanted: bool) -> Iterator[Judge]:
+    """What tells the standing of letters.
+
+    Where Momento is not needed and fails, letters keep the standing that they have from then on.
+    """
+    with contextlib.ExitStack() as parts:
+        judge: Judge = list
+        try:
+            if needed or wanted:
+                judge = parts.enter_context(judge_from(os.environ))
+        except MOMENTO_ERRORS as error:
+            if needed:
+                raise
+            say(f"Momento is not asked: {error}")
+
+        def judged(letters: Sequence[Letter]) -> list[Letter]:
+            nonlocal judge
+            try:
+                return judge(letters)
+            except MOMENTO_ERRORS as error:
+                if needed:
+                    raise
+                say(f"Momento is not asked any more: {error}")
+                judge = list
+                return list(letters)
+
+        yield judged

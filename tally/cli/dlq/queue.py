@@ -1,11 +1,13 @@
-"""The dead-letter queue: looked at by receiving, given back, deleted from, sent on."""
+"""A dead-letter queue: found, looked at by receiving, redriven, purged, and given back."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tally.aws import AWS_ERRORS, described
-from tally.cli.dlq.letter import Letter, read
+from tally.cli.dlq.letters import Choice, Judge, Letter, read
+from tally.cli.redrive import dead_letter_arn, url_of
 from tally.publishing.packing import MAX_ENTRIES, MAX_REQUEST_BYTES
 
 HOLD_S = 120
@@ -23,6 +25,79 @@ MAX_RECEIVES = 10_000
 
 Failures = dict[str, str]
 """The messages for which a call did not succeed, by id, and why."""
+
+
+class WrongQueueError(Exception):
+    """A queue cannot be found, or is not what it must be."""
+
+
+@dataclasses.dataclass
+class Handling:
+    """What one command does with the letters that it chooses, and what became of them so far.
+
+    Attributes:
+        expected: how many letters SQS says there are.
+        looked_at: how many were received.
+        chosen: those that passed the filters, in the order in which they came.
+        anonymous: of these, those that a redrive has left, since they have no identity.
+        sent: of these, those that their queue has confirmed.
+        deleted: of these, those whose deletion is confirmed.
+        unsent: why, by the letter's id; SQS may have stored some of these.
+        undeleted: the same, of those that are in the dead-letter queue still.
+    """
+
+    queue: "DeadLetterQueue"
+    choice: Choice
+    judge: Judge
+    expected: int
+    looked_at: int = 0
+    chosen: list[Letter] = dataclasses.field(default_factory=list)
+    anonymous: int = 0
+    sent: int = 0
+    deleted: int = 0
+    unsent: Failures = dataclasses.field(default_factory=dict)
+    undeleted: Failures = dataclasses.field(default_factory=dict)
+
+    def look(self) -> None:
+        """Look at all letters that there are, up to the limit of those that are chosen."""
+        for _ in self.pages():
+            pass
+
+    def pages(self) -> Iterator[list[Letter]]:
+        """Look at page after page; yields what passes the filters, until the limit is reached."""
+        for page in self.queue.pages(self.expected):
+            self.looked_at += len(page)
+            room = self.choice.limit - len(self.chosen)
+            chosen = [letter for letter in self.judge(page) if self.choice.takes(letter)][:room]
+            self.chosen += chosen
+            yield chosen
+            if len(self.chosen) == self.choice.limit:
+                return
+
+    def redrive(self, target_url: str, *, include_anonymous: bool) -> Iterator[int]:
+        """Send what is chosen to its queue, then delete it, by pages; yields how many were sent.
+
+        In this order nothing is ever lost: what fails in between is in both queues, and its
+        increments are known by their identity.
+        """
+        for page in self.pages():
+            ready = [letter for letter in page if include_anonymous or not letter.is_anonymous]
+            self.anonymous += len(page) - len(ready)
+            unsent = self.queue.send(target_url, ready)
+            sent = [letter for letter in ready if letter.id not in unsent]
+            self.sent += len(sent)
+            self.unsent |= unsent
+            self._delete(sent)
+            yield self.sent
+
+    def purge(self) -> None:
+        """Delete the letters that were chosen, by their handles: what was not looked at stays."""
+        self._delete(self.chosen)
+
+    def _delete(self, letters: Sequence[Letter]) -> None:
+        undeleted = self.queue.delete(letters)
+        self.deleted += len(letters) - len(undeleted)
+        self.undeleted |= undeleted
 
 
 class _Handle(NamedTuple):
@@ -62,6 +137,24 @@ class DeadLetterQueue:
         visible, held = (int(answer["Attributes"][name]) for name in names)
         return visible, held
 
+    def source(self, given: str) -> str:
+        """The queue that the letters go back to: the one given, or the only one there is.
+
+        Raises:
+            WrongQueueError: there are none or several, or the one given has other dead letters.
+        """
+        if not given:
+            urls = _sources(self._client, self.url)
+            if len(urls) == 1:
+                return urls[0]
+            problem = f"{self.url} is the dead-letter queue of {len(urls)}; give --source-url"
+            raise WrongQueueError(problem)
+        answer = self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
+        if dead_letter_arn(self._client, given) != answer["Attributes"]["QueueArn"]:
+            problem = f"{self.url} is not the dead-letter queue of {given}"
+            raise WrongQueueError(problem)
+        return given
+
     def pages(self, expected: int) -> Iterator[list[Letter]]:
         """New letters as they come, at most ten at once, until a receive brings none at all.
 
@@ -78,51 +171,62 @@ class DeadLetterQueue:
             if letters := self._new(answer, ends_at_s):
                 yield letters
 
-    def give_back(self) -> bool:
-        """Make all visible that is still held; whether that succeeded. If not, HOLD_S does it."""
-        handles = [one.receipt for name, one in self._handles.items() if self._holds(name)]
-        self._handles.clear()
-        is_done = True
-        for start in range(0, len(handles), MAX_ENTRIES):
-            entries = [
-                {"Id": str(position), "ReceiptHandle": handle, "VisibilityTimeout": 0}
-                for position, handle in enumerate(handles[start : start + MAX_ENTRIES])
-            ]
-            try:
-                answer = self._client.change_message_visibility_batch(
-                    QueueUrl=self.url, Entries=entries
-                )
-            except AWS_ERRORS:
-                is_done = False
-            else:
-                is_done = is_done and not answer.get("Failed")
-        return is_done
+    def send(self, url: str, letters: Sequence[Letter]) -> Failures:
+        """Send letters to their queue anew; returns those that SQS has not confirmed.
+
+        It may have stored some of these: an answer can be lost. On a FIFO queue each goes in a
+        request of its own, and the first failure of a group keeps back its others, so that their
+        order stays.
+        """
+        is_fifo = url.endswith(".fifo")
+        failures: Failures = {}
+        failed_groups: set[str] = set()
+        for batch in _requests(letters, 1 if is_fifo else MAX_ENTRIES):
+            if is_fifo and batch[0].group in failed_groups:
+                failures[batch[0].id] = "an earlier message of its group failed"
+                continue
+            entries = [_entry(letter, is_fifo=is_fifo) for letter in batch]
+            ids = [letter.id for letter in batch]
+            failed = _asked(self._client.send_message_batch, url, ids, entries)
+            failed_groups |= {letter.group for letter in batch if letter.id in failed}
+            failures |= failed
+        return failures
 
     def delete(self, letters: Sequence[Letter]) -> Failures:
         """Delete held letters; returns those of which SQS has not confirmed it.
 
         What was looked at too long ago is not deleted: it is not held any more.
         """
-        failures: Failures = {}
-        for start in range(0, len(letters), MAX_ENTRIES):
-            batch = letters[start : start + MAX_ENTRIES]
-            held = [letter for letter in batch if self._holds(letter.id)]
-            let_go = (letter.id for letter in batch if letter not in held)
-            failures |= dict.fromkeys(let_go, f"it was held for {USE_S} s: look again")
-            if held:
-                failures |= self._delete(held)
-        return failures
+        ids = [letter.id for letter in letters]
+        return self._release(self._client.delete_message_batch, ids)
 
-    def _delete(self, letters: Sequence[Letter]) -> Failures:
-        entries = [
-            {"Id": str(position), "ReceiptHandle": self._handles[letter.id].receipt}
-            for position, letter in enumerate(letters)
-        ]
-        failed = _asked(self._client.delete_message_batch, self.url, entries, letters)
-        for letter in letters:
-            if letter.id not in failed:
-                del self._handles[letter.id]
-        return failed
+    def give_back(self) -> bool:
+        """Make all visible that is still held; whether that succeeded. If not, HOLD_S does it."""
+        held = [letter_id for letter_id in self._handles if self._holds(letter_id)]
+        call = self._client.change_message_visibility_batch
+        return not self._release(call, held, VisibilityTimeout=0)
+
+    def _release(
+        self,
+        call: Any,  # noqa: ANN401 (a method of boto3's)
+        ids: Sequence[str],
+        **settings: int,
+    ) -> Failures:
+        """Make a call for messages by their handles; what it confirms is not held any more."""
+        failures: Failures = {}
+        for start in range(0, len(ids), MAX_ENTRIES):
+            batch = ids[start : start + MAX_ENTRIES]
+            held = [letter_id for letter_id in batch if self._holds(letter_id)]
+            let_go = [letter_id for letter_id in batch if letter_id not in held]
+            failures |= dict.fromkeys(let_go, f"it was held for {USE_S} s: look again")
+            receipts = [self._handles[letter_id].receipt for letter_id in held]
+            entries = [{"ReceiptHandle": receipt, **settings} for receipt in receipts]
+            failed = _asked(call, self.url, held, entries)
+            for letter_id in held:
+                if letter_id not in failed:
+                    del self._handles[letter_id]
+            failures |= failed
+        return failures
 
     def _holds(self, letter_id: str) -> bool:
         return self._clock() < self._handles[letter_id].ends_at_s
@@ -149,38 +253,34 @@ class DeadLetterQueue:
         return [read(one) for one in new.values()]
 
 
-def send(client: Any, url: str, letters: Sequence[Letter]) -> Failures:  # noqa: ANN401 (boto3's)
-    """Send letters to their queue anew; returns those that SQS has not confirmed.
+def locate(client: Any, queue_url: str, source_url: str) -> str:  # noqa: ANN401 (boto3's)
+    """The URL of the dead-letter queue: the one given, or that of the source's redrive policy.
 
-    It may have stored some of these: an answer can be lost. On a FIFO queue each goes in a request
-    of its own, and the first failure of a group keeps back its others, so that their order stays.
+    One that is given must have dead letters: what `purge` deletes from another was to be counted.
+
+    Raises:
+        WrongQueueError: the one given has dead letters of its own, or is nobody's; or none is
+            given, and the source has none.
     """
-    is_fifo = url.endswith(".fifo")
-    failures: Failures = {}
-    failed_groups: set[str] = set()
-    for batch in _requests(letters, 1 if is_fifo else MAX_ENTRIES):
-        if is_fifo and batch[0].group in failed_groups:
-            failures[batch[0].id] = "an earlier message of its group failed"
-            continue
-        entries = [_entry(position, letter, is_fifo) for position, letter in enumerate(batch)]
-        failed = _asked(client.send_message_batch, url, entries, batch)
-        failed_groups |= {letter.group for letter in batch if letter.id in failed}
-        failures |= failed
-    return failures
+    problem = ""
+    if not queue_url:
+        if arn := dead_letter_arn(client, source_url):
+            return url_of(client, arn)
+        problem = f"{source_url} has no dead-letter queue"
+    elif dead_letter_arn(client, queue_url):
+        problem = f"{queue_url} has a dead-letter queue, and is none; give it as --source-url"
+    elif not _sources(client, queue_url):
+        problem = f"{queue_url} is the dead-letter queue of no queue"
+    if problem:
+        raise WrongQueueError(problem)
+    return queue_url
 
 
-def _entry(position: int, letter: Letter, is_fifo: bool) -> dict[str, Any]:  # noqa: FBT001 (of the queue)
-    entry: dict[str, Any] = {"Id": str(position), "MessageBody": letter.named()}
-    if letter.message_attributes:
-        entry["MessageAttributes"] = letter.message_attributes
-    if letter.group:
-        entry["MessageGroupId"] = letter.group
-    if is_fifo:
-        # Not the producer's: within five minutes of its first use SQS would confirm the message,
-        # drop it as a duplicate, and the dead letter would be deleted. AWS's own redrive takes the
-        # message's id as well.
-        entry["MessageDeduplicationId"] = letter.id
-    return entry
+def _sources(client: Any, url: str) -> list[str]:  # noqa: ANN401 (boto3's)
+    """The queues whose dead letters go here."""
+    answer = client.list_dead_letter_source_queues(QueueUrl=url)
+    urls: list[str] = answer["queueUrls"]
+    return urls
 
 
 def _requests(letters: Sequence[Letter], most: int) -> Iterator[list[Letter]]:
@@ -207,21 +307,38 @@ def _size(letter: Letter) -> int:
     return size
 
 
+def _entry(letter: Letter, *, is_fifo: bool) -> dict[str, Any]:
+    entry: dict[str, Any] = {"MessageBody": letter.named()}
+    if letter.message_attributes:
+        entry["MessageAttributes"] = letter.message_attributes
+    if letter.group:
+        entry["MessageGroupId"] = letter.group
+    if is_fifo:
+        # Not the producer's: within five minutes of its first use SQS would confirm the message,
+        # drop it as a duplicate, and the dead letter would be deleted. AWS's own redrive takes the
+        # message's id as well.
+        entry["MessageDeduplicationId"] = letter.id
+    return entry
+
+
 def _asked(
     call: Any,  # noqa: ANN401 (a method of boto3's)
     url: str,
+    ids: Sequence[str],
     entries: Sequence[Mapping[str, Any]],
-    letters: Sequence[Letter],
 ) -> Failures:
-    """Make a batch call; returns what its answer does not confirm, by the letter's id."""
+    """Make a batch call with an entry a letter; returns what its answer does not confirm."""
+    if not ids:
+        return {}
+    numbered = [{"Id": str(position), **entry} for position, entry in enumerate(entries)]
     try:
-        answer = call(QueueUrl=url, Entries=entries)
+        answer = call(QueueUrl=url, Entries=numbered)
     except AWS_ERRORS as error:
-        return dict.fromkeys((letter.id for letter in letters), described(error))
+        return dict.fromkeys(ids, described(error))
     confirmed = {int(entry["Id"]) for entry in answer.get("Successful", ())}
     codes = {int(entry["Id"]): entry["Code"] for entry in answer.get("Failed", ())}
     return {
-        letter.id: codes.get(position, "SQS's answer does not mention it")
-        for position, letter in enumerate(letters)
+        letter_id: codes.get(position, "SQS's answer does not mention it")
+        for position, letter_id in enumerate(ids)
         if position not in confirmed
     }

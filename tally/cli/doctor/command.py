@@ -5,10 +5,8 @@ from typing import Annotated
 
 import typer
 
-from tally.cli.doctor.check import Check, Verdict
-from tally.cli.doctor.examination import Examination, Wishes
-from tally.cli.doctor.functions import Timing
-from tally.cli.doctor.world import World
+from tally.cli.doctor.checks import Finding, Mark, Timing
+from tally.cli.doctor.examination import Examination, World
 from tally.cli.output import FAILED, INTERRUPTED, OK, Output, say_json
 from tally.cli.signals import interruptible
 from tally.counters.errors import InvalidIncrementError
@@ -55,28 +53,39 @@ def doctor(  # noqa: PLR0913 (the options of a command, which typer passes by na
     which expires like any other; in another, with --counter, it cannot be told under at-least-once,
     which keeps no ledger. Exit status 1 if anything is ✗.
     """
+    _check(function_timeout, window, counter, round_trip=round_trip)
     timing = Timing(function_timeout, window) if function_timeout else None
-    if counter:
-        _check_name(counter)
-    wishes = Wishes(queue_url, timing, round_trip, counter, timeout)
-    found: list[Check] = []
+    visit = Examination(World(os.environ), queue_url, timing, round_trip, counter, timeout)
+    found: list[Finding] = []
     try:
         with interruptible():
-            for check in Examination(World(os.environ), wishes).checks():
-                found.append(check)
+            for finding in visit.findings():
+                found.append(finding)
                 if output is Output.TEXT:
-                    typer.echo(check.line)
+                    typer.echo(finding.line)
     except KeyboardInterrupt:
         typer.echo("tally: interrupted", err=True)
         raise typer.Exit(INTERRUPTED) from None
-    is_well = all(check.verdict is not Verdict.BAD for check in found)
+    is_well = all(finding.verdict is not Mark.BAD for finding in found)
     if output is Output.JSON:
         say_json({"is_well": is_well, "checks": found})
     raise typer.Exit(OK if is_well else FAILED)
 
 
-def _check_name(counter: str) -> None:
+def _check(timeout_s: int | None, window_s: int, counter: str, *, round_trip: bool) -> None:
+    """See that the options make sense together.
+
+    Raises:
+        BadParameter: they do not, or the counter's name is invalid.
+    """
+    problem = ""
+    if window_s and not timeout_s:
+        problem = "--window belongs to --function-timeout: give both, or neither"
+    elif counter and not round_trip:
+        problem = "--counter is for the round trip: leave it out, or --no-round-trip"
+    if problem:
+        raise typer.BadParameter(problem)
     try:
-        build({"counter": counter})
+        build({"counter": counter or "any"})
     except InvalidIncrementError as error:
         raise typer.BadParameter(str(error)) from None

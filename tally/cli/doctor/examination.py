@@ -2,65 +2,110 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+import os
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from tally.aws import AWS_ERRORS, CONNECT_ERRORS, described
-from tally.cli.doctor import queues, round_trip
-from tally.cli.doctor.cache import MOMENTO, check_cache
-from tally.cli.doctor.check import Check, Verdict, bad, good, skipped
-from tally.cli.doctor.clock import check_clock
-from tally.cli.doctor.functions import BY_HAND, FUNCTION, Timing, check_functions, check_visibility
-from tally.cli.doctor.queues import Attributes
-from tally.cli.doctor.round_trip import ROUND_TRIP, check_round_trip, own_counter
-from tally.cli.doctor.world import World
+from tally.aws import AWS_ERRORS, CONNECT_ERRORS, connect, described
+from tally.cli.doctor import checks
+from tally.cli.doctor.checks import (
+    BY_HAND,
+    FUNCTION,
+    MOMENTO,
+    REACH,
+    Attributes,
+    Finding,
+    Mark,
+    Timing,
+    bad,
+    good,
+    skipped,
+)
+from tally.cli.momento import MOMENTO_ERRORS
 from tally.cli.output import EXAMPLE
 from tally.cli.redrive import redrive_policy, url_of
+from tally.counters.event import Increment
+from tally.counters.outcome import Outcome
 from tally.environment import Cache, Environment, SettingsError
 from tally.local.ports import is_loopback
+from tally.publishing.errors import UnsentError
 from tally.publishing.publisher import Publisher
+from tally.publishing.sequence import now_ms
 from tally.reading.reader import Reader
 from tally.reading.values import Values
+from tally.reading.waiting import POLL_S, Look, Pace, wait
 from tally.stores.opening import open_store
+from tally.stores.port import Store
 
-ENVIRONMENT, SQS = "environment", "SQS"
+ENVIRONMENT, SQS, SEND, ROUND_TRIP = "environment", "SQS", "send", "round trip"
+
+NAME_BYTES = 8
+"""Random bytes in the name of a counter of its own, so that no two doctors share one."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Wishes:
-    """What the doctor is asked for; times in seconds.
+class World:
+    """The process's environment, AWS, time and chance; tests bring their own.
+
+    Attributes:
+        variables: the environment.
+        connect: makes boto3's client of a service.
+        now_ms: the time that increments are stamped with, in ms since the epoch.
+        clock: monotonic, in seconds.
+        sleep: waits the seconds given.
+        uniform: draws between two numbers.
+        entropy: so many random bytes.
+    """
+
+    variables: Mapping[str, str]
+    connect: Callable[[str], Any] = connect
+    now_ms: Callable[[], int] = now_ms
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], object] = time.sleep
+    uniform: Callable[[float, float], float] = random.uniform
+    entropy: Callable[[int], bytes] = os.urandom
+
+    def own_counter(self) -> str:
+        """The name of a counter for one round trip; it expires as all counters do."""
+        return f"tally:doctor:{self.entropy(NAME_BYTES).hex()}"
+
+    def reader(self, store: Store) -> Reader:
+        """What reads counters of a store, in this world's time."""
+        return Reader(store, clock=self.clock, sleep=self.sleep, uniform=self.uniform)
+
+
+@dataclasses.dataclass
+class Examination:
+    """One visit: `findings` yields what it finds, as it finds it; what it opens it closes.
 
     Attributes:
         queue_url: empty: SQS_QUEUE_URL.
         timing: of the function, if it is known by hand.
         round_trip: whether an increment is sent.
         counter: for the round trip; empty: one of its own.
+        timeout_s: of the round trip, in seconds.
     """
 
+    world: World
     queue_url: str = ""
     timing: Timing | None = None
     round_trip: bool = True
     counter: str = ""
     timeout_s: float = 30.0
 
-
-class Examination:
-    """One visit: `checks` yields what it finds, as it finds it; what it opens it closes."""
-
-    def __init__(self, world: World, wishes: Wishes) -> None:
-        self._world = world
-        self._wishes = wishes
+    def __post_init__(self) -> None:
         self._open = contextlib.ExitStack()
-        self._queue_url = ""
         self._sqs: Any = None
-        self._cache: round_trip.Cache | None = None
+        self._store: Store | None = None
 
-    def checks(self) -> Iterator[Check]:
-        """All checks, the first things first."""
+    def findings(self) -> Iterator[Finding]:
+        """What all checks find, the first things first."""
         with self._open:
-            environment = Environment(self._world.variables)
-            self._queue_url = self._wishes.queue_url or environment.required("SQS_QUEUE_URL")
+            environment = Environment(self.world.variables)
+            self.queue_url = self.queue_url or environment.required("SQS_QUEUE_URL")
             cache: Cache | None = environment.cache()
             try:
                 environment.finish()
@@ -72,7 +117,7 @@ class Examination:
             yield from self._aws()
             yield from self._round_trip()
 
-    def _momento(self, cache: Cache | None) -> Iterator[Check]:
+    def _momento(self, cache: Cache | None) -> Iterator[Finding]:
         if cache is None:
             yield skipped(MOMENTO, "the environment does not tell where it is")
             return
@@ -81,18 +126,14 @@ class Examination:
         except SettingsError as error:
             yield bad(MOMENTO, str(error), "mend the key, or the permission to read its secret")
             return
-        reader = Reader(store)
-        counter = own_counter(self._world.entropy)
-        found = check_cache(cache.name, lambda: reader.count(counter))
-        if all(check.verdict is Verdict.OK for check in found):
-            values = Values(store, sleep=self._world.sleep, uniform=self._world.uniform)
-            self._cache = round_trip.Cache(
-                reader, lambda name: values.read([name], store.deadline_s)[0]
-            )
+        reader, counter = self.world.reader(store), self.world.own_counter()
+        found = checks.check_cache(cache.name, lambda: reader.count(counter))
+        if all(finding.verdict is Mark.OK for finding in found):
+            self._store = store
         yield from found
 
-    def _aws(self) -> Iterator[Check]:
-        if not self._queue_url:
+    def _aws(self) -> Iterator[Finding]:
+        if not self.queue_url:
             yield skipped(SQS, "SQS_QUEUE_URL is not set")
             return
         try:
@@ -100,28 +141,30 @@ class Examination:
         except CONNECT_ERRORS as error:
             yield bad(SQS, str(error), "set AWS_DEFAULT_REGION, or mend the profile")
             return
-        asked_ms = self._world.now_ms()
+        asked_ms = self.world.now_ms()
         try:
-            answer = sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["All"])
+            answer = sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["All"])
         except AWS_ERRORS as error:
             yield bad(SQS, described(error), "mend the credentials, the region or the queue's URL")
-            yield check_clock(getattr(error, "response", {}), asked_ms, self._world.now_ms())
+            answer = getattr(error, "response", {})
+            yield checks.check_clock(answer, asked_ms, self.world.now_ms())
             return
         yield good(SQS, "the queue answers")
-        yield check_clock(answer, asked_ms, self._world.now_ms())
+        yield checks.check_clock(answer, asked_ms, self.world.now_ms())
         self._sqs = sqs
-        is_local = _is_local(sqs)
-        for check in self._rules(answer["Attributes"], is_local=is_local):
-            yield _excused(check) if is_local else check
-        yield from self._dead_letters(answer["Attributes"])
+        queue: Attributes = answer["Attributes"]
+        is_local = is_loopback(urlsplit(sqs.meta.endpoint_url).netloc)
+        for finding in self._rules(queue, is_local=is_local):
+            yield _excused(finding) if is_local else finding
+        yield from self._dead_letters(queue, is_local=is_local)
 
-    def _rules(self, queue: Attributes, *, is_local: bool) -> Iterator[Check]:
+    def _rules(self, queue: Attributes, *, is_local: bool) -> Iterator[Finding]:
         """What holds for a deployment, and need not on one machine."""
         visibility_s = int(queue["VisibilityTimeout"])
-        yield queues.check_redrive(queue)
-        yield queues.check_encryption("queue", queue)
-        if self._wishes.timing:
-            yield check_visibility(visibility_s, self._wishes.timing)
+        yield checks.check_redrive(queue)
+        yield checks.check_encryption("queue", queue)
+        if self.timing:
+            yield checks.check_visibility(visibility_s, self.timing)
         elif is_local:
             yield skipped(FUNCTION, "the queue is local, and Lambda knows no function of it")
         else:
@@ -130,9 +173,9 @@ class Examination:
             except CONNECT_ERRORS as error:
                 yield skipped(FUNCTION, f"Lambda cannot be asked: {described(error)}", BY_HAND)
                 return
-            yield from check_functions(functions, queue["QueueArn"], visibility_s)
+            yield from checks.check_functions(functions, queue["QueueArn"], visibility_s)
 
-    def _dead_letters(self, queue: Attributes) -> Iterator[Check]:
+    def _dead_letters(self, queue: Attributes, *, is_local: bool) -> Iterator[Finding]:
         arn = redrive_policy(queue).get("deadLetterTargetArn")
         if not arn:
             return
@@ -141,41 +184,105 @@ class Examination:
             url = url_of(self._sqs, arn)
             answer = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
         except AWS_ERRORS as error:
-            yield bad(name, f"{described(error)}", "is it there, and may this identity read it?")
+            yield bad(
+                name, described(error), "see that it is there, and that this identity may read it"
+            )
             return
-        dead, is_local = answer["Attributes"], _is_local(self._sqs)
-        for check in (
-            queues.check_type(queue, dead),
-            queues.check_retention(queue, dead),
-            queues.check_encryption(name, dead),
+        dead: Attributes = answer["Attributes"]
+        for finding in (
+            checks.check_type(queue, dead),
+            checks.check_retention(queue, dead),
+            checks.check_encryption(name, dead),
         ):
-            yield _excused(check) if is_local else check
-        yield queues.check_dead_letters(dead)
+            yield _excused(finding) if is_local else finding
+        yield checks.check_dead_letters(dead)
 
-    def _round_trip(self) -> Iterator[Check]:
-        if not self._wishes.round_trip:
+    def _round_trip(self) -> Iterator[Finding]:
+        if not self.round_trip:
             yield skipped(ROUND_TRIP, "not asked for")
-        elif self._sqs is None or self._cache is None:
+        elif self._sqs is None or self._store is None:
             yield skipped(ROUND_TRIP, "SQS or Momento cannot be asked")
         else:
-            publisher = Publisher(self._queue_url, client=self._sqs)
+            publisher = Publisher(self.queue_url, client=self._sqs)
             yield from check_round_trip(
-                self._world, publisher, self._cache, self._wishes.counter, self._wishes.timeout_s
+                self.world, publisher, self._store, self.counter, self.timeout_s
             )
 
     def _connected(self, service: str) -> Any:  # noqa: ANN401 (boto3's)
-        client = self._world.connect(service)
+        client = self.world.connect(service)
         self._open.callback(client.close)
         return client
 
 
-def _is_local(client: Any) -> bool:  # noqa: ANN401 (boto3's)
-    """Whether a client speaks to this machine, where no rule for a deployment holds."""
-    return is_loopback(urlsplit(client.meta.endpoint_url).netloc)
+def check_round_trip(
+    world: World, publisher: Publisher, store: Store, counter: str, timeout_s: float
+) -> Iterator[Finding]:
+    """Publish an increment, and read until it is decided.
+
+    Args:
+        world: time and chance.
+        publisher: to the queue; it is closed here.
+        store: where the counters are.
+        counter: where to count; it is changed by nothing. Empty: a new one, which becomes 1.
+        timeout_s: how long to wait for it, in seconds.
+    """
+    started_at = world.clock()
+    name = counter or world.own_counter()
+    try:
+        with publisher:
+            sent = publisher.publish(name, 0 if counter else 1)
+    except UnsentError as error:
+        yield bad(
+            SEND,
+            "; ".join(error.reasons),
+            "see that the queue is there, and that this identity may send to it",
+        )
+        return
+    sent_at = world.clock()
+    yield good(SEND, f"confirmed after {_ms(sent_at - started_at)}")
+    look = _look(world.reader(store), sent, is_own=not counter)
+    try:
+        found = wait(look, Pace(world.clock, world.sleep, world.uniform), timeout_s, POLL_S)
+        is_told = found is not Outcome.PENDING or not counter or _has_ledger(world, store, name)
+    except MOMENTO_ERRORS as error:
+        yield bad(ROUND_TRIP, f"the count cannot be read: {error}", REACH)
+        return
+    yield _told(name, found, _ms(world.clock() - sent_at), is_told=is_told)
 
 
-def _excused(check: Check) -> Check:
+def _look(reader: Reader, sent: Increment, *, is_own: bool) -> Look:
+    """The count of a new counter tells, whichever guarantee there is; of another, its ledger."""
+    if not is_own:
+        return lambda _left_s: reader.outcome(sent)
+    return lambda _left_s: Outcome.APPLIED if reader.count(sent.counter) == 1 else Outcome.PENDING
+
+
+def _told(name: str, found: Outcome, waited: str, *, is_told: bool) -> Finding:
+    if found is Outcome.APPLIED:
+        return good(ROUND_TRIP, f"{name} counted after {waited}")
+    if is_told:
+        return bad(
+            ROUND_TRIP,
+            f"{name}: {found.value} after {waited}",
+            "see the consumer's log, its event source mapping, and `tally dlq list`",
+        )
+    text = f"{name} has no ledger: under at-least-once it cannot be told"
+    return skipped(ROUND_TRIP, text, "leave --counter out, and it can")
+
+
+def _has_ledger(world: World, store: Store, counter: str) -> bool:
+    """Whether a counter could tell: one that is not there could not, nor a bare integer."""
+    values = Values(store, sleep=world.sleep, uniform=world.uniform)
+    [value] = values.read([counter], store.deadline_s)
+    return value is not None and b"\n" in value
+
+
+def _excused(finding: Finding) -> Finding:
     """On one machine a deployment's rule need not hold."""
-    if check.verdict is not Verdict.BAD:
-        return check
-    return skipped(check.name, f"a local queue need not keep this rule: {check.text}")
+    if finding.verdict is not Mark.BAD:
+        return finding
+    return skipped(finding.name, f"a local queue need not keep this rule: {finding.text}")
+
+
+def _ms(duration_s: float) -> str:
+    return f"{duration_s * 1_000:,.0f} ms"

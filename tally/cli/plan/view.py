@@ -11,6 +11,7 @@ from tally.cli.plan.checks import Check
 from tally.cli.plan.model import Figures
 from tally.cli.plan.report import Report, monthly_usd
 from tally.cli.plan.settings import PRICES_AS_OF, Prices
+from tally.cli.tables import say_table, say_wrapped
 
 SETTINGS = {
     "window_s": ("window", "s"),
@@ -38,13 +39,20 @@ LEAST = 0.001
 def show(report: Report) -> None:
     """Everything, on stdout."""
     out = Console(markup=False, emoji=False, highlight=False)
-    out.print(_figures(report))
-    out.print(_bill(report.bill))
-    out.print(_prices(report.settings.prices))
-    out.print(_checks(report.checks))
+    _show(out, _figures(report))
+    _show(out, _bill(report.bill))
+    say_wrapped(out, _prices(report.settings.prices))
+    _show(out, _checks(report.checks))
     for note in report.notes:
-        out.print(f"Note: {note}")
+        say_wrapped(out, f"Note: {note}")
     out.print(*_verdict(report), sep="\n", soft_wrap=True)
+
+
+def _show(out: Console, table: Table) -> None:
+    """A table, none of whose cells is wrapped: some of the words are numbers."""
+    for column in table.columns:
+        column.no_wrap = True
+    say_table(out, table, heading=str(table.title or table.columns[0].header))
 
 
 def _figures(report: Report) -> Table:
@@ -74,7 +82,7 @@ def _rows(figures: Figures, window_s: int) -> Iterator[tuple[str, float, str]]:
 
 
 def _checks(checks: list[Check]) -> Table:
-    table = Table("limit", "load", "at most", "of", "verdict")
+    table = Table("limit", "load", "at most", "unit", "verdict")
     table.columns[1].justify = table.columns[2].justify = "right"
     for each in checks:
         verdict, style = ("fits", None) if each.fits else ("too much", "red")

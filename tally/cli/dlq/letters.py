@@ -1,0 +1,236 @@
+"""A dead letter: what a message that SQS gave up tells, and what the ledgers know of it."""
+
+import contextlib
+import dataclasses
+import enum
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from tally.counters.body import increments, parse
+from tally.counters.counter import Counter
+from tally.counters.errors import InvalidIncrementError, UnreadableValueError
+from tally.counters.event import Envelope, Event, Increment
+from tally.environment import cache_from
+from tally.reading.values import MAX_COUNTERS_PER_CALL, Values
+from tally.stores.opening import open_store
+
+
+class Standing(enum.StrEnum):
+    """How a message stands with the counters, as far as the contract and the ledgers tell."""
+
+    INVALID = "invalid"
+    VALID = "valid"
+    DECIDED = "decided"
+    PENDING = "pending"
+    UNDECIDABLE = "undecidable"
+    UNREADABLE = "unreadable"
+
+
+REMARKS = {
+    Standing.VALID: "the reason is in the consumer's log",
+    Standing.DECIDED: "all of it is counted or rejected: safe to purge",
+    Standing.PENDING: "not counted: mend what the log tells of, then redrive",
+    Standing.UNDECIDABLE: "older than the ledger's memory: it may have been counted or not",
+    Standing.UNREADABLE: "the stored value is no counter",
+}
+"""What a standing means for the one who has to act; of an invalid message its problem says it."""
+
+_WORST_FIRST = (Standing.UNREADABLE, Standing.UNDECIDABLE, Standing.PENDING, Standing.DECIDED)
+
+
+@dataclasses.dataclass(frozen=True)
+class Letter:
+    """A dead letter.
+
+    Attributes:
+        sent_at: its SentTimestamp, in ms since the epoch; on a FIFO queue, when it died.
+        receive_count: of this receive too; looking at it raises the number, and harms nothing.
+        group: its message group; empty if it has none.
+        message_attributes: as SendMessage takes them.
+        published: its increments, as they are written; none if it breaks the contract.
+        events: the same, with the identity that the consumer gives them.
+        problem: what breaks the contract.
+        claimed: the counter of the increment that breaks it, where that can be read.
+    """
+
+    id: str
+    body: str
+    sent_at: int
+    receive_count: int
+    group: str = ""
+    message_attributes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    published: Sequence[Increment] = ()
+    events: Sequence[Event] = ()
+    problem: str = ""
+    claimed: str = ""
+    standing: Standing = Standing.VALID
+
+    @property
+    def counters(self) -> list[str]:
+        """The counters that it names, each once."""
+        names = [self.claimed] if self.claimed else [event.counter for event in self.events]
+        return list(dict.fromkeys(names))
+
+    @property
+    def identity(self) -> str:
+        """Which of the three identities its increments have; mixed, if they differ."""
+        kinds = list(dict.fromkeys(map(_kind, self.published)))
+        return kinds[0] if len(kinds) == 1 else "mixed" if kinds else ""
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether an increment is known by this message's id only."""
+        return any(increment.at is UNSET for increment in self.published)
+
+    @property
+    def remark(self) -> str:
+        """Why it is here, or what to do."""
+        return self.problem or REMARKS[self.standing]
+
+    def named(self) -> str:
+        """The body with an identity in each increment: the one that the consumer derived.
+
+        A message that is sent again has another id, by which an anonymous increment would count
+        again; with this body it is the event that it was.
+        """
+        if not self.is_anonymous:
+            return self.body
+        known = [
+            replace(increment, source=f"{event.source:016x}", seq=event.seq, at=event.at)
+            if increment.at is UNSET
+            else increment
+            for increment, event in zip(self.published, self.events, strict=True)
+        ]
+        return msgspec.json.encode(known).decode()
+
+
+def read(message: Mapping[str, Any]) -> Letter:
+    """A message as boto3 returns it, with all its attributes."""
+    attributes = message["Attributes"]
+    body, sent_at = message["Body"], int(attributes["SentTimestamp"])
+    letter = Letter(
+        id=message["MessageId"],
+        body=body,
+        sent_at=sent_at,
+        receive_count=int(attributes["ApproximateReceiveCount"]),
+        group=attributes.get("MessageGroupId", ""),
+        message_attributes={
+            name: {key: value[key] for key in _ATTRIBUTE_FIELDS if key in value}
+            for name, value in message.get("MessageAttributes", {}).items()
+        },
+    )
+    try:
+        events = parse(body, Envelope(letter.id, sent_at))
+    except InvalidIncrementError as error:
+        return dataclasses.replace(
+            letter, problem=str(error), claimed=error.counter, standing=Standing.INVALID
+        )
+    return dataclasses.replace(letter, events=events, published=increments(body))
+
+
+_ATTRIBUTE_FIELDS = ("DataType", "StringValue", "BinaryValue")
+
+
+def _kind(increment: Increment) -> str:
+    if increment.at is UNSET:
+        return "anonymous"
+    return "native" if increment.id is UNSET else "named"
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """The filters of a command: a letter must pass them all; one that is not given lets all pass.
+
+    Attributes:
+        why: the standing; `valid` are all that are not `invalid`.
+        ids: how the ids begin.
+        sent_before: SentTimestamps later than this do not pass; ms since the epoch.
+        limit: how many letters are taken, at most.
+    """
+
+    limit: int
+    counter: str | None = None
+    why: Standing | None = None
+    ids: Sequence[str] = ()
+    sent_before: int | None = None
+
+    @property
+    def needs_ledgers(self) -> bool:
+        """Whether only the ledgers can tell which letters these are."""
+        return self.why not in {None, Standing.INVALID, Standing.VALID}
+
+    def takes(self, letter: Letter) -> bool:
+        """Whether a letter passes."""
+        if self.why is Standing.VALID:
+            is_why = letter.standing is not Standing.INVALID
+        else:
+            is_why = self.why in {None, letter.standing}
+        return (
+            is_why
+            and (self.counter is None or self.counter in letter.counters)
+            and (not self.ids or letter.id.startswith(tuple(self.ids)))
+            and (self.sent_before is None or letter.sent_at <= self.sent_before)
+        )
+
+
+Judge = Callable[[Sequence[Letter]], list[Letter]]
+"""Tells the standing of letters."""
+
+
+@contextlib.contextmanager
+def judge_from(variables: Mapping[str, str]) -> Iterator[Judge]:
+    """What asks the ledgers of the cache that the `MOMENTO_*` variables mean.
+
+    Raises:
+        SettingsError: a variable is missing or wrong, or the secret cannot be read.
+    """
+    with contextlib.closing(open_store(cache_from(variables))) as store:
+        values = Values(store, sleep=time.sleep, uniform=random.uniform)
+        yield lambda letters: judged(letters, lambda keys: values.read(keys, store.deadline_s))
+
+
+def judged(
+    letters: Sequence[Letter], read_values: Callable[[Sequence[str]], Sequence[bytes | None]]
+) -> list[Letter]:
+    """The letters with their standing; `read_values` returns the values of some counters.
+
+    Raises:
+        BrokenSetupError, ReadError: those of `read_values`.
+    """
+    names = list(dict.fromkeys(event.counter for letter in letters for event in letter.events))
+    stored: dict[str, Counter | None] = {}
+    for start in range(0, len(names), MAX_COUNTERS_PER_CALL):
+        keys = names[start : start + MAX_COUNTERS_PER_CALL]
+        stored |= zip(keys, map(_decoded, read_values(keys)), strict=True)
+    return [dataclasses.replace(letter, standing=_standing(letter, stored)) for letter in letters]
+
+
+def _standing(letter: Letter, stored: Mapping[str, Counter | None]) -> Standing:
+    """The worst standing of its events, since SQS takes back no part of a message."""
+    if letter.standing is Standing.INVALID:
+        return Standing.INVALID
+    found = {_standing_of(event, stored[event.counter]) for event in letter.events}
+    return next(standing for standing in _WORST_FIRST if standing in found)
+
+
+def _standing_of(event: Event, counter: Counter | None) -> Standing:
+    """Of one event. Not by its Outcome, where forgotten also means decided, either way."""
+    if counter is None:
+        return Standing.UNREADABLE
+    if counter.ledger.source(event.source).recall(event.seq) is not None:
+        return Standing.DECIDED
+    is_forgotten = event.at <= counter.ledger.floor_ms
+    return Standing.UNDECIDABLE if is_forgotten else Standing.PENDING
+
+
+def _decoded(value: bytes | None) -> Counter | None:
+    try:
+        return Counter(value)
+    except UnreadableValueError:
+        return None

@@ -1,0 +1,235 @@
+"""What a doctor looks at, one thing after the other: what was found, and what to do about it."""
+
+import dataclasses
+import email.utils
+import enum
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from tally.aws import AWS_ERRORS, described
+from tally.cli.redrive import redrive_policy
+from tally.counters.event import MAX_FUTURE_MS
+from tally.reading.errors import ReadError
+from tally.stores.errors import BrokenSetupError
+
+MOMENTO, CACHE, CLOCK = "Momento", "cache", "clock"
+FUNCTION, VISIBILITY = "function", "visibility timeout"
+
+MAX_SKEW_S = 60.0
+"""From here on something is wrong with a clock, long before increments are refused for it."""
+
+HEADER_RESOLUTION_S = 1.0
+"""A Date header has no fractions: half of this is added to it."""
+
+MIN_RECEIVES = 3
+"""Fewer, and good messages die of a moment's trouble. AWS advises five for Lambda."""
+
+VISIBILITY_FACTOR = 6
+"""A message stays hidden for six times the function's timeout, and the window: AWS's own advice,
+so that a throttled invocation can be tried again before the message comes back."""
+
+REPORTS = "ReportBatchItemFailures"
+
+MAX_MAPPINGS = 10
+"""A queue has one, or a second one during a move."""
+
+REACH = "see that MOMENTO_ENDPOINT or MOMENTO_LOCAL can be reached, and the quotas"
+BY_HAND = "give --function-timeout and --window to check the visibility timeout"
+
+Attributes = Mapping[str, str]
+"""Of a queue, as GetQueueAttributes tells them."""
+
+
+class Mark(enum.StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    BAD = "bad"
+    SKIPPED = "skipped"
+
+
+SIGNS = {Mark.OK: "✓", Mark.BAD: "✗", Mark.SKIPPED: "–"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One line of a doctor's report.
+
+    Attributes:
+        name: of what was looked at.
+        text: what was found; of a check that was skipped, why.
+        advice: what to do about it.
+    """
+
+    name: str
+    verdict: Mark
+    text: str
+    advice: str = ""
+
+    @property
+    def line(self) -> str:
+        """For people."""
+        advice = f"; {self.advice}" if self.advice else ""
+        return f"{SIGNS[self.verdict]} {self.name}: {self.text}{advice}"
+
+
+def good(name: str, text: str) -> Finding:
+    """All is well."""
+    return Finding(name, Mark.OK, text)
+
+
+def bad(name: str, text: str, advice: str) -> Finding:
+    """Something is wrong, and this is to be done about it."""
+    return Finding(name, Mark.BAD, text, advice)
+
+
+def skipped(name: str, why: str, advice: str = "") -> Finding:
+    """Nobody knows."""
+    return Finding(name, Mark.SKIPPED, why, advice)
+
+
+def check_cache(name: str, read: Callable[[], object]) -> list[Finding]:
+    """Whether Momento takes the key, and has the cache: one read of a counter, there or not."""
+    told = good(MOMENTO, "it takes the key")
+    try:
+        read()
+    except BrokenSetupError as error:
+        if error.is_missing:
+            problem = f"there is no cache {name!r}"
+            return [told, bad(CACHE, problem, "create it, or mend MOMENTO_CACHE_NAME")]
+        told = bad(MOMENTO, str(error), "mend the key, its permissions or MOMENTO_ENDPOINT")
+    except ReadError as error:
+        told = bad(MOMENTO, str(error), REACH)
+    if told.verdict is Mark.BAD:
+        return [told, skipped(CACHE, "Momento cannot be asked")]
+    return [told, good(CACHE, f"{name!r} is there")]
+
+
+def check_clock(answer: Mapping[str, Any], asked_ms: int, answered_ms: int) -> Finding:
+    """Whether this machine's clock agrees with SQS's, by which increments are judged.
+
+    Args:
+        answer: what botocore returns, also with an error.
+        asked_ms: this machine's time before the call, in ms since the epoch.
+        answered_ms: the same, after it.
+    """
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    told = email.utils.parsedate_tz(date)
+    if told is None:
+        return skipped(CLOCK, "SQS's answer has no time")
+    theirs_s = email.utils.mktime_tz(told) + HEADER_RESOLUTION_S / 2
+    skew_s = (asked_ms + answered_ms) / 2_000 - theirs_s
+    uncertain_s = HEADER_RESOLUTION_S + (answered_ms - asked_ms) / 2_000
+    if abs(skew_s) <= uncertain_s:
+        return good(CLOCK, "in step with SQS's")
+    text = f"{abs(skew_s):.0f} s {'ahead of' if skew_s > 0 else 'behind'} SQS's"
+    if abs(skew_s) <= MAX_SKEW_S:
+        return good(CLOCK, text)
+    limit_s = MAX_FUTURE_MS // 1_000
+    return bad(CLOCK, text, f"set it: increments over {limit_s} s ahead of SQS are invalid")
+
+
+def check_redrive(queue: Attributes) -> Finding:
+    """Whether messages that fail for good are kept, and not too soon."""
+    name, policy = "redrive policy", redrive_policy(queue)
+    if not policy:
+        return bad(
+            name,
+            "there is no dead-letter queue",
+            "add one, or a bad message comes back until it expires",
+        )
+    receives = int(policy["maxReceiveCount"])
+    text = f"a message is dead after {receives} receives"
+    if receives < MIN_RECEIVES:
+        return bad(name, text, f"set maxReceiveCount to 5, or at least to {MIN_RECEIVES}")
+    return good(name, text)
+
+
+def check_encryption(name: str, queue: Attributes) -> Finding:
+    """Whether a queue's messages are encrypted at rest."""
+    if queue.get("KmsMasterKeyId"):
+        return good(name, "encrypted with a key of KMS")
+    if queue.get("SqsManagedSseEnabled") == "true":
+        return good(name, "encrypted by SQS")
+    return bad(name, "not encrypted at rest", "set SqsManagedSseEnabled")
+
+
+class Timing(NamedTuple):
+    """A function's timeout and its batching window, in seconds."""
+
+    timeout_s: int
+    window_s: int
+
+
+def check_functions(client: Any, queue_arn: str, visibility_s: int) -> Iterator[Finding]:  # noqa: ANN401 (boto3's)
+    """Ask Lambda who reads the queue, and how; what may not be asked is skipped."""
+    try:
+        mappings = client.list_event_source_mappings(
+            EventSourceArn=queue_arn, MaxItems=MAX_MAPPINGS
+        )["EventSourceMappings"]
+        if not mappings:
+            yield bad(FUNCTION, "no Lambda function reads the queue", "deploy: docs/deploy.md")
+        for mapping in mappings:
+            yield check_mapping(mapping)
+            function = client.get_function_configuration(FunctionName=mapping["FunctionArn"])
+            window_s = mapping.get("MaximumBatchingWindowInSeconds", 0)
+            yield check_visibility(visibility_s, Timing(function["Timeout"], window_s))
+    except AWS_ERRORS as error:
+        yield skipped(FUNCTION, f"Lambda cannot be asked: {described(error)}", BY_HAND)
+
+
+def check_mapping(mapping: Mapping[str, Any]) -> Finding:
+    """Whether the event source mapping works, and deletes only what succeeded."""
+    name = mapping["FunctionArn"].rpartition(":function:")[2]
+    if REPORTS not in mapping.get("FunctionResponseTypes", ()):
+        return bad(
+            FUNCTION,
+            f"{name} does not report failures",
+            f"add {REPORTS} to its event source mapping: without it messages that were reported "
+            "are lost",
+        )
+    if mapping["State"] != "Enabled":
+        return bad(FUNCTION, f"{name} is {mapping['State']}", "enable its event source mapping")
+    return good(FUNCTION, f"{name} reads the queue, and reports what failed")
+
+
+def check_visibility(visibility_s: int, timing: Timing) -> Finding:
+    """Whether a message stays hidden long enough to be tried."""
+    least_s = VISIBILITY_FACTOR * timing.timeout_s + timing.window_s
+    rule = f"{VISIBILITY_FACTOR} x {timing.timeout_s} s + {timing.window_s} s = {least_s} s"
+    if visibility_s >= least_s:
+        return good(VISIBILITY, f"{visibility_s} s, and {rule} are needed")
+    return bad(VISIBILITY, f"{visibility_s} s", f"set it to {rule} or more")
+
+
+def check_type(queue: Attributes, dead: Attributes) -> Finding:
+    """Whether both queues are standard, or both FIFO."""
+    kinds = ["FIFO" if each.get("FifoQueue") == "true" else "standard" for each in (queue, dead)]
+    text = f"{kinds[0]}, and {kinds[1]} for the dead letters"
+    if kinds[0] == kinds[1]:
+        return good("type", text)
+    return bad("type", text, "make both alike, as SQS needs them")
+
+
+def check_retention(queue: Attributes, dead: Attributes) -> Finding:
+    """Whether a dead letter outlives its queue: its age goes on counting from its first send."""
+    name = "retention"
+    kept_s, dead_s = (int(each["MessageRetentionPeriod"]) for each in (queue, dead))
+    text = f"{_days(kept_s)}, and {_days(dead_s)} for the dead letters"
+    if dead_s > kept_s:
+        return good(name, text)
+    return bad(name, text, "set 14 days for them: a late dead letter is lost at once")
+
+
+def check_dead_letters(dead: Attributes) -> Finding:
+    """Whether there are dead letters."""
+    name = "dead letters"
+    names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+    count = sum(int(dead[each]) for each in names)
+    if not count:
+        return good(name, "none")
+    return bad(name, f"{count}", "see `tally dlq list`, and docs/operations.md")
+
+
+def _days(duration_s: int) -> str:
+    return f"{duration_s / 86_400:g} days"
