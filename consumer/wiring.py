@@ -32,7 +32,7 @@ def consumer() -> Consumer:
     return build(settings.read(os.environ), observer=observer(os.environ))
 
 
-def build(  # noqa: PLR0913 (all that a test may want to be otherwise, by keyword)
+def build(
     told: Settings,
     *,
     observer: Observer,

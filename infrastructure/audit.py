@@ -7,6 +7,7 @@ import http.client
 import json
 import re
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -29,6 +30,9 @@ def has_advisories(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 (source() makes it)
             said = json.loads(answer.read(MAX_ANSWER_BYTES))
+    except urllib.error.HTTPError as error:
+        error.close()  # it is an answer too
+        return False
     except (OSError, http.client.HTTPException, ValueError):
         return False
     return isinstance(said, dict) and "vulnerabilities" in said
