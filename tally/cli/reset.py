@@ -1,9 +1,11 @@
 """`tally reset`: has a counter become a number, through the queue and once, like any event."""
 
+import functools
 from typing import Annotated
 
 import typer
 
+from tally.cli.lookout import Lookout
 from tally.cli.output import INTERRUPTED, fail
 from tally.cli.reading import Counter
 from tally.cli.send import QueueUrl
@@ -29,7 +31,8 @@ def reset(counter: Counter, queue_url: QueueUrl = "", to: To = 0) -> None:
             # Not a context of its own: its end would go on sending after a Ctrl-C.
             publisher = Publisher(queue_url, client=client, linger_s=0)
             typer.echo(identity_of(publisher.reset(counter, to)))
-            publisher.close()
+            with Lookout(publisher, functools.partial(typer.echo, err=True)).watching():
+                publisher.close()
     except InvalidIncrementError as error:
         raise typer.BadParameter(str(error)) from None
     except UnsentError as error:

@@ -14,12 +14,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tally.cli import lines
 from tally.cli.lines import Format, Line
+from tally.cli.lookout import Lookout
 from tally.cli.output import EXAMPLE, Output, chatter
 from tally.cli.sending import Sending, connected
 from tally.cli.signals import interruptible
 from tally.counters.errors import InvalidIncrementError
 from tally.counters.event import build
 from tally.publishing.publisher import Publisher
+from tally.publishing.stats import Stats
 
 Counter = Annotated[str | None, typer.Argument(help="The counter, if not from a file.")]
 Amount = Annotated[int, typer.Option(help="What to add; negative to take away.")]
@@ -84,10 +86,11 @@ def send(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
     else:
         source, total = itertools.repeat(Line(0, given), count), count
     console = chatter()
-    with connected() as client, interruptible(), _progress(total, console) as show:
+    with connected() as client, interruptible(), _progress(total, file, console) as show:
         publisher = Publisher(queue_url, client=client)
         sending = Sending(publisher, unsent, console, tell_event=file is None and count == 1)
-        sending.run(source, lambda done: show(file.tell() if file and total else done))
+        with Lookout(publisher, sending.say, show).watching():
+            sending.run(source)
     sending.report(output)
 
 
@@ -122,12 +125,23 @@ def _is_same(file: BinaryIO, path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _progress(total: int | None, console: Console) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr, if a person is watching."""
-    columns = TextColumn("sending"), BarColumn(), TimeElapsedColumn()
+def _progress(
+    total: int | None, file: BinaryIO | None, console: Console
+) -> Iterator[Callable[[Stats], None]]:
+    """A bar on stderr, if a person is watching: how much is confirmed, not how much was read."""
+    confirmed = TextColumn("{task.fields[confirmed]:,} confirmed")
+    columns = TextColumn("sending"), BarColumn(), TimeElapsedColumn(), confirmed
     with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("sending", total=total)
-        yield lambda done: progress.update(task, completed=done)
+        task = progress.add_task("sending", total=total, confirmed=0)
+
+        def show(stats: Stats) -> None:
+            done: float = stats.confirmed
+            if file and total and stats.published:
+                # Of bytes nobody knows which are confirmed: their share is that of increments.
+                done *= file.tell() / stats.published
+            progress.update(task, completed=done, confirmed=stats.confirmed)
+
+        yield show
 
 
 def _format(file: BinaryIO) -> Format:

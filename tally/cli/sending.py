@@ -25,9 +25,6 @@ from tally.publishing.sending import SqsClient, connect
 MAX_SHOWN_PROBLEMS = 20
 """How many bad lines are named; the others are counted."""
 
-PROGRESS_EVERY = 256
-"""Increments between two looks at the progress bar."""
-
 PATIENCE = "Waiting for SQS to confirm what was read; Ctrl-C again gives it up."
 
 
@@ -96,29 +93,33 @@ class Sending:
         self._interrupts = Interrupts(self._answer)
         self._summary = Summary()
 
-    def run(self, source: Iterable[Line], show: Callable[[int], object]) -> None:
-        """Publish all, and tell `show` now and then how many lines that were.
+    def run(self, source: Iterable[Line]) -> None:
+        """Publish all.
 
         Ctrl-C ends the reading, and what was read is still sent; a second one gives that up.
         """
         started_at = time.monotonic()
         with self._interrupts.counted():
             try:
-                self._send(self._interrupts.until_first(source), show)
+                self._send(self._interrupts.until_first(source))
             finally:
                 self._keep_unsent_of(self._publisher.close)
             self._sum_up(time.monotonic() - started_at)
+
+    def say(self, text: str) -> None:
+        """Print a remark, not wrapped: a program that reads stderr wants it in one line."""
+        self._chatter.print(text, soft_wrap=True)
 
     def report(self, output: Output) -> NoReturn:
         """Say what happened, and end with the status that says the same."""
         summary = self._summary
         for reason in self._reasons:
-            self._say(f"not confirmed: {reason}")
+            self.say(f"not confirmed: {reason}")
         if self._unsent and self._unsent.kept:
-            self._say(f"kept, to be sent again: {counted(self._unsent.kept, 'increment')}")
+            self.say(f"kept, to be sent again: {counted(self._unsent.kept, 'increment')}")
         if self._unsent and self._unsent.problem:
-            self._say(f"not kept: {self._unsent.problem}")
-        self._say(
+            self.say(f"not kept: {self._unsent.problem}")
+        self.say(
             f"{counted(summary.confirmed, 'increment')} confirmed "
             f"in {counted(summary.messages, 'message')}, "
             f"{summary.unsent} not confirmed, {summary.invalid} invalid"
@@ -131,17 +132,14 @@ class Sending:
             raise typer.Exit(INTERRUPTED)
         raise typer.Exit(FAILED if summary.unsent or summary.invalid else OK)
 
-    def _send(self, source: Iterable[Line], show: Callable[[int], object]) -> None:
+    def _send(self, source: Iterable[Line]) -> None:
         done, last = 0, Line(0, {})
         for done, last in enumerate(source, 1):
             if not self._take(last):
                 self._stop(last, done)
                 break
-            if done % PROGRESS_EVERY == 0:
-                show(done)
         if self._interrupts.cut:
             self._cut(last, done)
-        show(done)
 
     def _take(self, line: Line) -> bool:
         """Publish a line; returns whether it makes sense to go on."""
@@ -172,7 +170,7 @@ class Sending:
         """Ask for patience at the first signal, and wait no longer at the next."""
         if number == 1:
             with contextlib.suppress(OSError, SystemExit):  # rich's, if nobody reads any more
-                self._say(PATIENCE)
+                self.say(PATIENCE)
         else:
             self._keep_unsent_of(self._publisher.abandon)
 
@@ -188,17 +186,17 @@ class Sending:
     def _stop(self, line: Line, done: int) -> None:
         self._summary.stopped_at = line.number or done
         why = INTERRUPTION if self._interrupts.came else OUTAGE
-        self._say(f"stopped at {_name(line, done)}, not sent, nor what follows: {why}")
+        self.say(f"stopped at {_name(line, done)}, not sent, nor what follows: {why}")
 
     def _cut(self, last: Line, done: int) -> None:
         self._summary.stopped_at = (last.number or done) + 1
         after = f"interrupted after {_name(last, done)}: nothing after it was sent"
-        self._say(after if done else NOTHING_READ)
+        self.say(after if done else NOTHING_READ)
 
     def _problem(self, number: int, text: str) -> None:
         self._summary.invalid += 1
         if self._summary.invalid <= MAX_SHOWN_PROBLEMS:
-            self._say(f"line {number}: {text}")
+            self.say(f"line {number}: {text}")
 
     def _keep_unsent_of(self, ending: Callable[[], object]) -> None:
         """Take over what the publisher gives up at its end: it would be lost with the error."""
@@ -211,10 +209,6 @@ class Sending:
         self._reasons |= dict.fromkeys(error.reasons)
         if self._unsent:
             self._unsent.keep(error.increments)
-
-    def _say(self, text: str) -> None:
-        # Not wrapped: a program that reads stderr wants a remark in one line.
-        self._chatter.print(text, soft_wrap=True)
 
 
 def _name(line: Line, done: int) -> str:

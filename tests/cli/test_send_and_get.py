@@ -185,6 +185,7 @@ def test_a_progress_bar_is_for_a_terminal_only_and_remarks_stand_above_it(stack)
     assert (process.returncode, stdout) == (1, b"")
     assert "sending " in shown
     assert "━━━━━" in shown
+    assert "600 confirmed" in shown
     assert "line 601: counter: is missing\r\n" in shown
     assert hidden(shown).endswith(CONFIRMED.format(600, 1).replace("\n", "\r\n"))
 

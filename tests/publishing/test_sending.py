@@ -93,6 +93,21 @@ def test_what_may_have_failed_before_or_after_it_was_stored_is_sent_again_as_it_
     assert counts(one) == (2, 2, 2, 1)
 
 
+def test_a_request_on_its_way_tells_for_how_long_it_is_tried_and_why_in_vain():
+    time, told = FakeTime(), []
+
+    def slow(sqs, entries):
+        time.now_s += 3.0
+        told.append(one.trying())
+        return failing(0, "InternalError", sender_fault=False)(sqs, entries)
+
+    one = sender(FakeSqs(slow, slow), time)
+    assert one.send(messages(b"1")) == CONFIRMED
+    again = pytest.approx(3.0 + time.slept_s[0] + 3.0)
+    assert told == [(3.0, ""), (again, "InternalError")]
+    assert one.trying() == (0.0, "")
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
