@@ -34,6 +34,8 @@ def watch(
 
     A table on a terminal; elsewhere a line for each counter and look: time, counter, count,
     change per second. All are read in one call. A look that fails is told, and the next one made.
+
+    Exit status 1: every look failed until --for, or a value is no counter.
     """
     ends_at = time.monotonic() + (math.inf if for_s is None else for_s)
     try:

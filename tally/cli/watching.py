@@ -69,20 +69,24 @@ class Watching:
         self._sleep = sleep
         self._now = now
         self._rows: list[Row] = []
+        self._failure: ReadError | None = None
         self._seen_at = 0.0
 
     def run(self, interval_s: float, ends_at: float) -> None:
         """Look at least once, and then each interval until the clock is at `ends_at`.
 
         Raises:
-            ReadError: there is a value that is no counter, or Momento refuses to read. A failure
-                that passes is shown, and the next look is made.
+            ReadError: a value is no counter, Momento refuses to read, or every look failed. A
+                failure that passes is shown, and the next look is made.
         """
         due_at = self._clock()
         self._look()
         while (due_at := max(due_at + interval_s, self._clock())) <= ends_at:
             self._sleep(max(0.0, due_at - self._clock()))  # it may just have passed
             self._look()
+        if self._failure and not self._rows:
+            text = f"every look failed, the last: {self._failure}"
+            raise ReadError(text, self._failure.trouble)
 
     def _look(self) -> None:
         try:
@@ -90,6 +94,7 @@ class Watching:
         except ReadError as error:
             if error.trouble not in PASSING:
                 raise
+            self._failure = error
             self._show(Sight(self._now(), self._rows, str(error)))
             return
         seen_at = self._clock()
