@@ -27,7 +27,7 @@ def reset(counter: Counter, queue_url: QueueUrl = "", to: To = 0) -> None:
     and it will be applied once; 1: it is unconfirmed, and may be applied nevertheless.
     """
     try:
-        with connected() as client, interruptible():
+        with connected(queue_url) as client, interruptible():
             # Not a context of its own: its end would go on sending after a Ctrl-C.
             publisher = Publisher(queue_url, client=client, linger_s=0)
             typer.echo(identity_of(publisher.reset(counter, to)))

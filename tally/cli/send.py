@@ -86,7 +86,7 @@ def send(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
     else:
         source, total = itertools.repeat(Line(0, given), count), count
     console = chatter()
-    with connected() as client, interruptible(), _progress(total, file, console) as show:
+    with connected(queue_url) as client, interruptible(), _progress(total, file, console) as show:
         publisher = Publisher(queue_url, client=client)
         sending = Sending(publisher, unsent, console, tell_event=file is None and count == 1)
         with Lookout(publisher, sending.say, show).watching():

@@ -53,10 +53,10 @@ class Summary:
 
 
 @contextlib.contextmanager
-def connected() -> Iterator[SqsClient]:
-    """A client of SQS from the environment; that there is none ends the command, in one line."""
+def connected(queue_url: str) -> Iterator[SqsClient]:
+    """A client for a queue from the environment; if there is none, the command ends in one line."""
     try:
-        client = connect()
+        client = connect(queue_url)
     except (BotoCoreError, ValueError) as error:  # no region, no such profile, no endpoint
         fail(str(error))
     with contextlib.closing(client):

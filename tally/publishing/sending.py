@@ -208,13 +208,14 @@ class Sender:
         return _read(response)
 
 
-def connect() -> SqsClient:
-    """A client from the ecosystem's environment (`AWS_*`), for one process.
+def connect(queue_url: str) -> SqsClient:
+    """A client for a queue from the ecosystem's environment (`AWS_*`), for one process.
 
     It does not repeat by itself: two layers of repeats multiply, and only ours has our limits.
     """
     client: SqsClient = aws.connect(
         "sqs",
+        queue_url=queue_url,
         connect_timeout_s=CONNECT_TIMEOUT_S,
         read_timeout_s=READ_TIMEOUT_S,
         max_attempts=1,

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tally import __version__
+from tally.aws import UnknownRegionError
 from tally.cli.commands import ALL
 from tally.counters.event import INT64_MAX
 from tally.counters.identity import parse_identity
@@ -93,7 +94,7 @@ def test_a_send_without_a_queue_names_the_variable():
 @pytest.mark.parametrize(
     ("variables", "problem"),
     [
-        ({}, "You must specify a region."),
+        ({}, f"{UnknownRegionError()}"),
         ({"AWS_PROFILE": "nix"}, "The config profile (nix) could not be found"),
         (
             {"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL_SQS": "nowhere"},
@@ -102,8 +103,7 @@ def test_a_send_without_a_queue_names_the_variable():
     ],
 )
 def test_aws_settings_that_are_wrong_are_one_line(terminal, variables, problem):
-    region = {"AWS_DEFAULT_REGION": variables.get("AWS_REGION")}
-    said = terminal("send", "a", **KEYS, **variables, **region)
+    said = terminal("send", "a", **KEYS, **variables)
     assert said == Said(1, "", f"tally: {problem}\n")
 
 

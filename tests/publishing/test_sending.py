@@ -258,7 +258,7 @@ def test_a_real_client_accepts_our_requests_and_we_its_errors():
 
 @pytest.mark.usefixtures("aws")
 def test_our_client_is_bounded_in_time_and_leaves_repeats_to_us():
-    client: Any = connect()
+    client: Any = connect(QUEUE_URL)
     config = client.meta.config
     assert (config.connect_timeout, config.read_timeout) == (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
     assert config.retries["total_max_attempts"] == 1
