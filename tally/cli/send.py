@@ -36,7 +36,11 @@ Form = Annotated[
 ]
 Unsent = Annotated[
     Path | None,
-    typer.Option(dir_okay=False, writable=True, help="Where to keep what SQS did not confirm."),
+    typer.Option(
+        dir_okay=False,
+        writable=True,
+        help="Where to keep what SQS did not confirm; what does not fit is printed on stderr.",
+    ),
 ]
 
 

@@ -17,6 +17,7 @@ from tally.cli.output import FAILED, INTERRUPTED, OK, Output, counted, fail, say
 from tally.cli.signals import Interrupts
 from tally.cli.unsent import UnsentFile
 from tally.counters.errors import InvalidIncrementError
+from tally.counters.event import encode
 from tally.counters.identity import identity_of
 from tally.publishing.errors import PublisherClosedError, UnsentError
 from tally.publishing.publisher import Publisher
@@ -118,7 +119,8 @@ class Sending:
         if self._unsent and self._unsent.kept:
             self.say(f"kept, to be sent again: {counted(self._unsent.kept, 'increment')}")
         if self._unsent and self._unsent.problem:
-            self.say(f"not kept: {self._unsent.problem}")
+            lost = counted(self._unsent.lost, "increment")
+            self.say(f"not kept, but printed above, one a line: {lost} ({self._unsent.problem})")
         self.say(
             f"{counted(summary.confirmed, 'increment')} confirmed "
             f"in {counted(summary.messages, 'message')}, "
@@ -208,7 +210,8 @@ class Sending:
     def _keep(self, error: UnsentError) -> None:
         self._reasons |= dict.fromkeys(error.reasons)
         if self._unsent:
-            self._unsent.keep(error.increments)
+            for one in self._unsent.keep(error.increments):
+                self.say(encode(one).decode())
 
 
 def _name(line: Line, done: int) -> str:

@@ -132,11 +132,14 @@ def test_a_file_for_the_unsent_is_written_only_if_there_are_any(tmp_path):
 
 def test_a_file_that_cannot_be_written_is_told(tmp_path):
     path = tmp_path / "gone" / "unsent.jsonl"
-    assert Try(refuse, unsent=path).send([line(1)]) == (
+    status, said = Try(refuse, unsent=path).send([line(1)])
+    printed = "not kept, but printed above, one a line: 1 increment"
+    assert said[0].startswith('{"counter":"a","source":')
+    assert (status, said[1:]) == (
         FAILED,
         [
             "not confirmed: AccessDenied (HTTP 403)",
-            f"not kept: {path}: No such file or directory",
+            f"{printed} ({path}: No such file or directory)",
             "0 increments confirmed in 0 messages, 1 not confirmed, 0 invalid",
         ],
     )
