@@ -76,6 +76,8 @@ def send(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
 
     A single one's name is printed, which `tally outcome` takes.
 
+    To send a --file again, as after a SIGKILL, counts its rows again, unless each has an id and at.
+
     Exit status 0: SQS confirmed all. 1: a line was bad or something is unconfirmed; the good lines
     were sent all the same, and to send --unsent again counts nothing twice. Where SQS confirms
     nothing any more, it stops, and says at which line. 130: so does Ctrl-C or SIGTERM, and what was

@@ -111,6 +111,18 @@ def test_standard_input_is_sent_with_a_summary_for_programs(terminal, counts):
     assert counts("stdin") == [200]
 
 
+def test_a_file_that_is_sent_again_counts_again_but_for_rows_with_an_id_and_at(
+    terminal, counts, tmp_path
+):
+    path = tmp_path / "events.csv"
+    path.write_text(
+        "counter,id,at\ntwice,,\nonce,order-1,1790000000123\nonce,order-2,1790000000123\n"
+    )
+    for _ in range(2):
+        assert terminal("send", "--file", str(path)).status == 0
+    assert counts("twice", "once") == [2, 2]
+
+
 def test_what_a_shell_has_read_of_a_file_is_not_sent(stack, counts, tmp_path):
     path = tmp_path / "events.jsonl"
     path.write_bytes(b'{"counter":"read"}\n{"counter":"left"}\n')
