@@ -25,7 +25,7 @@ NAMED = '[{"counter":"m","id":"o","at":1790000000000}]'
 ANONYMOUS = '{"counter":"a","amount":3}'
 INVALID = '{"counter":"x","amount":1.5}'
 ALL = (NATIVE, NAMED, ANONYMOUS, INVALID)
-WHY = ["invalid:", "amount:", "Expected", "`int`,", "got", "`float`,", "found", "1.5"]
+WHY = ["invalid:", "amount:", "must", "be", "an", "integer,", "found", "1.5"]
 PENDING = "pending: not counted: mend what the log tells of, then redrive\n"
 
 

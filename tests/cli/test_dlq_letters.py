@@ -63,7 +63,7 @@ def test_a_letter_tells_its_identity_and_its_counters(body, identity, counters):
 
 def test_an_invalid_letter_tells_what_breaks_the_contract():
     letter = read(message(1, {"counter": "a", "amount": 1.5}))
-    problem = "amount: Expected `int`, got `float`, found 1.5"
+    problem = "amount: must be an integer, found 1.5"
     assert (letter.standing, letter.problem, letter.events) == (Standing.INVALID, problem, ())
 
 

@@ -75,7 +75,7 @@ def test_a_json_lines_file_is_sent_but_for_its_bad_lines(terminal, counts, tmp_p
     assert whole(terminal("send", "--file", str(path))) == Said(
         1,
         "",
-        "line 3: amount: Expected `int`, got `float`, found 2.5\n"
+        "line 3: amount: must be an integer, found 2.5\n"
         "line 4: is not JSON: 'utf-8' codec can't decode byte 0xff in position 0: "
         "invalid start byte\n" + CONFIRMED.format(5, 2),
     )
@@ -91,7 +91,7 @@ def test_a_csv_file_is_known_by_its_name(terminal, counts, tmp_path):
     assert whole(terminal("send", "--file", str(path))) == Said(
         1,
         "",
-        "line 3: amount: Expected `int`, got `str`, found '1_0'\n"
+        "line 3: amount: must be an integer, found '1_0'\n"
         "line 5: is not CSV: a quote is not closed in its line\n"
         "line 6: is not CSV: a quote is not closed in its line\n"
         "line 7: has 2 cells, the first line has 3\n" + CONFIRMED.format(2, 4),

@@ -51,7 +51,7 @@ def test_a_bad_line_is_named_by_number_and_field_and_its_neighbours_are_sent():
     assert attempt.send(lines.read(io.BytesIO(content), Format.JSONL)) == (
         FAILED,
         [
-            "line 2: amount: Expected `int`, got `str`, found '3'",
+            "line 2: amount: must be an integer, found '3'",
             "line 3: is not JSON: JSON is malformed: invalid character (byte 4)",
             "line 4: counter: is missing",
             "line 5: amuont: is no field of an increment, found 5",
@@ -64,7 +64,7 @@ def test_a_bad_line_is_named_by_number_and_field_and_its_neighbours_are_sent():
 
 def test_a_remark_is_one_line_and_shows_names_as_they_are():
     [status, said] = Try().send([line(1, amount=":key: [bold]x[/]" + "y" * 90)])
-    reason = "line 1: amount: Expected `int`, got `str`, found ':key: [bold]x[/]" + "y" * 90 + "'"
+    reason = "line 1: amount: must be an integer, found ':key: [bold]x[/]" + "y" * 90 + "'"
     summary = "0 increments confirmed in 0 messages, 0 not confirmed, 1 invalid"
     assert (status, said) == (FAILED, [reason, summary])
 
