@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from tally.cli.lookout import Lookout
 from tally.cli.output import EXAMPLE, Output, chatter
 from tally.cli.sending import Sending, connected
 from tally.cli.signals import interruptible
-from tally.counters.errors import InvalidIncrementError
+from tally.counters.errors import InvalidIncrementError, shown
 from tally.counters.event import build
 from tally.publishing.publisher import Publisher
 from tally.publishing.stats import Stats
@@ -44,14 +45,21 @@ Unsent = Annotated[
 ]
 
 
+_URL = re.compile("https?://[^/]")
+
+
 def _given(queue_url: str) -> str:
     """The queue's URL.
 
     Raises:
-        BadParameter: there is none.
+        BadParameter: there is none, or what there is cannot be one: botocore would take anything,
+            and SQS be asked for it again and again.
     """
     if not queue_url:
         message = f"there is none; {EXAMPLE}"
+        raise typer.BadParameter(message)
+    if not _URL.match(queue_url):
+        message = f"must be a URL, as `tally local up` prints one, found {shown(queue_url)}"
         raise typer.BadParameter(message)
     return queue_url
 
@@ -85,7 +93,8 @@ def send(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
     """
     chosen = {"counter": counter, "amount": amount, "max": maximum, "min": minimum}
     given = {name: value for name, value in chosen.items() if value is not None}
-    _check(given, count, file, unsent)
+    if problem := _problem(given, count, file, form, unsent):
+        raise typer.BadParameter(problem)
     source: Iterable[Line]
     if file is not None:
         source, total = lines.read(file, form or _format(file)), _size(file)
@@ -100,30 +109,33 @@ def send(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
     sending.report(output)
 
 
-def _check(
-    given: Mapping[str, Any], count: int, file: BinaryIO | None, unsent: Path | None
-) -> None:
-    """See that the command makes sense before anything is sent.
-
-    Raises:
-        BadParameter: it does not.
-    """
-    problem = ""
+def _problem(
+    given: Mapping[str, Any],
+    count: int,
+    file: BinaryIO | None,
+    form: Format | None,
+    unsent: Path | None,
+) -> str:
+    """Why the command makes no sense, before anything is sent; empty if it does."""
     if ("counter" in given) is (file is not None):
-        problem = "give a COUNTER or a --file, and not both"
-    elif file is not None and (given != {"amount": 1} or count != 1):
-        problem = "--amount, --count, --max and --min are for a COUNTER; a --file has its own"
-    elif unsent and file is not None and _is_same(file, unsent):
-        problem = "--unsent: is the --file, and would be written before that is read"
-    elif unsent and not unsent.parent.is_dir():
-        problem = f"--unsent: there is no directory {str(unsent.parent)!r}"
-    elif file is None:
-        try:
-            build(given)
-        except InvalidIncrementError as error:
-            problem = str(error)
-    if problem:
-        raise typer.BadParameter(problem)
+        return "give a COUNTER or a --file, and not both"
+    if unsent and not unsent.parent.is_dir():
+        return f"--unsent: there is no directory {str(unsent.parent)!r}"
+    if file is None:
+        return "--format is for a --file" if form else _invalid(given)
+    if given != {"amount": 1} or count != 1:
+        return "--amount, --count, --max and --min are for a COUNTER; a --file has its own"
+    if unsent and _is_same(file, unsent):
+        return "--unsent: is the --file, and would be written before that is read"
+    return ""
+
+
+def _invalid(fields: Mapping[str, Any]) -> str:
+    try:
+        build(fields)
+    except InvalidIncrementError as error:
+        return str(error)
+    return ""
 
 
 def _is_same(file: BinaryIO, path: Path) -> bool:

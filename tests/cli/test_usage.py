@@ -39,6 +39,7 @@ def complaint(said):
     [
         ([], "Invalid value: give a COUNTER or a --file, and not both"),
         (["a", "--file", "-"], "Invalid value: give a COUNTER or a --file, and not both"),
+        (["a", "--format", "csv"], "Invalid value: --format is for a --file"),
         (["a", "b"], "Got unexpected extra argument(s) (b)"),
         (["a", "--amount", "x"], "Invalid value for '--amount': must be an integer, found 'x'"),
         (
@@ -97,6 +98,16 @@ def test_a_send_without_a_queue_names_the_variable():
     )
     assert complaint(Terminal()("send", "a")) == problem
     assert complaint(Terminal()("reset", "a")) == problem
+
+
+@pytest.mark.parametrize("url", ["counters", "http://", "https:///1/counters", "arn:aws:sqs:a:1:b"])
+def test_a_queue_that_is_no_url_is_refused_before_it_is_tried(url):
+    problem = (
+        "Invalid value for '--queue-url' (env var: 'SQS_QUEUE_URL'): must be a URL, as "
+        f"`tally local up` prints one, found '{url}'"
+    )
+    assert complaint(Terminal()("send", "a", "--queue-url", url)) == problem
+    assert complaint(Terminal()("reset", "a", SQS_QUEUE_URL=url)) == problem
 
 
 @pytest.mark.parametrize(
