@@ -6,10 +6,9 @@ from typing import Annotated
 import typer
 
 from tally.cli.lookout import Lookout
+from tally.cli.momento import Counter
 from tally.cli.output import INTERRUPTED, fail
-from tally.cli.reading import Counter
-from tally.cli.send import QueueUrl
-from tally.cli.sending import connected
+from tally.cli.send import QueueUrl, connected
 from tally.cli.signals import interruptible
 from tally.counters.errors import InvalidIncrementError
 from tally.counters.event import INT64_MAX, INT64_MIN

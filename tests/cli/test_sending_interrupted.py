@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tally.cli.output import INTERRUPTED, Output
-from tally.cli.sending import NOTHING_READ, PATIENCE
+from tally.cli.send import NOTHING_READ, PATIENCE
 from tally.counters.event import Increment
 from tally.counters.identity import identity_of
 from tally.publishing.outbox import MAX_UNSENT_BYTES

@@ -10,7 +10,7 @@ import pytest
 from tally.cli import lines
 from tally.cli.lines import Format, Line
 from tally.cli.output import FAILED, OK, Output
-from tally.cli.sending import MAX_SHOWN_PROBLEMS
+from tally.cli.send import MAX_SHOWN_PROBLEMS
 from tally.counters.event import INT64_MAX, Increment
 from tally.counters.identity import identity_of
 from tally.publishing.outbox import MAX_BUFFERED_BYTES, MAX_UNSENT_BYTES

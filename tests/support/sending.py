@@ -9,7 +9,7 @@ from rich.console import Console
 
 from tally.cli.lines import Line
 from tally.cli.output import Output
-from tally.cli.sending import PATIENCE, Sending
+from tally.cli.send import PATIENCE, Sending
 from tests.support.sqs import FakeSqs, client_error, publisher
 
 REFUSED = client_error("AccessDenied", 403)

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from tally.cli.output import Output
-from tally.cli.watching import Row, Sight, Watching, picture, view_for
+from tally.cli.watch import Row, Sight, Watching, picture, view_for
 from tally.local.momento.server import MomentoServer
 from tally.reading.errors import ReadError
 from tally.stores.port import Trouble
