@@ -1,5 +1,8 @@
 """The one way to a client of AWS, and its errors in a few words, none of which can be a secret."""
 
+import os
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import botocore.exceptions as boto
@@ -15,6 +18,21 @@ CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5.0, 30.0
 
 MAX_ATTEMPTS = 3
 """How often botocore makes a call, the first time included."""
+
+_REGION = re.compile(
+    r"https?://(?:[\w-]+\.)?sqs(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:vpce\.)?(?:amazonaws\.com|api\.aws)\b"
+    r"|https?://(?P<old>[a-z0-9-]+)\.queue\.amazonaws\.com\b"
+)
+"""Where the URL of a queue names its region; the second form is what SQS gave until 2011."""
+
+
+class UnknownRegionError(boto.NoRegionError):
+    """No region is set, and no queue's URL names one."""
+
+    fmt = (
+        "there is no region: set AWS_REGION, since no other variable, profile or queue URL names it"
+    )
+
 
 TELLING = (
     boto.ConfigNotFound,
@@ -49,14 +67,21 @@ def described(error: BaseException) -> str:
 def connect(
     service: str,
     *,
+    queue_url: str = "",
+    environ: Mapping[str, str] = os.environ,
     connect_timeout_s: float = CONNECT_TIMEOUT_S,
     read_timeout_s: float = READ_TIMEOUT_S,
     max_attempts: int = MAX_ATTEMPTS,
 ) -> Any:  # noqa: ANN401 (boto3 makes its clients at run time)
     """A client from the ecosystem's environment (`AWS_*`).
 
+    Where boto3 finds no region, it is AWS_REGION, which boto3 alone of the SDKs does not read, or
+    that of the queue's URL.
+
     Args:
         service: as boto3 calls it.
+        queue_url: the queue that the client is for, if there is one.
+        environ: where AWS_REGION is.
         connect_timeout_s: how long one attempt may take to connect, in seconds.
         read_timeout_s: how long the service may then be silent, in seconds.
         max_attempts: how often botocore makes a call, the first time included.
@@ -72,5 +97,16 @@ def connect(
         read_timeout=read_timeout_s,
         retries={"mode": "standard", "total_max_attempts": max_attempts},
     )
-    make: Any = boto3.session.Session().client  # its stubs know services by literal names only
-    return make(service, config=config)
+    session = boto3.session.Session()
+    region = session.region_name or environ.get("AWS_REGION") or _region_of(queue_url)
+    make: Any = session.client  # its stubs know services by literal names only
+    try:
+        return make(service, config=config, region_name=region)
+    except boto.NoRegionError:
+        raise UnknownRegionError from None
+
+
+def _region_of(queue_url: str) -> str | None:
+    """The region that a queue's URL names, if it does."""
+    found = _REGION.match(queue_url)
+    return found and (found["region"] or found["old"])

@@ -8,6 +8,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from tally import __version__
 from tally.cli.output import INTERRUPTED, fail
+from tally.cli.usage import in_our_words
 
 if TYPE_CHECKING:
     from typer._click import Command, Context
@@ -110,6 +111,14 @@ class Commands(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 (typer's own)
         super().__init__(**{**attributes, "commands": {each.name: each for each in ALL}})
+
+    def invoke(self, ctx: "Context") -> Any:  # noqa: ANN401 (typer's own)
+        """Run the command; what is wrong with its options is said in our words."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            in_our_words(error)
+            raise
 
     def resolve_command(
         self, ctx: "Context", args: list[str]

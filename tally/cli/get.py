@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from tally.cli.momento import Counters, Shards, counts_of, reading
 from tally.cli.output import FAILED, Output, say_json
-from tally.cli.reading import Counters, Shards, counts_of, reading
 
 
 def get(

@@ -4,8 +4,8 @@ from typing import Annotated, assert_never
 
 import typer
 
+from tally.cli.momento import Counter, reading
 from tally.cli.output import INTERRUPTED, OK, Output, say_json
-from tally.cli.reading import Counter, reading
 from tally.cli.signals import interruptible
 from tally.counters.errors import InvalidIncrementError
 from tally.counters.event import INT64_MAX, build

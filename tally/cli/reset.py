@@ -1,13 +1,14 @@
 """`tally reset`: has a counter become a number, through the queue and once, like any event."""
 
+import functools
 from typing import Annotated
 
 import typer
 
+from tally.cli.lookout import Lookout
+from tally.cli.momento import Counter
 from tally.cli.output import INTERRUPTED, fail
-from tally.cli.reading import Counter
-from tally.cli.send import QueueUrl
-from tally.cli.sending import connected
+from tally.cli.send import QueueUrl, connected
 from tally.cli.signals import interruptible
 from tally.counters.errors import InvalidIncrementError
 from tally.counters.event import INT64_MAX, INT64_MIN
@@ -25,11 +26,12 @@ def reset(counter: Counter, queue_url: QueueUrl = "", to: To = 0) -> None:
     and it will be applied once; 1: it is unconfirmed, and may be applied nevertheless.
     """
     try:
-        with connected() as client, interruptible():
+        with connected(queue_url) as client, interruptible():
             # Not a context of its own: its end would go on sending after a Ctrl-C.
             publisher = Publisher(queue_url, client=client, linger_s=0)
             typer.echo(identity_of(publisher.reset(counter, to)))
-            publisher.close()
+            with Lookout(publisher, functools.partial(typer.echo, err=True)).watching():
+                publisher.close()
     except InvalidIncrementError as error:
         raise typer.BadParameter(str(error)) from None
     except UnsentError as error:

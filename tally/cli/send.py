@@ -1,25 +1,59 @@
-"""`tally send`: publishes increments from arguments, a file or standard input."""
+"""`tally send`: publishes increments from arguments, a file or standard input.
+
+It names the bad lines, keeps what SQS did not confirm, and leaves nothing half done at Ctrl-C.
+"""
 
 import contextlib
+import dataclasses
 import itertools
 import os
+import re
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any, BinaryIO, NoReturn
 
 import typer
+from botocore.exceptions import BotoCoreError
+from msgspec import UNSET, UnsetType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tally.cli import lines
 from tally.cli.lines import Format, Line
-from tally.cli.output import EXAMPLE, Output, chatter
-from tally.cli.sending import Sending, connected
-from tally.cli.signals import interruptible
-from tally.counters.errors import InvalidIncrementError
-from tally.counters.event import build
+from tally.cli.lookout import Lookout
+from tally.cli.output import (
+    EXAMPLE,
+    FAILED,
+    INTERRUPTED,
+    OK,
+    Output,
+    chatter,
+    counted,
+    fail,
+    say_json,
+)
+from tally.cli.signals import Interrupts, interruptible
+from tally.cli.unsent import UnsentFile
+from tally.counters.errors import InvalidIncrementError, shown
+from tally.counters.event import build, encode
+from tally.counters.identity import identity_of
+from tally.publishing.errors import PublisherClosedError, UnsentError
 from tally.publishing.publisher import Publisher
+from tally.publishing.sending import SqsClient, connect
+from tally.publishing.stats import Stats
+
+MAX_SHOWN_PROBLEMS = 20
+"""How many bad lines are named; the others are counted."""
+
+PATIENCE = "Waiting for SQS to confirm what was read; Ctrl-C again gives it up."
+
+NOTHING_READ = "interrupted before anything was read"
+
+INTERRUPTION = "interrupted"
+OUTAGE = "SQS confirmed none of the last"
+"""Why it stopped before the end."""
 
 Counter = Annotated[str | None, typer.Argument(help="The counter, if not from a file.")]
 Amount = Annotated[int, typer.Option(help="What to add; negative to take away.")]
@@ -34,18 +68,29 @@ Form = Annotated[
 ]
 Unsent = Annotated[
     Path | None,
-    typer.Option(dir_okay=False, writable=True, help="Where to keep what SQS did not confirm."),
+    typer.Option(
+        dir_okay=False,
+        writable=True,
+        help="Where to keep what SQS did not confirm; what does not fit is printed on stderr.",
+    ),
 ]
+
+
+_URL = re.compile("https?://[^/]")
 
 
 def _given(queue_url: str) -> str:
     """The queue's URL.
 
     Raises:
-        BadParameter: there is none.
+        BadParameter: there is none, or what there is cannot be one: botocore would take anything,
+            and SQS be asked for it again and again.
     """
     if not queue_url:
         message = f"there is none; {EXAMPLE}"
+        raise typer.BadParameter(message)
+    if not _URL.match(queue_url):
+        message = f"must be a URL, as `tally local up` prints one, found {shown(queue_url)}"
         raise typer.BadParameter(message)
     return queue_url
 
@@ -70,6 +115,8 @@ def send(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
 
     A single one's name is printed, which `tally outcome` takes.
 
+    To send a --file again, as after a SIGKILL, counts its rows again, unless each has an id and at.
+
     Exit status 0: SQS confirmed all. 1: a line was bad or something is unconfirmed; the good lines
     were sent all the same, and to send --unsent again counts nothing twice. Where SQS confirms
     nothing any more, it stops, and says at which line. 130: so does Ctrl-C or SIGTERM, and what was
@@ -77,44 +124,49 @@ def send(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
     """
     chosen = {"counter": counter, "amount": amount, "max": maximum, "min": minimum}
     given = {name: value for name, value in chosen.items() if value is not None}
-    _check(given, count, file, unsent)
+    if problem := _problem(given, count, file, form, unsent):
+        raise typer.BadParameter(problem)
     source: Iterable[Line]
     if file is not None:
         source, total = lines.read(file, form or _format(file)), _size(file)
     else:
         source, total = itertools.repeat(Line(0, given), count), count
     console = chatter()
-    with connected() as client, interruptible(), _progress(total, console) as show:
+    with connected(queue_url) as client, interruptible(), _progress(total, file, console) as show:
         publisher = Publisher(queue_url, client=client)
         sending = Sending(publisher, unsent, console, tell_event=file is None and count == 1)
-        sending.run(source, lambda done: show(file.tell() if file and total else done))
+        with Lookout(publisher, sending.say, show).watching():
+            sending.run(source)
     sending.report(output)
 
 
-def _check(
-    given: Mapping[str, Any], count: int, file: BinaryIO | None, unsent: Path | None
-) -> None:
-    """See that the command makes sense before anything is sent.
-
-    Raises:
-        BadParameter: it does not.
-    """
-    problem = ""
+def _problem(
+    given: Mapping[str, Any],
+    count: int,
+    file: BinaryIO | None,
+    form: Format | None,
+    unsent: Path | None,
+) -> str:
+    """Why the command makes no sense, before anything is sent; empty if it does."""
     if ("counter" in given) is (file is not None):
-        problem = "give a COUNTER or a --file, and not both"
-    elif file is not None and (given != {"amount": 1} or count != 1):
-        problem = "--amount, --count, --max and --min are for a COUNTER; a --file has its own"
-    elif unsent and file is not None and _is_same(file, unsent):
-        problem = "--unsent: is the --file, and would be written before that is read"
-    elif unsent and not unsent.parent.is_dir():
-        problem = f"--unsent: there is no directory {str(unsent.parent)!r}"
-    elif file is None:
-        try:
-            build(given)
-        except InvalidIncrementError as error:
-            problem = str(error)
-    if problem:
-        raise typer.BadParameter(problem)
+        return "give a COUNTER or a --file, and not both"
+    if unsent and not unsent.parent.is_dir():
+        return f"--unsent: there is no directory {str(unsent.parent)!r}"
+    if file is None:
+        return "--format is for a --file" if form else _invalid(given)
+    if given != {"amount": 1} or count != 1:
+        return "--amount, --count, --max and --min are for a COUNTER; a --file has its own"
+    if unsent and _is_same(file, unsent):
+        return "--unsent: is the --file, and would be written before that is read"
+    return ""
+
+
+def _invalid(fields: Mapping[str, Any]) -> str:
+    try:
+        build(fields)
+    except InvalidIncrementError as error:
+        return str(error)
+    return ""
 
 
 def _is_same(file: BinaryIO, path: Path) -> bool:
@@ -122,12 +174,23 @@ def _is_same(file: BinaryIO, path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _progress(total: int | None, console: Console) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr, if a person is watching."""
-    columns = TextColumn("sending"), BarColumn(), TimeElapsedColumn()
+def _progress(
+    total: int | None, file: BinaryIO | None, console: Console
+) -> Iterator[Callable[[Stats], None]]:
+    """A bar on stderr, if a person is watching: how much is confirmed, not how much was read."""
+    confirmed = TextColumn("{task.fields[confirmed]:,} confirmed")
+    columns = TextColumn("sending"), BarColumn(), TimeElapsedColumn(), confirmed
     with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("sending", total=total)
-        yield lambda done: progress.update(task, completed=done)
+        task = progress.add_task("sending", total=total, confirmed=0)
+
+        def show(stats: Stats) -> None:
+            done: float = stats.confirmed
+            if file and total and stats.published:
+                # Of bytes nobody knows which are confirmed: their share is that of increments.
+                done *= file.tell() / stats.published
+            progress.update(task, completed=done, confirmed=stats.confirmed)
+
+        yield show
 
 
 def _format(file: BinaryIO) -> Format:
@@ -143,3 +206,185 @@ def _size(file: BinaryIO) -> int | None:
     size = file.seek(0, os.SEEK_END)
     file.seek(start)
     return size
+
+
+@dataclasses.dataclass
+class Summary:
+    """What became of the increments that were given, for people and for programs."""
+
+    confirmed: int = 0
+    unsent: int = 0
+    invalid: int = 0
+    messages: int = 0
+    requests: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+    stopped_at: int | UnsetType = UNSET
+    """The line, or the increment of so many, from which on nothing was sent."""
+    event: str | UnsetType = UNSET
+    """The name of the event, if one was asked for."""
+
+
+@contextlib.contextmanager
+def connected(queue_url: str) -> Iterator[SqsClient]:
+    """A client for a queue from the environment; if there is none, the command ends in one line."""
+    try:
+        client = connect(queue_url)
+    except (BotoCoreError, ValueError) as error:  # no region, no such profile, no endpoint
+        fail(str(error))
+    with contextlib.closing(client):
+        yield client
+
+
+class Sending:
+    """Publishes lines, names the bad ones, and keeps what SQS does not confirm.
+
+    It stops where the publisher has given up more than it holds, and SQS has confirmed nothing
+    since the last time: the lines that follow would hardly fare better.
+
+    Args:
+        publisher: sends them; it is closed by `run`.
+        unsent: the file for what SQS does not confirm.
+        chatter: where remarks go, the same that a progress bar is on.
+        tell_event: whether the name of the event is a result, as of a single one it is.
+    """
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        unsent: Path | None,
+        chatter: Console,
+        *,
+        tell_event: bool = False,
+    ) -> None:
+        self._publisher = publisher
+        self._unsent = UnsentFile(unsent) if unsent else None
+        self._chatter = chatter
+        self._tell_event = tell_event
+        self._confirmed = 0
+        self._reasons: dict[str, None] = {}
+        self._interrupts = Interrupts(self._answer)
+        self._summary = Summary()
+
+    def run(self, source: Iterable[Line]) -> None:
+        """Publish all.
+
+        Ctrl-C ends the reading, and what was read is still sent; a second one gives that up.
+        """
+        started_at = time.monotonic()
+        with self._interrupts.counted():
+            try:
+                self._send(self._interrupts.until_first(source))
+            finally:
+                self._keep_unsent_of(self._publisher.close)
+            self._sum_up(time.monotonic() - started_at)
+
+    def say(self, text: str) -> None:
+        """Print a remark, not wrapped: a program that reads stderr wants it in one line."""
+        self._chatter.print(text, soft_wrap=True)
+
+    def report(self, output: Output) -> NoReturn:
+        """Say what happened, and end with the status that says the same."""
+        summary = self._summary
+        for reason in self._reasons:
+            self.say(f"not confirmed: {reason}")
+        if self._unsent and self._unsent.kept:
+            self.say(f"kept, to be sent again: {counted(self._unsent.kept, 'increment')}")
+        if self._unsent and self._unsent.problem:
+            lost = counted(self._unsent.lost, "increment")
+            self.say(f"not kept, but printed above, one a line: {lost} ({self._unsent.problem})")
+        self.say(
+            f"{counted(summary.confirmed, 'increment')} confirmed "
+            f"in {counted(summary.messages, 'message')}, "
+            f"{summary.unsent} not confirmed, {summary.invalid} invalid"
+        )
+        if output is Output.JSON:
+            say_json(summary)
+        elif summary.event is not UNSET:
+            typer.echo(summary.event)
+        if self._interrupts.came:
+            raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(FAILED if summary.unsent or summary.invalid else OK)
+
+    def _send(self, source: Iterable[Line]) -> None:
+        done, last = 0, Line(0, {})
+        for done, last in enumerate(source, 1):
+            if not self._take(last):
+                self._stop(last, done)
+                break
+        if self._interrupts.cut:
+            self._cut(last, done)
+
+    def _take(self, line: Line) -> bool:
+        """Publish a line; returns whether it makes sense to go on."""
+        if line.problem:
+            self._problem(line.number, line.problem)
+            return True
+        try:
+            return self._publish(line.fields)
+        except InvalidIncrementError as error:
+            self._problem(line.number, str(error))
+            return True
+        except PublisherClosedError:  # by the answer to a second signal
+            return False
+
+    def _publish(self, fields: Mapping[str, Any]) -> bool:
+        try:
+            published = self._publisher.publish_fields(fields)
+        except UnsentError as error:
+            # It had given up more than it holds, and has not taken this one; now there is room.
+            self._keep(error)
+            before, self._confirmed = self._confirmed, self._publisher.stats.confirmed
+            return before < self._confirmed and self._publish(fields)
+        if self._tell_event:
+            self._summary.event = identity_of(published)
+        return True
+
+    def _answer(self, number: int) -> None:
+        """Ask for patience at the first signal, and wait no longer at the next."""
+        if number == 1:
+            with contextlib.suppress(OSError, SystemExit):  # rich's, if nobody reads any more
+                self.say(PATIENCE)
+        else:
+            self._keep_unsent_of(self._publisher.abandon)
+
+    def _sum_up(self, duration_s: float) -> None:
+        stats = self._publisher.stats
+        self._summary.confirmed = stats.confirmed
+        self._summary.unsent = stats.published - stats.confirmed
+        self._summary.messages = stats.messages
+        self._summary.requests = stats.requests
+        self._summary.retries = stats.retries
+        self._summary.seconds = round(duration_s, 3)
+
+    def _stop(self, line: Line, done: int) -> None:
+        self._summary.stopped_at = line.number or done
+        why = INTERRUPTION if self._interrupts.came else OUTAGE
+        self.say(f"stopped at {_name(line, done)}, not sent, nor what follows: {why}")
+
+    def _cut(self, last: Line, done: int) -> None:
+        self._summary.stopped_at = (last.number or done) + 1
+        after = f"interrupted after {_name(last, done)}: nothing after it was sent"
+        self.say(after if done else NOTHING_READ)
+
+    def _problem(self, number: int, text: str) -> None:
+        self._summary.invalid += 1
+        if self._summary.invalid <= MAX_SHOWN_PROBLEMS:
+            self.say(f"line {number}: {text}")
+
+    def _keep_unsent_of(self, ending: Callable[[], object]) -> None:
+        """Take over what the publisher gives up at its end: it would be lost with the error."""
+        try:
+            ending()
+        except UnsentError as error:
+            self._keep(error)
+
+    def _keep(self, error: UnsentError) -> None:
+        self._reasons |= dict.fromkeys(error.reasons)
+        if self._unsent:
+            for one in self._unsent.keep(error.increments):
+                self.say(encode(one).decode())
+
+
+def _name(line: Line, done: int) -> str:
+    return f"line {line.number}" if line.number else f"increment {done}"

@@ -1,15 +1,26 @@
 """`tally watch`: shows counts and how fast they change, until Ctrl-C."""
 
+import contextlib
+import dataclasses
 import math
+import sys
 import time
-from typing import Annotated
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, NamedTuple
 
 import typer
+from rich import box
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
 
-from tally.cli.output import Output
-from tally.cli.reading import Counters, Shards, counts_of, reading
+from tally.cli.momento import Counters, Shards, counts_of, reading
+from tally.cli.output import Output, say_json
 from tally.cli.signals import interruptible
-from tally.cli.watching import Watching, view_for
+from tally.reading.errors import ReadError
+from tally.reading.values import PASSING
 
 MIN_INTERVAL_S, MAX_INTERVAL_S = 0.1, 3_600.0
 """Each look costs an operation for each counter, at least."""
@@ -21,6 +32,9 @@ For = Annotated[
     float | None, typer.Option("--for", min=0, help="Seconds after which it ends by itself.")
 ]
 StdOut = Annotated[Output, typer.Option("--output", help="What a look prints, if not a table.")]
+
+NONE = "–"
+"""How a count or a change is shown that there is not."""
 
 
 def watch(
@@ -34,6 +48,8 @@ def watch(
 
     A table on a terminal; elsewhere a line for each counter and look: time, counter, count,
     change per second. All are read in one call. A look that fails is told, and the next one made.
+
+    Exit status 1: every look failed until --for, or a value is no counter.
     """
     ends_at = time.monotonic() + (math.inf if for_s is None else for_s)
     try:
@@ -42,3 +58,158 @@ def watch(
             watching.run(interval, ends_at)
     except KeyboardInterrupt:
         return
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A counter as a look saw it: None is no counter, and a change that nobody can tell yet."""
+
+    counter: str
+    count: int | None
+    per_second: float | None
+
+
+class Sight(NamedTuple):
+    """What one look saw, or why it saw nothing; the rows are then those of the last good one."""
+
+    at: datetime
+    rows: list[Row]
+    problem: str = ""
+
+
+Show = Callable[[Sight], object]
+
+
+class Watching:
+    """Reads counters at an interval and tells what changed.
+
+    Args:
+        read: the counts by counter.
+        show: shows a sight.
+        clock: monotonic, in seconds.
+        sleep: waits the seconds given.
+        now: the time of day.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], Mapping[str, int | None]],
+        show: Show,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._read = read
+        self._show = show
+        self._clock = clock
+        self._sleep = sleep
+        self._now = now
+        self._rows: list[Row] = []
+        self._failure: ReadError | None = None
+        self._seen_at = 0.0
+
+    def run(self, interval_s: float, ends_at: float) -> None:
+        """Look at least once, and then each interval until the clock is at `ends_at`.
+
+        Raises:
+            ReadError: a value is no counter, Momento refuses to read, or every look failed. A
+                failure that passes is shown, and the next look is made.
+        """
+        due_at = self._clock()
+        self._look()
+        while (due_at := max(due_at + interval_s, self._clock())) <= ends_at:
+            self._sleep(max(0.0, due_at - self._clock()))  # it may just have passed
+            self._look()
+        if self._failure and not self._rows:
+            text = f"every look failed, the last: {self._failure}"
+            raise ReadError(text, self._failure.trouble)
+
+    def _look(self) -> None:
+        try:
+            counts = self._read()
+        except ReadError as error:
+            if error.trouble not in PASSING:
+                raise
+            self._failure = error
+            self._show(Sight(self._now(), self._rows, str(error)))
+            return
+        seen_at = self._clock()
+        before = {row.counter: row.count for row in self._rows}
+        passed_s = seen_at - self._seen_at
+        self._rows = [
+            Row(name, count, _per_second(before.get(name), count, passed_s))
+            for name, count in counts.items()
+        ]
+        self._seen_at = seen_at
+        self._show(Sight(self._now(), self._rows))
+
+
+@contextlib.contextmanager
+def view_for(output: Output) -> Iterator[Show]:
+    """What shows sights: a table that changes in place on a terminal, else a line for each row."""
+    if output is Output.JSON:
+        yield _say_object
+    elif not sys.stdout.isatty():
+        yield _say_lines
+    else:
+        console = Console(markup=False, emoji=False, highlight=False)
+        with Live(console=console, auto_refresh=False) as live:
+            yield lambda sight: live.update(picture(sight), refresh=True)
+
+
+def picture(sight: Sight) -> Group:
+    """A sight for people; names are not ours, and are shown as they are."""
+    shown = Table(box=box.SIMPLE_HEAD)
+    shown.add_column("counter", overflow="fold")
+    shown.add_column("count", justify="right", style="bold", no_wrap=True)
+    shown.add_column("per second", justify="right", no_wrap=True)
+    for row in sight.rows:
+        count = NONE if row.count is None else f"{row.count:,}"
+        shown.add_row(Text(row.counter), count, _change(row.per_second))
+    footer = f"  {sight.at.astimezone():%H:%M:%S}  {sight.problem}".rstrip()
+    return Group(shown, Text(footer, style="dim"))
+
+
+def _change(per_second: float | None) -> Text:
+    if per_second is None:
+        return Text(NONE, style="dim")
+    if not per_second:
+        return Text("0", style="dim")
+    return Text(f"{per_second:+,.1f}", style="green" if per_second > 0 else "red")
+
+
+def _per_second(before: int | None, count: int | None, passed_s: float) -> float | None:
+    """The change in a second; nobody can tell it of a counter that was not there before."""
+    if before is None or count is None or passed_s <= 0:
+        return None
+    return (count - before) / passed_s
+
+
+def _say_lines(sight: Sight) -> None:
+    """Fields between tabs, for `cut` and `awk`; an empty one is nothing."""
+    if sight.problem:
+        typer.echo(f"tally: {sight.problem}", err=True)
+        return
+    for row in sight.rows:
+        count = "" if row.count is None else str(row.count)
+        change = "" if row.per_second is None else f"{row.per_second:.1f}"
+        typer.echo(f"{_time(sight)}\t{row.counter}\t{count}\t{change}")
+
+
+def _say_object(sight: Sight) -> None:
+    """One line of JSON for each look."""
+    if sight.problem:
+        typer.echo(f"tally: {sight.problem}", err=True)
+        return
+    say_json(
+        {
+            "at": _time(sight),
+            "counts": {row.counter: row.count for row in sight.rows},
+            "per_second": {row.counter: row.per_second for row in sight.rows},
+        }
+    )
+
+
+def _time(sight: Sight) -> str:
+    return sight.at.isoformat(timespec="milliseconds")

@@ -14,6 +14,20 @@ _PLACED = re.compile(
 )
 _MISSING = re.compile(r"Object missing required field `(?P<field>.*)`", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>.*)`", re.DOTALL)
+_WORDS = {
+    "Expected `int`, got": "must be an integer",
+    "Expected `str`, got": "must be text",
+    "Expected `object`, got": "must be an object",
+    "Expected `array`, got": "must be an array",
+    "Expected `object | array`, got": "must be an object or an array",
+    "Expected `int` <=": "must be at most {}",
+    "Expected `int` >=": "must be at least {}",
+    "Expected `str` of length <=": "must have at most {} characters",
+    "Expected `str` of length >=": "must not be empty",
+    "Expected `array` of length >=": "must not be empty",
+}
+"""What msgspec says before its last word, a type or a bound, and what a person is told instead."""
+
 _NOTHING = object()
 _STEP = re.compile(r"\[(?P<index>[0-9]+)\]|\.(?P<key>[a-z]+)")
 
@@ -29,6 +43,8 @@ def explained(error: msgspec.ValidationError, raw: object) -> InvalidIncrementEr
         name = unknown["field"]
         path, reason = f"{path}.{name}", "is no field of an increment"
         value = value.get(name, _NOTHING) if isinstance(value, Mapping) else _NOTHING
+    else:
+        reason = _in_our_words(reason)
     field = path.removeprefix(".") or "body"
     name = counter if isinstance(counter, str) else ""
     return InvalidIncrementError(field, reason, "" if value is _NOTHING else shown(value), name)
@@ -52,6 +68,12 @@ def _placed(text: str, raw: object) -> tuple[str, str]:
         return text, ""  # a path at its end would be a part of the field's name
     parts = _PLACED.fullmatch(text)
     return (parts["reason"], parts["path"] or "") if parts else (text, "")
+
+
+def _in_our_words(reason: str) -> str:
+    """A reason without the types of a program; one that is not in the table stays as it is."""
+    said, _, last = reason.rpartition(" ")
+    return _WORDS[said].format(last) if said in _WORDS else reason
 
 
 def _value_at(raw: object, path: str) -> object:

@@ -133,6 +133,7 @@ class Outbox:
             sender = self._sender
             if sender is None:
                 return Stats()
+            trying_s, trouble = sender.trying()
             return Stats(
                 published=self._published,
                 confirmed=sender.confirmed,
@@ -140,6 +141,8 @@ class Outbox:
                 messages=sender.messages,
                 requests=sender.requests,
                 retries=sender.retries,
+                trying_s=trying_s,
+                trouble=trouble,
             )
 
     def _has_room(self) -> bool:

@@ -212,7 +212,7 @@ class Publisher:
         )
 
     def _open_sender(self) -> Sender:
-        client = self._client or connect()
+        client = self._client or connect(self._queue_url)
         return Sender(client, self._queue_url, self._pacer, owns_client=self._client is None)
 
 

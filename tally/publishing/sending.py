@@ -142,6 +142,7 @@ class Sender:
         self._queue_url = queue_url
         self._pacer = pacer
         self._owns_client = owns_client
+        self._trying: tuple[float, str] | None = None  # since when, and what came of it so far
 
     def close(self) -> None:
         """Close the client, if it was made for this sender."""
@@ -150,10 +151,22 @@ class Sender:
 
     def send(self, messages: Sequence[Message]) -> Outcome:
         """Send a request until each message is confirmed or refused, or the limits end."""
+        try:
+            return self._send(messages)
+        finally:
+            self._trying = None
+
+    def trying(self) -> tuple[float, str]:
+        """For how long the present request has been tried, and why in vain; any thread may ask."""
+        trying = self._trying
+        return (self._pacer.clock() - trying[0], trying[1]) if trying else (0.0, "")
+
+    def _send(self, messages: Sequence[Message]) -> Outcome:
         entries = [message.entry(position) for position, message in enumerate(messages)]
         waiting = {entry["Id"]: message for entry, message in zip(entries, messages, strict=True)}
         refused: list[Failure] = []
         started_at = self._pacer.clock()
+        self._trying = started_at, ""
         for attempt in range(MAX_ATTEMPTS):
             if attempt > 0 and not self._wait(attempt, started_at):
                 break
@@ -161,6 +174,7 @@ class Sender:
             refused += self._settle(waiting, answer)
             if not waiting or not answer.passes:
                 break
+            self._trying = started_at, answer.otherwise
         unsettled = [Failure(message, answer.otherwise) for message in waiting.values()]
         return Outcome(refused, unsettled, answer.is_answered)
 
@@ -194,13 +208,14 @@ class Sender:
         return _read(response)
 
 
-def connect() -> SqsClient:
-    """A client from the ecosystem's environment (`AWS_*`), for one process.
+def connect(queue_url: str) -> SqsClient:
+    """A client for a queue from the ecosystem's environment (`AWS_*`), for one process.
 
     It does not repeat by itself: two layers of repeats multiply, and only ours has our limits.
     """
     client: SqsClient = aws.connect(
         "sqs",
+        queue_url=queue_url,
         connect_timeout_s=CONNECT_TIMEOUT_S,
         read_timeout_s=READ_TIMEOUT_S,
         max_attempts=1,

@@ -14,6 +14,8 @@ class Stats:
         messages: messages that SQS confirmed.
         requests: requests sent, repeats included.
         retries: the repeats among them.
+        trying_s: for how long the request on its way has been tried, in seconds; 0 if none is.
+        trouble: why that request was not confirmed at its last attempt; empty if it had none.
     """
 
     published: int = 0
@@ -22,3 +24,5 @@ class Stats:
     messages: int = 0
     requests: int = 0
     retries: int = 0
+    trying_s: float = 0.0
+    trouble: str = ""

@@ -133,7 +133,7 @@ def test_a_dead_letter_is_shown_with_its_reason(page, served):
     shows(page, "dead", "1")
     counter, reason, tries = text(page, "returned").split("\n")
     assert (counter, tries) == ("cart", "dead letter")
-    assert reason.startswith("amount: Expected `int`, got `str`, found ")
+    assert reason.startswith("amount: must be an integer, found ")
 
 
 @pytest.mark.parametrize("path", ["/", "/docs"])

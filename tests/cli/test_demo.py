@@ -20,7 +20,7 @@ BAD = {
     "not JSON": (
         'body: is not JSON (Input data was truncated), found \'{"counter": "page:0", "amount": \''
     ),
-    "a fraction": "amount: Expected `int`, got `float`, found 1.5",
+    "a fraction": "amount: must be an integer, found 1.5",
     "an unknown field": "amout: is no field of an increment, found 2",
     "an id without at": "at: is missing, but the increment has an identity",
     "an hour ahead": "at: is over 300000 ms later than the SentTimestamp #, found #",

@@ -64,7 +64,7 @@ def test_a_letter_tells_its_identity_and_its_counters(body, identity, counters):
 
 def test_an_invalid_letter_tells_what_breaks_the_contract():
     letter = read(message(1, {"counter": "a", "amount": 1.5}))
-    problem = "amount: Expected `int`, got `float`, found 1.5"
+    problem = "amount: must be an integer, found 1.5"
     assert (letter.standing, letter.problem, letter.events) == (Standing.INVALID, problem, ())
 
 
@@ -232,8 +232,8 @@ def test_a_narrow_terminal_has_a_line_for_each_letter(capsys):
     table(letters, SENT_AT_MS + 86_400_000, Console(width=40))
     assert capsys.readouterr().out.splitlines() == [
         "00000001: age 1d; received 6; counter",
-        "  page:home; why invalid: amount:",
-        "  Expected `int`, got `float`, found 1.5",
+        "  page:home; why invalid: amount: must",
+        "  be an integer, found 1.5",
         "00000002: age 1d; received 6; counter n;",
         "  events 1; identity native; why valid",
     ]

@@ -69,9 +69,7 @@ def test_a_line_that_is_no_json_object_is_a_problem_of_that_line_only(content, p
 
 def test_json_nested_too_deep_is_a_problem():
     [line] = read_json(b"[" * 100_000)
-    assert line == Line(
-        1, {}, "is not JSON: maximum recursion depth exceeded while deserializing an object"
-    )
+    assert line == Line(1, {}, "is nested too deep to be read")
 
 
 @pytest.mark.parametrize("form", list(Format))
@@ -129,8 +127,32 @@ def test_a_csv_counter_is_text_as_it_stands(cells, counter):
     assert read_csv(b"counter,amount\n" + cells) == [Line(2, {"counter": counter, "amount": 1})]
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_field():
+def test_a_byte_order_mark_is_no_part_of_the_first_line():
     assert read_csv(b"\xef\xbb\xbfcounter\na") == [Line(2, {"counter": "a"})]
+    assert read_json(b'\xef\xbb\xbf{"counter":"a"}\n{}') == [Line(1, {"counter": "a"}), Line(2, {})]
+    longest = b'{"counter":"a"}'.ljust(MAX_LINE_BYTES - 1) + b"\n"
+    assert read_json(b"\xef\xbb\xbf" + longest + b"{}") == [
+        Line(1, {"counter": "a"}),
+        Line(2, {}),
+    ]
+    assert read_json(b"\xef\xbb\xbf \n{}") == [Line(2, {})]
+
+
+@pytest.mark.parametrize("header", ["counter", "counter,amount", "\ufeffid,at,counter\r"])
+def test_csv_that_is_read_as_json_lines_is_told_once(header):
+    content = f"{header}\na,1\nb,2\n".encode()
+    problem = "is not JSON, but the first line of CSV: add --format csv"
+    assert read_json(content) == [Line(1, {}, problem)]
+    assert read_json(b"\n" + content.removeprefix(b"\xef\xbb\xbf")) == [Line(2, {}, problem)]
+
+
+def test_what_only_looks_like_csv_is_told_line_by_line():
+    problem = "is not JSON: JSON is malformed: invalid character (byte 0)"
+    assert read_json(b"page:home,2\ncounter\n{}") == [
+        Line(1, {}, problem),
+        Line(2, {}, problem),
+        Line(3, {}),
+    ]
 
 
 @pytest.mark.parametrize("cell", ["1_000", " 5", "+5", "1.0", "1e3", "\uff15", "x", "9" * 20])
@@ -142,7 +164,7 @@ def test_a_csv_cell_that_is_no_plain_integer_stays_text(cell):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        (b"a", "has 1 cells, the first line has 2"),
+        (b"a", "has 1 cell, the first line has 2"),
         (b"a,1,", "has 3 cells, the first line has 2"),
         (b'"a"b,1', "is not CSV: ',' expected after '\"'"),
         (b'"a,1', OPEN_QUOTE),
@@ -177,6 +199,15 @@ def test_a_quoted_cell_with_a_line_break_is_refused_from_its_begin_to_its_end():
             b"page:home,2",
             "must name the fields: 'page:home' is no field of an increment",
         ),
+        (
+            b"counter;amount",
+            "must name the fields with commas between them, found 'counter;amount'",
+        ),
+        (
+            b"counter\tamount\tmax",
+            "must name the fields with commas between them, found 'counter\\tamount\\tmax'",
+        ),
+        (b"counter;amout", "must name the fields: 'counter;amout' is no field of an increment"),
         (b"counter,amout", "must name the fields: 'amout' is no field of an increment"),
         (b"counter, amount", "must name the fields: ' amount' is no field of an increment"),
         (b"counter,", "must name the fields: '' is no field of an increment"),

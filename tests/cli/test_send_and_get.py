@@ -75,7 +75,7 @@ def test_a_json_lines_file_is_sent_but_for_its_bad_lines(terminal, counts, tmp_p
     assert whole(terminal("send", "--file", str(path))) == Said(
         1,
         "",
-        "line 3: amount: Expected `int`, got `float`, found 2.5\n"
+        "line 3: amount: must be an integer, found 2.5\n"
         "line 4: is not JSON: 'utf-8' codec can't decode byte 0xff in position 0: "
         "invalid start byte\n" + CONFIRMED.format(5, 2),
     )
@@ -91,7 +91,7 @@ def test_a_csv_file_is_known_by_its_name(terminal, counts, tmp_path):
     assert whole(terminal("send", "--file", str(path))) == Said(
         1,
         "",
-        "line 3: amount: Expected `int`, got `str`, found '1_0'\n"
+        "line 3: amount: must be an integer, found '1_0'\n"
         "line 5: is not CSV: a quote is not closed in its line\n"
         "line 6: is not CSV: a quote is not closed in its line\n"
         "line 7: has 2 cells, the first line has 3\n" + CONFIRMED.format(2, 4),
@@ -109,6 +109,18 @@ def test_standard_input_is_sent_with_a_summary_for_programs(terminal, counts):
     csv = b"counter,amount\nstdin,-100\n"
     assert terminal("send", "--file", "-", "--format", "csv", stdin=csv).status == 0
     assert counts("stdin") == [200]
+
+
+def test_a_file_that_is_sent_again_counts_again_but_for_rows_with_an_id_and_at(
+    terminal, counts, tmp_path
+):
+    path = tmp_path / "events.csv"
+    path.write_text(
+        "counter,id,at\ntwice,,\nonce,order-1,1790000000123\nonce,order-2,1790000000123\n"
+    )
+    for _ in range(2):
+        assert terminal("send", "--file", str(path)).status == 0
+    assert counts("twice", "once") == [2, 2]
 
 
 def test_what_a_shell_has_read_of_a_file_is_not_sent(stack, counts, tmp_path):
@@ -185,6 +197,7 @@ def test_a_progress_bar_is_for_a_terminal_only_and_remarks_stand_above_it(stack)
     assert (process.returncode, stdout) == (1, b"")
     assert "sending " in shown
     assert "━━━━━" in shown
+    assert "600 confirmed" in shown
     assert "line 601: counter: is missing\r\n" in shown
     assert hidden(shown).endswith(CONFIRMED.format(600, 1).replace("\n", "\r\n"))
 

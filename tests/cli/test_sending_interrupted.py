@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tally.cli.output import INTERRUPTED, Output
-from tally.cli.sending import NOTHING_READ, PATIENCE
+from tally.cli.send import NOTHING_READ, PATIENCE
 from tally.counters.event import Increment
 from tally.counters.identity import identity_of
 from tally.publishing.outbox import MAX_UNSENT_BYTES
@@ -157,7 +157,7 @@ def send_interrupted(path, script, source, moments):
     path.unlink(missing_ok=True)
     attempt = Try(*script, unsent=path)
     with moments:
-        attempt.sending.run(source, attempt.shown.append)
+        attempt.sending.run(source)
     kept = path.read_bytes().splitlines() if path.exists() else []
     found = [identity_of(msgspec.json.decode(one, type=Increment)) for one in kept]
     found += [event.identity for event in attempt.sqs.events]

@@ -132,9 +132,9 @@ def test_an_attribute_that_is_not_there_is_missing(name):
         ({"data": {"zz": 1}}, "data.zz", "is no field of an increment", "1"),
         ({"data": {"id": "x"}}, "data.id", "is no field of an increment", "'x'"),
         ({"data": {"at": 5}}, "data.at", "is no field of an increment", "5"),
-        ({"data": {"counter": 5}}, "data.counter", "Expected `str`, got `int`", "5"),
-        ({"data": {"counter": None}}, "data.counter", "Expected `str`, got `null`", "None"),
-        ({"data": {"counter": ""}}, "data.counter", "Expected `str` of length >= 1", "''"),
+        ({"data": {"counter": 5}}, "data.counter", "must be text", "5"),
+        ({"data": {"counter": None}}, "data.counter", "must be text", "None"),
+        ({"data": {"counter": ""}}, "data.counter", "must not be empty", "''"),
         ({"data": {"reset": 0, "max": 5}}, "data.max", "excludes reset", "5"),
         ({"data_base64": "e30="}, "data_base64", "cannot be read: data must be JSON", ""),
         ({"data_base64": ""}, "data_base64", "cannot be read: data must be JSON", ""),
@@ -150,12 +150,12 @@ def test_what_is_wrong_is_told_of_the_attribute_that_it_stands_in(more, field, r
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        (1.0, "Expected `int`, got `float`"),
-        (True, "Expected `int`, got `bool`"),
-        (None, "Expected `int`, got `null`"),
-        ("1", "Expected `int`, got `str`"),
-        (INT64_MAX + 1, f"Expected `int` <= {INT64_MAX}"),
-        (INT64_MIN - 1, f"Expected `int` >= {INT64_MIN}"),
+        (1.0, "must be an integer"),
+        (True, "must be an integer"),
+        (None, "must be an integer"),
+        ("1", "must be an integer"),
+        (INT64_MAX + 1, f"must be at most {INT64_MAX}"),
+        (INT64_MIN - 1, f"must be at least {INT64_MIN}"),
     ],
 )
 def test_a_number_in_the_data_must_be_a_64_bit_integer(name, value, reason):
@@ -227,7 +227,7 @@ def test_what_has_no_specversion_first_is_read_as_an_increment_of_ours():
         "is no field of an increment",
         repr(SOLD["type"]),
     )
-    assert complaint([]) == ("body", "Expected `array` of length >= 1", "[]")
+    assert complaint([]) == ("body", "must not be empty", "[]")
 
 
 def test_an_event_that_is_not_json_to_its_end_is_no_event():

@@ -90,8 +90,8 @@ def test_a_counter_name_has_up_to_512_bytes_of_utf8(name):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("", "Expected `str` of length >= 1"),
-        ("a" * 513, "Expected `str` of length <= 512"),
+        ("", "must not be empty"),
+        ("a" * 513, "must have at most 512 characters"),
         ("é" * 256 + "a", "has 513 bytes, over 512"),
         ("😀" * 128 + "a", "has 513 bytes, over 512"),
         ("é" * 512, "has 1024 bytes, over 512"),
@@ -135,15 +135,15 @@ def test_any_other_mixture_of_identities_is_invalid(fields, field, reason, value
 @pytest.mark.parametrize(
     ("text", "reason", "value"),
     [
-        ("1.0", "Expected `int`, got `float`", "1.0"),
-        ("1e3", "Expected `int`, got `float`", "1000.0"),
-        ("true", "Expected `int`, got `bool`", "True"),
-        ("null", "Expected `int`, got `null`", "None"),
-        ('"1"', "Expected `int`, got `str`", "'1'"),
-        ("[]", "Expected `int`, got `array`", "[]"),
+        ("1.0", "must be an integer", "1.0"),
+        ("1e3", "must be an integer", "1000.0"),
+        ("true", "must be an integer", "True"),
+        ("null", "must be an integer", "None"),
+        ('"1"', "must be an integer", "'1'"),
+        ("[]", "must be an integer", "[]"),
         ("1e400", "Number out of range", ""),
-        (f"{OVER_INT64}", f"Expected `int` <= {INT64_MAX}", f"{OVER_INT64}"),
-        (f"{2**64}", f"Expected `int` <= {INT64_MAX}", f"{2**64}"),
+        (f"{OVER_INT64}", f"must be at most {INT64_MAX}", f"{OVER_INT64}"),
+        (f"{2**64}", f"must be at most {INT64_MAX}", f"{2**64}"),
         ("9" * 5_000, "Integer value out of range", ""),
     ],
 )
@@ -164,20 +164,20 @@ def test_a_number_must_be_a_64_bit_integer(field, text, reason, value):
     ],
 )
 def test_a_number_must_not_be_too_small(field, number, least):
-    reason = f"Expected `int` >= {least}"
+    reason = f"must be at least {least}"
     assert complaint(json.dumps(NATIVE | {field: number})) == (field, reason, str(number))
 
 
 @pytest.mark.parametrize(
     ("fields", "field", "reason", "value"),
     [
-        ({"counter": None}, "counter", "Expected `str`, got `null`", "None"),
-        ({"counter": 5}, "counter", "Expected `str`, got `int`", "5"),
-        ({"counter": {"a": [1]}}, "counter", "Expected `str`, got `object`", "{'a': [1]}"),
-        ({"id": ""}, "id", "Expected `str` of length >= 1", "''"),
-        ({"id": 7}, "id", "Expected `str`, got `int`", "7"),
-        ({"source": 255}, "source", "Expected `str`, got `int`", "255"),
-        ({"source": None}, "source", "Expected `str`, got `null`", "None"),
+        ({"counter": None}, "counter", "must be text", "None"),
+        ({"counter": 5}, "counter", "must be text", "5"),
+        ({"counter": {"a": [1]}}, "counter", "must be text", "{'a': [1]}"),
+        ({"id": ""}, "id", "must not be empty", "''"),
+        ({"id": 7}, "id", "must be text", "7"),
+        ({"source": 255}, "source", "must be text", "255"),
+        ({"source": None}, "source", "must be text", "None"),
         ({"zz": 1}, "zz", "is no field of an increment", "1"),
         ({"Amount": 1}, "Amount", "is no field of an increment", "1"),
     ],
@@ -215,19 +215,19 @@ def test_at_may_lie_any_time_in_the_past():
 @pytest.mark.parametrize(
     ("body", "field", "reason", "value"),
     [
-        ("[]", "body", "Expected `array` of length >= 1", "[]"),
-        ("null", "body", "Expected `object | array`, got `null`", "None"),
-        ("1", "body", "Expected `object | array`, got `int`", "1"),
-        ('"x"', "body", "Expected `object | array`, got `str`", "'x'"),
+        ("[]", "body", "must not be empty", "[]"),
+        ("null", "body", "must be an object or an array", "None"),
+        ("1", "body", "must be an object or an array", "1"),
+        ('"x"', "body", "must be an object or an array", "'x'"),
         ("{}", "counter", "is missing", ""),
-        ("[1]", "[0]", "Expected `object`, got `int`", "1"),
-        ('[[{"counter":"c"}]]', "[0]", "Expected `object`, got `array`", "[{'counter': 'c'}]"),
+        ("[1]", "[0]", "must be an object", "1"),
+        ('[[{"counter":"c"}]]', "[0]", "must be an object", "[{'counter': 'c'}]"),
         ('[{"counter":"c"},{}]', "[1].counter", "is missing", ""),
         ('[{"counter":"c"},{"counter":"c","amount":1.5}]', "[1].amount", None, "1.5"),
     ],
 )
 def test_a_body_is_one_increment_or_an_array_of_at_least_one(body, field, reason, value):
-    reason = reason or "Expected `int`, got `float`"
+    reason = reason or "must be an integer"
     assert complaint(body) == (field, reason, value)
 
 
@@ -321,7 +321,7 @@ def test_an_error_stays_short_whatever_the_message_calls_its_fields(key):
 
 def test_the_error_of_a_huge_value_shows_its_beginning():
     field, reason, value = complaint(json.dumps({"counter": "c", "amount": "9" * 100_000}))
-    assert (field, reason) == ("amount", "Expected `int`, got `str`")
+    assert (field, reason) == ("amount", "must be an integer")
     assert value == "'" + "9" * (MAX_SHOWN_CHARS - 2) + "…"
 
 
@@ -352,9 +352,7 @@ def test_the_counter_of_an_error_is_no_longer_than_a_counter_may_be():
 
 
 def test_an_error_reads_as_a_sentence_and_is_a_value_error():
-    with pytest.raises(
-        ValueError, match=r"^\[1\]\.amount: Expected `int`, got `bool`, found True$"
-    ):
+    with pytest.raises(ValueError, match=r"^\[1\]\.amount: must be an integer, found True$"):
         parse('[{"counter":"c"},{"counter":"c","amount":true}]', ENVELOPE)
     with pytest.raises(ValueError, match=r"^counter: is missing$"):
         parse("{}", ENVELOPE)
@@ -374,11 +372,11 @@ def test_an_increment_is_built_from_fields_and_written_without_defaults():
     [
         ({}, "counter", "is missing", ""),
         ({"counter": "c", "zz": 1}, "zz", "is no field of an increment", "1"),
-        ({"counter": "c", "amount": 1.0}, "amount", "Expected `int`, got `float`", "1.0"),
-        ({"counter": "c", "amount": True}, "amount", "Expected `int`, got `bool`", "True"),
-        ({"counter": "c", "amount": None}, "amount", "Expected `int`, got `null`", "None"),
-        ({"counter": "c", "amount": "5"}, "amount", "Expected `int`, got `str`", "'5'"),
-        ({"counter": b"c"}, "counter", "Expected `str`, got `bytes`", "b'c'"),
+        ({"counter": "c", "amount": 1.0}, "amount", "must be an integer", "1.0"),
+        ({"counter": "c", "amount": True}, "amount", "must be an integer", "True"),
+        ({"counter": "c", "amount": None}, "amount", "must be an integer", "None"),
+        ({"counter": "c", "amount": "5"}, "amount", "must be an integer", "'5'"),
+        ({"counter": b"c"}, "counter", "must be text", "b'c'"),
         ({"counter": "\ud800"}, "counter", "is not UTF-8", r"'\ud800'"),
         (NAMED | {"id": "\ud800"}, "id", "is not UTF-8", r"'\ud800'"),
         ({"counter": "c", "at": 5}, "at", "needs source and seq, or id", "5"),

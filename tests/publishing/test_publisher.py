@@ -88,11 +88,11 @@ def test_a_reset_has_an_identity_like_any_event():
     ("fields", "complaint"),
     [
         ({"counter": "a", "amount": 1, "reset": 0}, "amount: excludes reset, found 1"),
-        ({"counter": ""}, "counter: Expected `str` of length >= 1, found ''"),
-        ({"counter": "a", "amount": 1.5}, "amount: Expected `int`, got `float`, found 1.5"),
+        ({"counter": ""}, "counter: must not be empty, found ''"),
+        ({"counter": "a", "amount": 1.5}, "amount: must be an integer, found 1.5"),
         ({"counter": "a", "amuont": 1}, "amuont: is no field of an increment, found 1"),
         ({"counter": "a", "at": 5}, "at: needs source and seq, or id, found 5"),
-        ({"counter": "a", "id": ""}, "id: Expected `str` of length >= 1, found ''"),
+        ({"counter": "a", "id": ""}, "id: must not be empty, found ''"),
     ],
 )
 def test_a_bad_increment_is_named_and_nothing_of_it_is_published(fields, complaint):

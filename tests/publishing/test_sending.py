@@ -93,6 +93,21 @@ def test_what_may_have_failed_before_or_after_it_was_stored_is_sent_again_as_it_
     assert counts(one) == (2, 2, 2, 1)
 
 
+def test_a_request_on_its_way_tells_for_how_long_it_is_tried_and_why_in_vain():
+    time, told = FakeTime(), []
+
+    def slow(sqs, entries):
+        time.now_s += 3.0
+        told.append(one.trying())
+        return failing(0, "InternalError", sender_fault=False)(sqs, entries)
+
+    one = sender(FakeSqs(slow, slow), time)
+    assert one.send(messages(b"1")) == CONFIRMED
+    again = pytest.approx(3.0 + time.slept_s[0] + 3.0)
+    assert told == [(3.0, ""), (again, "InternalError")]
+    assert one.trying() == (0.0, "")
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -243,7 +258,7 @@ def test_a_real_client_accepts_our_requests_and_we_its_errors():
 
 @pytest.mark.usefixtures("aws")
 def test_our_client_is_bounded_in_time_and_leaves_repeats_to_us():
-    client: Any = connect()
+    client: Any = connect(QUEUE_URL)
     config = client.meta.config
     assert (config.connect_timeout, config.read_timeout) == (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
     assert config.retries["total_max_attempts"] == 1

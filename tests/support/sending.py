@@ -9,7 +9,7 @@ from rich.console import Console
 
 from tally.cli.lines import Line
 from tally.cli.output import Output
-from tally.cli.sending import PATIENCE, Sending
+from tally.cli.send import PATIENCE, Sending
 from tests.support.sqs import FakeSqs, client_error, publisher
 
 REFUSED = client_error("AccessDenied", 403)
@@ -39,11 +39,10 @@ class Try:
         console = Console(file=self.screen, markup=False, emoji=False, highlight=False)
         self.publisher = publisher(self.sqs)
         self.sending = Sending(self.publisher, unsent, console)
-        self.shown = []
 
     def send(self, source, output=Output.TEXT):
         """Send lines, and return the exit status with the lines of stderr."""
-        self.sending.run(source, self.shown.append)
+        self.sending.run(source)
         with pytest.raises(typer.Exit) as ended:
             self.sending.report(output)
         return ended.value.exit_code, self.screen.getvalue().splitlines()

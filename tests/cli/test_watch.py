@@ -10,14 +10,14 @@ import pytest
 from rich.console import Console
 
 from tally.cli.output import Output
-from tally.cli.watching import Row, Sight, Watching, picture, view_for
+from tally.cli.watch import Row, Sight, Watching, picture, view_for
 from tally.local.momento.server import MomentoServer
 from tally.reading.errors import ReadError
 from tally.stores.port import Trouble
 from tests.support.momento import Raw
 from tests.support.momento_channel import CACHE, START_S, Clock
 from tests.support.processes import tally, wait_until
-from tests.support.terminal import QUIET
+from tests.support.terminal import QUIET, Terminal
 
 NOW = datetime(2026, 11, 23, 8, 0, 0, 120_000, tzinfo=UTC)
 LOST = ReadError("UNAVAILABLE", Trouble.UNKNOWN_OUTCOME)
@@ -100,6 +100,26 @@ def test_a_look_that_fails_is_told_and_the_change_is_counted_from_the_last_good_
         sight(("a", 10, None), problem="UNAVAILABLE"),
         sight(("a", 18, 2.0)),
     ]
+
+
+def test_a_watch_that_saw_nothing_ends_with_the_last_reason(clock):
+    last = ReadError("TIMEOUT", Trouble.UNKNOWN_OUTCOME)
+    with pytest.raises(ReadError, match=r"^every look failed, the last: TIMEOUT$") as raised:
+        watched(clock, Counts(clock, LOST, LOST, last))
+    assert raised.value.trouble is Trouble.UNKNOWN_OUTCOME
+
+
+def test_a_watch_that_saw_something_once_is_no_failure(clock):
+    assert len(watched(clock, Counts(clock, LOST, {"a": 1}, LOST))) == 3
+
+
+def test_a_watch_of_a_momento_that_is_away_has_the_status_of_a_failure():
+    away = {"MOMENTO_LOCAL": "127.0.0.1:1", "MOMENTO_CACHE_NAME": CACHE}
+    said = Terminal(away)("watch", "a", "--for", "0")
+    assert (said.status, said.stdout) == (1, "")
+    [told, reason] = said.stderr.splitlines()
+    assert told.startswith("tally: UNAVAILABLE: ")
+    assert reason == told.replace("tally: ", "tally: every look failed, the last: ")
 
 
 @pytest.mark.parametrize("error", [REFUSED, ReadError("a: the count cannot be read")])

@@ -1,0 +1,70 @@
+"""Looks after a publisher while it sends: shows what is confirmed, and tells that SQS is silent."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from tally.publishing.publisher import Publisher
+from tally.publishing.sending import MAX_SENDING_S
+from tally.publishing.stats import Stats
+
+EVERY_S = 0.2
+"""How often it looks, in seconds."""
+
+QUIET_S = 2.0
+"""How long a request may be tried before a person is told, in seconds."""
+
+
+class Lookout:
+    """Tells a person what a publisher waits for, once for each request.
+
+    Args:
+        publisher: what is looked at.
+        say: prints a remark.
+        show: shows how much is confirmed.
+        now: the time of day.
+    """
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        say: Callable[[str], object],
+        show: Callable[[Stats], object] = lambda _stats: None,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC).astimezone(),
+    ) -> None:
+        self._publisher = publisher
+        self._say = say
+        self._show = show
+        self._now = now
+        self._told = 0
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Inside, a thread looks now and then: the one that publishes may have to wait."""
+        is_over = threading.Event()
+        thread = threading.Thread(target=self._watch, args=(is_over,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
+            self._show(self._publisher.stats)
+
+    def look(self) -> None:
+        """Show what is confirmed, and tell of a request that takes long."""
+        stats = self._publisher.stats
+        self._show(stats)
+        request = stats.requests - stats.retries
+        if stats.trying_s >= QUIET_S and request > self._told:
+            self._told = request
+            last_try = self._now() + timedelta(seconds=MAX_SENDING_S - stats.trying_s)
+            why = stats.trouble or "it does not answer"
+            self._say(f"no confirmation from SQS ({why}); no new try after {last_try:%H:%M:%S}")
+
+    def _watch(self, is_over: threading.Event) -> None:
+        with contextlib.suppress(OSError, SystemExit):  # rich's, if nobody reads any more
+            while not is_over.wait(EVERY_S):
+                self.look()

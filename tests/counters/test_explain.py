@@ -1,0 +1,23 @@
+"""Why an increment is refused, in the words of the contract and not in those of a decoder."""
+
+import pytest
+
+from tally.counters.errors import InvalidIncrementError
+from tally.counters.event import Increment, build
+
+
+def reason_of(field, value):
+    """Why an increment with this value is refused; nothing if it is not."""
+    try:
+        build({"counter": "c", field: value})
+    except InvalidIncrementError as error:
+        return error.reason
+    return ""
+
+
+@pytest.mark.parametrize("field", Increment.__struct_fields__)
+def test_no_reason_speaks_of_the_types_of_a_program(field):
+    values = [None, True, 1.5, "", "a" * 600, b"a", [], [1], {}, {"a": 1}, 2**64, -(2**64)]
+    reasons = [reason_of(field, value) for value in values]
+    assert [reason for reason in reasons if "`" in reason] == []
+    assert len({*reasons} - {""}) > 0
