@@ -212,7 +212,7 @@ def test_a_region_that_lambda_lacks_is_skipped():
 
     aws = Half()
 
-    def connect(service):
+    def connect(service, **_):
         if service == "lambda":
             raise NoRegionError
         return aws

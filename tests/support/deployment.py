@@ -75,7 +75,7 @@ def world(aws, clock=None, *, now_ms=SENT_AT_MS, **variables):
     clock = clock or Clock()
     return World(
         {"SQS_QUEUE_URL": QUEUE_URL, **variables},
-        connect=lambda _service: answered(aws),
+        connect=lambda _service, **_: answered(aws),
         now_ms=lambda: now_ms,
         clock=clock,
         sleep=clock.sleep,

@@ -220,7 +220,8 @@ def _opened(
     with _told(), contextlib.ExitStack() as parts:
         parts.enter_context(interruptible())
         try:
-            client = parts.enter_context(contextlib.closing(connect("sqs")))
+            sqs = connect("sqs", queue_url=queue_url or source_url)
+            client = parts.enter_context(contextlib.closing(sqs))
         except CONNECT_ERRORS as error:  # no region, no such profile, no endpoint
             fail(str(error))
         judge = parts.enter_context(_judge(needed=choice.needs_ledgers, wanted=asks))

@@ -52,7 +52,7 @@ class World:
 
     Attributes:
         variables: the environment.
-        connect: makes boto3's client of a service.
+        connect: makes boto3's client of a service; `queue_url` names the region if nothing else does.
         now_ms: the time that increments are stamped with, in ms since the epoch.
         clock: monotonic, in seconds.
         sleep: waits the seconds given.
@@ -61,7 +61,7 @@ class World:
     """
 
     variables: Mapping[str, str]
-    connect: Callable[[str], Any] = connect
+    connect: Callable[..., Any] = connect
     now_ms: Callable[[], int] = now_ms
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] = time.sleep
@@ -209,7 +209,7 @@ class Examination:
             )
 
     def _connected(self, service: str) -> Any:  # noqa: ANN401 (boto3's)
-        client = self.world.connect(service)
+        client = self.world.connect(service, queue_url=self.queue_url)
         self._open.callback(client.close)
         return client
 
