@@ -52,7 +52,7 @@ class World:
 
     Attributes:
         variables: the environment.
-        connect: makes boto3's client of a service; `queue_url` names the region if nothing else does.
+        connect: makes boto3's client of a service; `queue_url` may name the region.
         now_ms: the time that increments are stamped with, in ms since the epoch.
         clock: monotonic, in seconds.
         sleep: waits the seconds given.
