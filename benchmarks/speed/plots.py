@@ -7,8 +7,7 @@ from benchmarks.speed import arena, canvas, contention, growth
 from benchmarks.speed.arena import Match
 from benchmarks.speed.canvas import NORMAL, STRONG, Axes, Figure, Line
 from benchmarks.speed.contention import Contest
-from benchmarks.speed.goals import FEW, MANY
-from benchmarks.speed.report import number
+from benchmarks.speed.report import FEW, MANY, number
 from benchmarks.speed.run import Results
 from benchmarks.speed.timing import ratios, spread
 

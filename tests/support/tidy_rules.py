@@ -10,8 +10,8 @@ import sys
 
 from tests.support.tidy import everywhere, names, rule, shipped, tested
 
-SOURCE_LINES_MAX = 250
-TEST_LINES_MAX = 400  # a table of cases is long, and is not made easier by a second file
+SOURCE_LINES_MAX = 400
+TEST_LINES_MAX = 500  # a table of cases is long, and is not made easier by a second file
 FUNCTION_LINES_MAX = 40
 TEST_FUNCTION_LINES_MAX = 25
 
