@@ -29,10 +29,10 @@ def main() -> int:
 
 def _write(results: Results, folder: Path) -> None:
     """Write the page and its pictures."""
-    from benchmarks.speed import plots  # noqa: PLC0415 (needs matplotlib, which a table does not)
+    from benchmarks.speed import drawing  # noqa: PLC0415 (needs matplotlib, which a table does not)
 
     (folder / IMAGES).mkdir(exist_ok=True)
-    plots.draw(results, folder / IMAGES)
+    drawing.draw(results, folder / IMAGES)
     (folder / "benchmarks.md").write_text(page(results), encoding="utf-8")
 
 
