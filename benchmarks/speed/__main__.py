@@ -6,8 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.speed.goals import goals
-from benchmarks.speed.report import goals_table, page
+from benchmarks.speed.report import goals, goals_table, page
 from benchmarks.speed.run import FULL, QUICK, Results, measure
 
 IMAGES = "img"
@@ -30,10 +29,10 @@ def main() -> int:
 
 def _write(results: Results, folder: Path) -> None:
     """Write the page and its pictures."""
-    from benchmarks.speed import plots  # noqa: PLC0415 (needs matplotlib, which a table does not)
+    from benchmarks.speed import drawing  # noqa: PLC0415 (needs matplotlib, which a table does not)
 
     (folder / IMAGES).mkdir(exist_ok=True)
-    plots.draw(results, folder / IMAGES)
+    drawing.draw(results, folder / IMAGES)
     (folder / "benchmarks.md").write_text(page(results), encoding="utf-8")
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from tally.local.momento.errors import InjectedError
+from tally.local.momento.errors import injected
 from tally.local.momento.faults import Fault
 
 FAILING_S, FAILS_AFTER_S = 2.5, 0.2
@@ -40,5 +40,5 @@ class Weather:
         if self._quick >= 0:
             return None
         if self._clock() - self._began_at < FAILING_S:
-            return Fault(FAILS_AFTER_S, InjectedError("UNAVAILABLE"))
+            return Fault(FAILS_AFTER_S, injected("UNAVAILABLE"))
         return Fault(HANGS_S)

@@ -9,9 +9,8 @@ import msgspec
 import pytest
 
 from benchmarks.speed import cold, publishing
-from benchmarks.speed.goals import goals
 from benchmarks.speed.publishing import publish
-from benchmarks.speed.report import goals_table
+from benchmarks.speed.report import goals, goals_table
 from tests.support.speed import results
 
 ROOT = Path(__file__).parents[2]

@@ -1,10 +1,9 @@
-"""Medians, ratios and turns are what they are called; and names of lines do not overlap."""
+"""Medians, ratios and turns are what they are called."""
 
 import functools
 
 import pytest
 
-from benchmarks.speed.canvas import apart
 from benchmarks.speed.report import number
 from benchmarks.speed.timing import Spread, interleaved, ratios, spread, timed
 
@@ -51,10 +50,3 @@ def test_what_is_timed_is_done_once():
 )
 def test_a_number_has_the_digits_that_say_something(value, shown):
     assert number(value) == shown
-
-
-def test_names_keep_apart_and_move_as_little_as_they_can():
-    assert apart([0.5, 0.125, 0.875], 0.125) == [0.5, 0.125, 0.875]
-    assert apart([0.5, 0.5], 0.25) == [0.375, 0.625]
-    assert apart([0.75, 0.5, 0.625], 0.25) == [0.875, 0.375, 0.625]
-    assert apart([], 0.1) == []

@@ -23,7 +23,7 @@ from tally.counters.event import INT64_MAX
 from tally.counters.ledger import Limits
 from tally.environment import Local
 from tally.local.momento import faults
-from tally.local.momento.errors import InjectedError
+from tally.local.momento.errors import injected
 from tally.local.momento.server import HOST, MomentoServer
 from tally.stores.momento.connection import connect
 from tests.support.consumers import events, make_momento
@@ -67,7 +67,7 @@ def embedded(_guarantee):
 
     def plan(call):
         if planned and planned[0][0] == call:
-            return faults.Fault(error=InjectedError("UNAVAILABLE"), after=planned.pop()[1])
+            return faults.Fault(error=injected("UNAVAILABLE"), after=planned.pop()[1])
         return None
 
     def fail(method, happened):

@@ -8,7 +8,7 @@ from momento.config.middleware.synchronous import Middleware, MiddlewareRequestH
 from momento_wire_types import cacheclient_pb2 as pb
 
 from tally.local.momento.data_calls import DATA_CALLS
-from tally.local.momento.errors import InjectedError
+from tally.local.momento.errors import injected
 from tally.local.momento.faults import MAX_COUNTERS, STATUSES, Fault, Faults, fault_name
 from tally.local.momento.server import WORKERS
 from tests.support.momento import DEADLINE_S, RefusalError, Sdk, raw_server
@@ -123,7 +123,7 @@ def test_only_the_calls_that_are_named_are_delayed_and_as_often_as_is_said(raw, 
 
 def test_a_plan_decides_over_data_calls_without_faults_of_their_own(delays_s):
     asked = []
-    fate = Fault(0.25, InjectedError("UNAVAILABLE"), after=True)
+    fate = Fault(0.25, injected("UNAVAILABLE"), after=True)
 
     def plan(call):
         asked.append(call)

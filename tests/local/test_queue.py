@@ -22,6 +22,7 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError
 from urllib3 import HTTPResponse
 
+from tally.aws import connect
 from tally.local.child import ChildError
 from tally.local.sqs.aws import create_queues, proxy_variables, sqs_client
 from tally.local.sqs.queue import Depth, LocalQueue
@@ -98,6 +99,20 @@ def test_the_client_reads_no_profile_and_no_proxy_of_the_user(queue, monkeypatch
     answer = client.get_queue_url(QueueName="tally-increments")
     client.close()
     assert answer["QueueUrl"] == queue.queue_url
+
+
+def test_the_client_waits_as_long_and_tries_as_often_as_one_of_aws(queue, monkeypatch):
+    for name, value in queue.variables.items():
+        monkeypatch.setenv(name, value)
+    closing = contextlib.closing
+    with closing(sqs_client(queue.endpoint_url)) as local, closing(connect("sqs")) as real:
+        configs: list[Any] = [local.meta.config, real.meta.config]
+    told = [
+        (each.connect_timeout, each.read_timeout, each.retries, each.max_pool_connections)
+        for each in configs
+    ]
+    retries = {"mode": "standard", "total_max_attempts": 3}
+    assert told == [(5, 30, retries, 32), (5, 30, retries, 10)]
 
 
 def test_a_fifo_queue_keeps_a_group_back_while_a_message_of_it_is_in_flight():

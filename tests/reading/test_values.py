@@ -6,7 +6,7 @@ import pytest
 from momento.auth import CredentialProvider
 from momento_wire_types import cacheclient_pb2 as pb
 
-from tally.local.momento.errors import InjectedError
+from tally.local.momento.errors import injected
 from tally.local.momento.faults import Fault
 from tally.local.momento.server import MomentoServer
 from tally.reading.errors import ReaderClosedError, ReadError
@@ -73,7 +73,7 @@ def test_tries_are_bounded_and_wait_longer_each_time(status, base_s):
 
 def test_real_calls_are_made_again_when_their_answer_is_lost_before_or_after():
     faults = iter(
-        Fault(error=InjectedError(status), after=after)
+        Fault(error=injected(status), after=after)
         for status, after in [("UNAVAILABLE", False), ("INTERNAL", True), ("UNKNOWN", False)]
     )
     with MomentoServer([CACHE], faults=lambda _call: next(faults, None)) as server:

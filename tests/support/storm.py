@@ -6,7 +6,7 @@ from collections import Counter
 
 import botocore.exceptions as boto
 
-from tally.local.momento.errors import InjectedError
+from tally.local.momento.errors import injected
 from tally.local.momento.faults import Fault
 
 SHARES = {
@@ -61,7 +61,7 @@ class Storm:
             self._throttled = BURST_CALLS
         if self._throttled:
             self._throttled -= 1
-            return Fault(error=InjectedError("RESOURCE_EXHAUSTED"))
+            return Fault(error=injected("RESOURCE_EXHAUSTED"))
         if self.strikes("call lost"):
             return Fault(error=self._unknown())
         if self.strikes("answer lost"):
@@ -70,7 +70,7 @@ class Storm:
 
     def _unknown(self):
         with self._lock:
-            return InjectedError(self._draw.choice(UNKNOWN))
+            return injected(self._draw.choice(UNKNOWN))
 
 
 class StormySqs:

@@ -1,10 +1,6 @@
-"""When SetIf and SetIfHash store: one predicate for each condition of the two calls."""
+"""When SetIf and SetIfHash store."""
 
 import hashlib
-from collections.abc import Callable, Mapping
-
-Condition = Callable[[bytes | None, bytes], bool]
-"""Tells from what is there (None: nothing) and the caller's operand whether to store."""
 
 
 def value_hash(value: bytes) -> bytes:
@@ -16,49 +12,25 @@ def value_hash(value: bytes) -> bytes:
     return hashlib.sha256(value).digest()
 
 
-def _always(_current: bytes | None, _operand: bytes) -> bool:
-    return True
+def is_met(condition: str, current: bytes | None, operand: bytes) -> bool:
+    """Whether to store.
 
-
-def _absent(current: bytes | None, _operand: bytes) -> bool:
-    return current is None
-
-
-def _present(current: bytes | None, _operand: bytes) -> bool:
-    return current is not None
-
-
-def _equal(current: bytes | None, operand: bytes) -> bool:
-    return current == operand
-
-
-def _not_equal(current: bytes | None, operand: bytes) -> bool:
-    return current != operand
-
-
-def _present_and_not_equal(current: bytes | None, operand: bytes) -> bool:
-    return current is not None and current != operand
-
-
-def _absent_or_equal(current: bytes | None, operand: bytes) -> bool:
-    return current is None or current == operand
-
-
-ON_VALUE: Mapping[str, Condition] = {
-    "absent": _absent,
-    "present": _present,
-    "equal": _equal,
-    "not_equal": _not_equal,
-    "present_and_not_equal": _present_and_not_equal,
-    "absent_or_equal": _absent_or_equal,
-}
-"""The conditions of SetIf; the operand is `value_to_check`."""
-
-ON_HASH: Mapping[str, Condition] = {
-    "present_and_hash_equal": _equal,
-    "present_and_not_hash_equal": _present_and_not_equal,
-    "absent_or_hash_equal": _absent_or_equal,
-    "absent_or_not_hash_equal": _not_equal,
-    "unconditional": _always,
-}
-"""The conditions of SetIfHash; both sides are hashes, and the operand is `hash_to_check`."""
+    Args:
+        condition: the name of its field in the request.
+        current: the value that is there, for SetIfHash its hash; None where nothing is.
+        operand: what the caller compares it with, if the condition compares.
+    """
+    present, equal = current is not None, current == operand
+    return {
+        "absent": not present,
+        "present": present,
+        "equal": equal,
+        "not_equal": not equal,
+        "present_and_not_equal": present and not equal,
+        "absent_or_equal": not present or equal,
+        "present_and_hash_equal": equal,
+        "present_and_not_hash_equal": present and not equal,
+        "absent_or_hash_equal": not present or equal,
+        "absent_or_not_hash_equal": not equal,
+        "unconditional": True,
+    }[condition]

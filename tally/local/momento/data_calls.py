@@ -7,8 +7,8 @@ from typing import Any
 
 from momento_wire_types import cacheclient_pb2 as pb
 
-from tally.local.momento.conditions import ON_HASH, ON_VALUE, Condition, value_hash
-from tally.local.momento.errors import NoConditionError
+from tally.local.momento.conditions import is_met, value_hash
+from tally.local.momento.errors import NO_CONDITION, RefusedError
 from tally.local.momento.store import NS_PER_MS, Cache, check_item
 
 
@@ -37,8 +37,7 @@ def put(cache: Cache, request: pb._SetRequest) -> pb._SetResponse:
 
 def set_if(cache: Cache, request: pb._SetIfRequest) -> pb._SetIfResponse:
     """SetIf: store if the value that is there meets the condition."""
-    condition, operand = _condition(request, ON_VALUE, "value_to_check")
-    if not condition(cache.get(request.cache_key), operand):
+    if not _stores(request, cache.get(request.cache_key), "value_to_check"):
         return pb._SetIfResponse(not_stored=pb._SetIfResponse._NotStored())
     cache.put(request.cache_key, request.cache_body, request.ttl_milliseconds)
     return pb._SetIfResponse(stored=pb._SetIfResponse._Stored())
@@ -46,9 +45,8 @@ def set_if(cache: Cache, request: pb._SetIfRequest) -> pb._SetIfResponse:
 
 def set_if_hash(cache: Cache, request: pb._SetIfHashRequest) -> pb._SetIfHashResponse:
     """SetIfHash: store if the hash of the value that is there meets the condition."""
-    condition, operand = _condition(request, ON_HASH, "hash_to_check")
     value = cache.get(request.cache_key)
-    if not condition(None if value is None else value_hash(value), operand):
+    if not _stores(request, None if value is None else value_hash(value), "hash_to_check"):
         return pb._SetIfHashResponse(not_stored=pb._SetIfHashResponse._NotStored())
     cache.put(request.cache_key, request.cache_body, request.ttl_milliseconds)
     stored = pb._SetIfHashResponse._Stored(new_hash=value_hash(request.cache_body))
@@ -98,7 +96,7 @@ def update_ttl(cache: Cache, request: pb._UpdateTtlRequest) -> pb._UpdateTtlResp
     """UpdateTtl: overwrite the time to live, or only increase it, or only decrease it."""
     kind = request.WhichOneof("update_ttl")
     if kind is None:
-        raise NoConditionError
+        raise RefusedError(NO_CONDITION)
     ttl_ms = getattr(request, kind)
     remaining_ns = cache.remaining_ns(request.cache_key)
     if remaining_ns is None:
@@ -152,12 +150,10 @@ _TTL_UPDATES: Mapping[str, Callable[[int, int], bool]] = {
 }
 
 
-def _condition(
-    request: pb._SetIfRequest | pb._SetIfHashRequest,
-    conditions: Mapping[str, Condition],
-    operand: str,
-) -> tuple[Condition, bytes]:
+def _stores(
+    request: pb._SetIfRequest | pb._SetIfHashRequest, current: bytes | None, operand: str
+) -> bool:
     kind = request.WhichOneof("condition")
     if kind is None:
-        raise NoConditionError
-    return conditions[kind], getattr(getattr(request, kind), operand, b"")
+        raise RefusedError(NO_CONDITION)
+    return is_met(kind, current, getattr(getattr(request, kind), operand, b""))

@@ -10,7 +10,7 @@ import msgspec
 from google.protobuf.message import Message
 
 from tally.local.momento.control_calls import Account
-from tally.local.momento.errors import RefusedError, UnauthenticatedError
+from tally.local.momento.errors import UNAUTHENTICATED, RefusedError
 from tally.local.momento.faults import Fault, Faults, Plan
 from tally.local.momento.metering import MIN_OPERATIONS, Meter, item_sizes_bytes, operations
 from tally.local.momento.routes import Answer, Behaviour, Handler, InPool, Route, routes
@@ -88,9 +88,10 @@ class Dispatch(grpc.GenericRpcHandler):
             self._authenticate(headers)
             answer = self._with_fault(route, fault, request, headers)
         except RefusedError as error:
-            if error.cause:
-                context.set_trailing_metadata((("err", error.cause),))
-            context.abort(grpc.StatusCode[error.status], str(error))
+            status, text, trailer = error.refusal
+            if trailer:
+                context.set_trailing_metadata((("err", trailer),))
+            context.abort(grpc.StatusCode[status], text)
         return iter(answer) if isinstance(answer, list) else answer
 
     def _with_fault(
@@ -104,7 +105,7 @@ class Dispatch(grpc.GenericRpcHandler):
             self._carry_out(route, request, headers)
         else:
             self._meter.add(route.name, 0)
-        raise fault.error
+        raise RefusedError(fault.error)
 
     def _carry_out(self, route: Route, request: Message, headers: Mapping[str, str]) -> Answer:
         billed = MIN_OPERATIONS if route.is_data else 0
@@ -124,7 +125,7 @@ class Dispatch(grpc.GenericRpcHandler):
 
     def _authenticate(self, headers: Mapping[str, str]) -> None:
         if self._api_keys and headers.get("authorization") not in self._api_keys:
-            raise UnauthenticatedError
+            raise RefusedError(UNAUTHENTICATED)
 
     def _stats(self, _request: bytes, _context: grpc.ServicerContext) -> bytes:
         return msgspec.json.encode(self._meter.stats())

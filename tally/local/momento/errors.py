@@ -1,124 +1,65 @@
-"""Why the server refuses a call: every exception of this package, each with its gRPC status."""
+"""Why the server refuses a call: every reason, and the one error that carries it."""
 
-from typing import ClassVar
+from typing import NamedTuple
 
 
-class RefusedError(Exception):
-    """A call that is answered with an error; its text becomes the details of the status.
+class Refusal(NamedTuple):
+    """What the caller is told.
 
     Attributes:
         status: the name of the gRPC status.
-        text: what the details say, unless the constructor is told something else.
-        cause: the `err` trailer, from which SDKs choose their message; empty for none.
+        text: the details of the status; `about` fills its blanks.
+        trailer: the `err` trailer, from which SDKs choose their message; empty for none.
     """
 
     status: str
-    text: ClassVar[str] = ""
-    cause: str = ""
+    text: str
+    trailer: str = ""
 
-    def __init__(self, text: str = "") -> None:
-        super().__init__(text or self.text)
-
-
-class NoCacheNameError(RefusedError):
-    """A call that names no cache, or an empty name."""
-
-    status = "INVALID_ARGUMENT"
-    text = "the name of a cache is missing or empty"
+    def about(self, *facts: object) -> "Refusal":
+        """The same refusal, with the facts of this call in its text."""
+        return self._replace(text=self.text.format(*facts))
 
 
-class NoTtlError(RefusedError):
-    """A time to live of 0, which SDKs refuse on their side."""
+class RefusedError(Exception):
+    """A call that is answered with an error, and what its caller is told."""
 
-    status = "INVALID_ARGUMENT"
-    text = "the time to live must be more than 0 ms"
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
 
-
-class NoConditionError(RefusedError):
-    """A conditional call without one of its conditions."""
-
-    status = "INVALID_ARGUMENT"
-    text = "a condition is required"
+    def __str__(self) -> str:
+        return self.refusal.text
 
 
-class UnauthenticatedError(RefusedError):
-    """The server has a list of accepted keys, and the caller's is not on it."""
+NO_CACHE_NAME = Refusal("INVALID_ARGUMENT", "the name of a cache is missing or empty")
+NO_TTL = Refusal("INVALID_ARGUMENT", "the time to live must be more than 0 ms")
+NO_CONDITION = Refusal("INVALID_ARGUMENT", "a condition is required")
+BAD_FAULT = Refusal("INVALID_ARGUMENT", "the fault header {} has a value that it cannot have")
+"""A test must not pass because its fault was ignored."""
 
-    status = "UNAUTHENTICATED"
-    text = "the key is not accepted"
+UNAUTHENTICATED = Refusal("UNAUTHENTICATED", "the key is not accepted")
+UNKNOWN_CACHE = Refusal("NOT_FOUND", "cache not found: {}")
+"""Must not say "Store with name:": the JS SDK would take the cache for a Momento store."""
 
+CACHE_EXISTS = Refusal("ALREADY_EXISTS", "cache already exists: {}")
+UNKNOWN_SIGNING_KEY = Refusal("NOT_FOUND", "signing key not found")
+NOT_AN_INTEGER = Refusal(
+    "FAILED_PRECONDITION", "the value of the item is not a base-10 integer of 64 bits"
+)
+SUM_OVERFLOW = Refusal("FAILED_PRECONDITION", "the sum does not fit a signed 64-bit integer")
+"""Which status Momento gives is not published."""
 
-class UnknownCacheError(RefusedError):
-    """There is no cache of this name.
-
-    The text must not say "Store with name:": the JS SDK would take the cache for a Momento store.
-    """
-
-    status = "NOT_FOUND"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"cache not found: {name}")
-
-
-class CacheExistsError(RefusedError):
-    """There is a cache of this name already; SDKs do not treat it as an error."""
-
-    status = "ALREADY_EXISTS"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"cache already exists: {name}")
+ITEM_TOO_LARGE = Refusal(
+    "RESOURCE_EXHAUSTED",
+    "item size limit exceeded: {} bytes, over {}",
+    "item_size_limit_exceeded",
+)
+"""The JS SDK looks for "item size" in the text, and the others for the trailer."""
 
 
-class UnknownSigningKeyError(RefusedError):
-    """There is no signing key of this id, or it has expired."""
-
-    status = "NOT_FOUND"
-    text = "signing key not found"
-
-
-class NotAnIntegerError(RefusedError):
-    """An increment of something that is no integer."""
-
-    status = "FAILED_PRECONDITION"
-    text = "the value of the item is not a base-10 integer of 64 bits"
-
-
-class SumOverflowError(RefusedError):
-    """An increment past the 64 bits of a counter; which status Momento gives is not published."""
-
-    status = "FAILED_PRECONDITION"
-    text = "the sum does not fit a signed 64-bit integer"
-
-
-class ItemTooLargeError(RefusedError):
-    """Key and value are longer than an item may be.
-
-    The JS SDK looks for "item size" in the text, and the others for the trailer.
-    """
-
-    status = "RESOURCE_EXHAUSTED"
-    cause = "item_size_limit_exceeded"
-
-    def __init__(self, size_bytes: int, limit_bytes: int) -> None:
-        super().__init__(f"item size limit exceeded: {size_bytes} bytes, over {limit_bytes}")
-
-
-class BadFaultError(RefusedError):
-    """A fault header that cannot be followed; a test must not pass for want of its fault."""
-
-    status = "INVALID_ARGUMENT"
-
-    def __init__(self, header: str) -> None:
-        super().__init__(f"the fault header {header} has a value that it cannot have")
-
-
-class InjectedError(RefusedError):
-    """The error that a caller's own headers asked for, or the server's plan of faults."""
-
-    text = "injected on demand"
-
-    def __init__(self, status: str) -> None:
-        super().__init__()
-        self.status = status
-        if status == "RESOURCE_EXHAUSTED":
-            self.cause = "operations_rate_limit_exceeded"
+def injected(status: str) -> Refusal:
+    """The refusal that a caller's own headers ask for, or the server's plan of faults."""
+    throttled = status == "RESOURCE_EXHAUSTED"
+    trailer = "operations_rate_limit_exceeded" if throttled else ""
+    return Refusal(status, "injected on demand", trailer)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import grpc
 
-from tally.local.momento.errors import BadFaultError, InjectedError, RefusedError
+from tally.local.momento.errors import BAD_FAULT, Refusal, RefusedError, injected
 
 MAX_COUNTERS = 4_096
 """How many counters of sessions are remembered; the one that was used least lately goes first."""
@@ -45,7 +45,7 @@ class Fault:
     """What is to happen to one call; the delay comes first, whatever the phase of the error."""
 
     delay_s: float = 0.0
-    error: RefusedError | None = None
+    error: Refusal | None = None
     after: bool = False
 
 
@@ -75,18 +75,18 @@ class Faults:
             return None
         try:
             return self._draw(fault_name(call), headers)
-        except BadFaultError as error:
-            return Fault(error=error)
+        except RefusedError as error:
+            return Fault(error=error.refusal)
 
     def _draw(self, call: str, headers: Mapping[str, str]) -> Fault:
         delay_s, error = 0.0, None
         phase = headers.get("error-phase", _PHASES[0])
         if phase not in _PHASES:
-            raise BadFaultError("error-phase")
+            raise RefusedError(BAD_FAULT.about("error-phase"))
         if "delay-ms" in headers and self._is_meant("delay", call, headers):
             delay_s = _number("delay-ms", headers, MAX_DELAY_MS) / 1000
         if "return-error" in headers and self._is_meant("error", call, headers):
-            error = InjectedError(_status(headers["return-error"]))
+            error = injected(_status(headers["return-error"]))
         return Fault(delay_s, error, after=phase == "after")
 
     def _is_meant(self, kind: str, call: str, headers: Mapping[str, str]) -> bool:
@@ -106,11 +106,11 @@ class Faults:
 def _number(header: str, headers: Mapping[str, str], limit: int) -> int:
     text = headers[header]
     if not text.isascii() or not text.isdigit() or len(text) > len(str(limit)) or int(text) > limit:
-        raise BadFaultError(header)
+        raise RefusedError(BAD_FAULT.about(header))
     return int(text)
 
 
 def _status(text: str) -> str:
     if text not in STATUSES:
-        raise BadFaultError("return-error")
+        raise RefusedError(BAD_FAULT.about("return-error"))
     return STATUSES[text]

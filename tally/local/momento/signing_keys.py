@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tally.local.momento.errors import UnknownSigningKeyError
+from tally.local.momento.errors import UNKNOWN_SIGNING_KEY, RefusedError
 
 KEY_ID_BYTES = 16
 
@@ -51,10 +51,10 @@ class SigningKeys:
         """Forget a key.
 
         Raises:
-            UnknownSigningKeyError: there is none.
+            RefusedError: there is none.
         """
         if key_id not in {key.key_id for key in self.listed()}:
-            raise UnknownSigningKeyError
+            raise RefusedError(UNKNOWN_SIGNING_KEY)
         del self._keys[key_id]
 
     def listed(self) -> list[SigningKey]:

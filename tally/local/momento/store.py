@@ -5,13 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tally.local.momento.errors import (
-    CacheExistsError,
-    ItemTooLargeError,
-    NoCacheNameError,
-    NotAnIntegerError,
-    NoTtlError,
-    SumOverflowError,
-    UnknownCacheError,
+    CACHE_EXISTS,
+    ITEM_TOO_LARGE,
+    NO_CACHE_NAME,
+    NO_TTL,
+    NOT_AN_INTEGER,
+    SUM_OVERFLOW,
+    UNKNOWN_CACHE,
+    RefusedError,
 )
 
 MAX_TTL_MS = 86_400_000
@@ -60,8 +61,7 @@ class Cache:
         """Store a value; it replaces the old one and its time to live.
 
         Raises:
-            NoTtlError: no time to live.
-            ItemTooLargeError: key and value exceed MAX_ITEM_BYTES.
+            RefusedError: no time to live, or key and value exceed MAX_ITEM_BYTES.
         """
         check_item(key, value, ttl_ms)
         self._items[key] = Item(value, self._expiry_ns(ttl_ms))
@@ -80,13 +80,13 @@ class Cache:
         """Add to a decimal integer, 0 where there is none, and set its time to live anew.
 
         Raises:
-            NotAnIntegerError: the value is no base-10 integer; the item is as it was.
-            SumOverflowError: the sum leaves int64; the item is as it was.
+            RefusedError: the value is no base-10 integer, or the sum leaves int64; the item is as
+                it was.
         """
         current = self.get(key)
         total = amount if current is None else _integer(current) + amount
         if not INT64_MIN <= total <= INT64_MAX:
-            raise SumOverflowError
+            raise RefusedError(SUM_OVERFLOW)
         self.put(key, b"%d" % total, ttl_ms)
         return total
 
@@ -99,7 +99,7 @@ class Cache:
         """Set the time to live of an item that is there.
 
         Raises:
-            NoTtlError: no time to live.
+            RefusedError: no time to live.
         """
         item = self._items[key]
         check_item(key, item.value, ttl_ms)
@@ -133,8 +133,7 @@ class Caches:
         """The cache of this name.
 
         Raises:
-            NoCacheNameError: the name is empty.
-            UnknownCacheError: there is none.
+            RefusedError: the name is empty, or there is none.
         """
         self._check_known(name)
         return self._caches[name]
@@ -143,12 +142,11 @@ class Caches:
         """Create an empty cache.
 
         Raises:
-            NoCacheNameError: the name is empty.
-            CacheExistsError: there is one.
+            RefusedError: the name is empty, or there is one.
         """
         _check_name(name)
         if name in self._caches:
-            raise CacheExistsError(name)
+            raise RefusedError(CACHE_EXISTS.about(name))
         self._caches[name] = Cache(self._now_ns)
 
     def delete(self, name: str) -> None:
@@ -163,26 +161,25 @@ class Caches:
     def _check_known(self, name: str) -> None:
         _check_name(name)
         if name not in self._caches:
-            raise UnknownCacheError(name)
+            raise RefusedError(UNKNOWN_CACHE.about(name))
 
 
 def check_item(key: bytes, value: bytes, ttl_ms: int) -> None:
     """See to what every item must keep.
 
     Raises:
-        NoTtlError: no time to live.
-        ItemTooLargeError: key and value exceed MAX_ITEM_BYTES.
+        RefusedError: no time to live, or key and value exceed MAX_ITEM_BYTES.
     """
     size_bytes = len(key) + len(value)
     if size_bytes > MAX_ITEM_BYTES:
-        raise ItemTooLargeError(size_bytes, MAX_ITEM_BYTES)
+        raise RefusedError(ITEM_TOO_LARGE.about(size_bytes, MAX_ITEM_BYTES))
     if ttl_ms <= 0:
-        raise NoTtlError
+        raise RefusedError(NO_TTL)
 
 
 def _check_name(name: str) -> None:
     if not name:
-        raise NoCacheNameError
+        raise RefusedError(NO_CACHE_NAME)
 
 
 def _integer(value: bytes) -> int:
@@ -190,5 +187,5 @@ def _integer(value: bytes) -> int:
     match = _INTEGER.fullmatch(value)
     number = int(match[1] + match[2]) if match else None
     if number is None or not INT64_MIN <= number <= INT64_MAX:
-        raise NotAnIntegerError
+        raise RefusedError(NOT_AN_INTEGER)
     return number

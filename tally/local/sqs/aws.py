@@ -10,6 +10,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from tally.aws import CONNECT_TIMEOUT_S, MAX_ATTEMPTS, READ_TIMEOUT_S
 from tally.local.ports import LOOPBACK
 from tally.local.variables import NO_FILES
 
@@ -24,9 +25,6 @@ TEST_KEY = "testing"
 TO_UNSET = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN")
 """What a shell has to unset for the local SQS: no value of these stands for none in all SDKs."""
 
-CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5, 30
-"""A read may take longer than the longest poll, which is 20 s."""
-
 QUEUE_NAME = "tally-increments"
 DEAD_LETTER_NAME = "tally-increments-dead"
 
@@ -36,7 +34,6 @@ VISIBILITY_TIMEOUT_S = 30
 MAX_RECEIVE_COUNT = 5
 """How often a message is delivered before it is a dead letter; for Lambda AWS advises >= 5."""
 
-MAX_ATTEMPTS = 3
 MAX_CONNECTIONS = 32
 """How many threads may share a client without waiting for a connection."""
 
