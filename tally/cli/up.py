@@ -14,12 +14,12 @@ from tally.cli.signals import interruptible
 from tally.environment import MAX_PORT
 from tally.local.child import ChildError
 from tally.local.http.api import serving
-from tally.local.http.watch import Watch
 from tally.local.lambda_.environment import Invocation
 from tally.local.lambda_.poller import Delivery
 from tally.local.ports import LOOPBACK, refusals
 from tally.local.sqs.aws import TO_UNSET
 from tally.local.stack import Stack, StackSettings
+from tally.local.watch import Watch
 
 MOMENTO_PORT = 8080
 SQS_PORT = 9324

@@ -3,7 +3,7 @@
 import functools
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple, Self
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -102,12 +102,34 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     @property
     def identity(self) -> str:
         """The one name of the event everywhere."""
-        return event_name(self.source, self.seq, self.at)
+        return str(EventName(self.source, self.seq, self.at))
 
 
-def event_name(source: int, seq: int, at: int) -> str:
-    """The name of the event that is known by these: `source:seq:at`, the source in hexadecimal."""
-    return f"{source:016x}:{seq}:{at}"
+_NAME = re.compile("([0-9a-f]{16}):(0|[1-9][0-9]{0,18}):([1-9][0-9]{0,18})")
+
+
+class EventName(NamedTuple):
+    """What an event is known by; its text is `source:seq:at`, the source in hexadecimal."""
+
+    source: int
+    seq: int
+    at: int
+
+    def __str__(self) -> str:
+        return f"{self.source:016x}:{self.seq}:{self.at}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read the name of an event.
+
+        Raises:
+            InvalidIncrementError: the text is none; its field is `event`.
+        """
+        found = _NAME.fullmatch(text)
+        name = cls(int(found[1], 16), int(found[2]), int(found[3])) if found else None
+        if name is None or name.seq > INT64_MAX or name.at > INT64_MAX:
+            raise InvalidIncrementError("event", "must be source:seq:at", shown(text))
+        return name
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):

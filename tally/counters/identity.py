@@ -1,36 +1,20 @@
-"""Who an increment is: the identity that its fields make, and the one name of an event."""
+"""Who an increment is: the identity that its fields make, and the name that follows from it."""
 
 import hashlib
-import re
-from typing import NamedTuple
 
 from msgspec import UNSET
 
 from tally.counters.errors import InvalidIncrementError, shown
 from tally.counters.event import (
-    INT64_MAX,
     INT64_MIN,
     MAX_FUTURE_MS,
     Envelope,
     Event,
+    EventName,
     Increment,
     check,
-    event_name,
     source_number,
 )
-
-_NAME = re.compile("([0-9a-f]{16}):(0|[1-9][0-9]{0,18}):([1-9][0-9]{0,18})")
-
-
-class EventName(NamedTuple):
-    """What an event is known by; `at` is in ms since the epoch. Its text is `source:seq:at`."""
-
-    source: int
-    seq: int
-    at: int
-
-    def __str__(self) -> str:
-        return event_name(*self)
 
 
 def identify(increment: Increment, envelope: Envelope, position: int, default_max: int) -> Event:
@@ -85,19 +69,6 @@ def identity_of(increment: Increment) -> str:
     if increment.id is not UNSET:
         return str(EventName(derived_source(increment.id), 0, increment.at))
     return claimed(increment)
-
-
-def parse_identity(text: str) -> EventName:
-    """Read the name of an event.
-
-    Raises:
-        InvalidIncrementError: the text is none; its field is `event`.
-    """
-    found = _NAME.fullmatch(text)
-    name = EventName(int(found[1], 16), int(found[2]), int(found[3])) if found else None
-    if name is None or name.seq > INT64_MAX or name.at > INT64_MAX:
-        raise InvalidIncrementError("event", "must be source:seq:at", shown(text))
-    return name
 
 
 def claimed(increment: Increment) -> str:

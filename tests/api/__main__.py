@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 
 from tally.local.http.api import serving
-from tally.local.http.watch import Watch
 from tally.local.stack import Stack, StackSettings
+from tally.local.watch import Watch
 
 ROOT = Path(__file__).parents[2]
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")

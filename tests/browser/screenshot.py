@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from tally.local.http.api import serving
-from tally.local.http.watch import WINDOW_S, Watch
 from tally.local.lambda_.poller import Batching
 from tally.local.stack import Stack, StackSettings
+from tally.local.watch import WINDOW_S, Watch
 from tally.publishing.publisher import Publisher
 from tests.support.browser import MISSING, be, chromium, eventually, picture
 

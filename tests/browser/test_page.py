@@ -9,10 +9,10 @@ from selenium.webdriver.common.by import By
 from tally.local.http.api import serving
 from tally.local.http.server import HttpServer
 from tally.local.http.site import Site
-from tally.local.http.watch import Watch
 from tally.local.lambda_.environment import InProcess
 from tally.local.lambda_.poller import Batching
 from tally.local.stack import Stack, StackSettings
+from tally.local.watch import Watch
 from tests.support.browser import MISSING, be, chromium, eventually
 from tests.support.handlers import echo
 

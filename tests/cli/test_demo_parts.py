@@ -1,19 +1,19 @@
-"""The parts of the demo: its plan, its board, and its faults."""
+"""The parts of the demo: its plan, and its faults."""
 
 import itertools
-import json
 import threading
 
 import pytest
 
 from tally.cli.demo import plan
-from tally.cli.demo.board import Board
 from tally.cli.demo.faults import KILLED, LOST_SHARE, ForgetfulSqs, MortalFunction
+from tally.cli.demo.run import MAX_WAITING_MESSAGES
 from tally.counters.body import parse
 from tally.counters.errors import InvalidIncrementError
 from tally.counters.event import Envelope
 from tally.local.lambda_.environment import Invocation
 from tally.local.lambda_.runtime import FunctionError
+from tally.local.watch import MAX_RETURNED
 from tests.support.demo import counted
 
 NOW_MS = 1_790_000_000_000
@@ -58,28 +58,9 @@ def test_each_bad_body_breaks_the_contract():
             parse(body, Envelope("message", NOW_MS + 60_000))
 
 
-def emf(**metrics):
-    names = [{"Name": name} for name in metrics]
-    values = {name: [float(value)] for name, value in metrics.items()}
-    return json.dumps({"_aws": {"CloudWatchMetrics": [{"Metrics": names}]}} | values)
-
-
-def returned(message_id, detail):
-    log = {"action": "message_returned", "message_id": message_id, "reason": "invalid"}
-    return json.dumps(log | {"detail": detail})
-
-
-def test_the_board_adds_up_metrics_and_keeps_the_last_reason_of_each_message():
-    board = Board()
-    lines = [emf(EventsApplied=3), "no JSON", "7", '{"action":"other"}', returned("m1", "why")]
-    board.tell("\n".join(lines), failed=False)
-    board.tell(f"{emf(EventsApplied=4, SwapsLost=1)}\n{returned('m2', '')}\n", failed=False)
-    before = board.look()
-    board.tell("Traceback", failed=True)
-    metrics = {"EventsApplied": 7, "SwapsLost": 1}
-    assert (dict(before.metrics), before.batches, before.failed_batches) == (metrics, 2, 0)
-    assert before.reasons == {"m1": "why", "m2": "invalid"}
-    assert (board.look().batches, board.look().failed_batches) == (3, 1)
+def test_no_other_message_that_came_back_hides_why_a_bad_one_did():
+    bad = len(plan.bad_bodies(NOW_MS))
+    assert bad + MAX_WAITING_MESSAGES < MAX_RETURNED
 
 
 class Deletes:

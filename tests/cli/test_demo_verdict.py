@@ -6,13 +6,13 @@ from concurrent.futures import Future
 
 import pytest
 
-from tally.cli.demo.board import Board, Look, Seen
 from tally.cli.demo.plan import Counter
-from tally.cli.demo.run import Demo, Options
+from tally.cli.demo.run import Demo, Look, Options
 from tally.cli.demo.verdict import OTHER, DeadLetter
 from tally.cli.demo.view import MAX_SHOWN_COUNTERS, _panel, show, watch
 from tally.cli.output import chatter
 from tally.local.sqs.queue import Depth
+from tally.local.watch import Returned, Seen, Watch
 from tests.support.demo import verdict
 
 PAGE = Counter("page:0", (1, 2), 4)
@@ -99,12 +99,20 @@ def test_wrong_counters_are_shown_first_and_the_verdict_says_so(capsys):
 DEPTH = Depth(3, 4, 5, 0)
 
 
+WHY = Returned("page:0", "invalid", "why", 1)
+
+
+def said(metrics, returned=()):
+    """What consumers said, of one batch."""
+    return Seen(0.0, metrics, 1, 0, [], {}, dict(returned))
+
+
 class Watched(Demo):
     """A demo of which there are only the looks."""
 
     def __init__(self, *seconds):  # it starts nothing
         metrics = Sums(EventsApplied=600, EventsDuplicate=600)
-        seen = Seen(metrics, 1, 0, {"m1": "why", "m2": "why"})
+        seen = said(metrics, {"m1": WHY, "m2": WHY})
         self._looks = [Look(s, 1_000, s, 2_000, 5, 1, DEPTH, seen) for s in seconds]
 
     def looks(self):
@@ -128,7 +136,7 @@ class Ending(Demo):
     """A demo that has published all, and whose poller tells of its last batch a moment late."""
 
     def __init__(self, *looks):
-        super().__init__(Options(events=3, counters=1, consumers=2, seed=1), Board(), now_ms=0)
+        super().__init__(Options(events=3, counters=1, consumers=2, seed=1), Watch(), now_ms=0)
         self._script = iter(looks)
         self._publishing = Future()
         self._publishing.set_result(None)
@@ -141,7 +149,7 @@ class Ending(Demo):
 def test_the_last_look_is_after_the_one_that_first_saw_all_at_rest():
     rest = Depth(0, 0, 9, 0)
     looks = [
-        Look(float(number), 3, 0.0, 3, 0, 0, depth, Seen(Sums(EventsApplied=counted), 0, 0, {}))
+        Look(float(number), 3, 0.0, 3, 0, 0, depth, said(Sums(EventsApplied=counted)))
         for number, (depth, counted) in enumerate([(DEPTH, 1), (DEPTH, 1), (rest, 1), (rest, 3)])
     ]
     assert list(Ending(*looks).looks()) == looks

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tally.counters.columns import Columns, encode
-from tally.counters.identity import identity_of, parse_identity
+from tally.counters.event import EventName
+from tally.counters.identity import identity_of
 from tally.counters.outcome import Outcome
 from tally.local.stack import Stack, StackSettings
 from tally.publishing.publisher import Publisher
@@ -52,7 +53,7 @@ def sent(terminal, *arguments):
 
 def test_a_single_increment_is_named_and_its_outcome_told(terminal):
     first = sent(terminal, "coupon", "--max", "1")
-    assert str(parse_identity(first)) == first
+    assert str(EventName.parse(first)) == first
     assert terminal("outcome", "coupon", first, *WAIT) == Said(0, "applied\n", "")
     second = sent(terminal, "coupon", "--max", "1")
     assert terminal("outcome", "coupon", second, *WAIT) == Said(3, "rejected\n", "")
@@ -186,7 +187,7 @@ def test_ctrl_c_ends_a_wait_for_an_outcome(terminal):
 def test_ctrl_c_ends_a_reset_that_waits_for_sqs(stack):
     nowhere = {"AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:1"}
     with tally("reset", "c", env=QUIET | stack.variables | nowhere) as process:
-        assert parse_identity(process.stdout.readline().removesuffix("\n"))
+        assert EventName.parse(process.stdout.readline().removesuffix("\n"))
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=20) == ("", "")
     assert process.returncode == 130

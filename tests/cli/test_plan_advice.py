@@ -7,25 +7,33 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from tally.cli.plan.advice import Change, advise
-from tally.cli.plan.checks import check, misfits
-from tally.cli.plan.model import estimate
-from tally.cli.plan.settings import WINDOWS_S, Identity, Settings
+from tally.cli.plan import limits
+from tally.cli.plan.figures import Figures
+from tally.cli.plan.limits import Change
+from tally.cli.plan.load import WINDOWS_S, IdentityForm, Load
 
-BUSY = Settings(events_per_s=1_000, counters=100)
+BUSY = Load(events_per_s=1_000, counters=100)
 LOADS = st.builds(
-    Settings,
+    Load,
     events_per_s=st.floats(1, 1e5),
     counters=st.integers(1, 5_000),
     hot_share=st.sampled_from([0.0, 0.5]),
     sources=st.sampled_from([1, 60, 1_000, 200_000]),
-    identity=st.sampled_from(Identity),
+    identity=st.sampled_from(IdentityForm),
     packed=st.sampled_from([1, 10, 100]),
     batch_size=st.sampled_from([10, 1_000, 10_000]),
     consumers=st.sampled_from([1, 2, 10, 100, 1_000]),
     timeout_s=st.sampled_from([1, 30]),
     quota_per_s=st.sampled_from([100.0, 1e4, 1e6]),
 )
+
+
+def advise(load):
+    return limits.advise(Figures(load))
+
+
+def misfits(load):
+    return limits.misfits(Figures(load))
 
 
 def changes(load):
@@ -37,7 +45,7 @@ def broken(load):
 
 
 def test_a_load_that_fits_needs_no_advice():
-    assert (broken(Settings()), advise(Settings())) == ([], [])
+    assert (broken(Load()), advise(Load())) == ([], [])
 
 
 def test_a_busy_load_is_told_its_least_window_and_the_quota_it_needs():
@@ -50,38 +58,38 @@ def test_a_busy_load_is_told_its_least_window_and_the_quota_it_needs():
 
 def test_advice_says_what_becomes_of_the_limits_that_were_broken():
     longer, _ = advise(BUSY)
-    [operations] = longer.checks
-    assert operations == check(longer.settings, estimate(longer.settings))[0]
+    [operations] = longer.mended
+    assert operations == limits.limits(longer.figures)[0]
     assert (operations.name, operations.fits, round(operations.value)) == ("operations", True, 40)
 
 
 @pytest.mark.parametrize(
     ("load", "limit", "advised"),
     [
-        (Settings(counters=10), "operations", Change("consumers", 4, 3)),
-        (Settings(sources=100_000, quota_per_s=1e7), "races", Change("sources", 100_000, 12_000)),
+        (Load(counters=10), "operations", Change("consumers", 4, 3)),
+        (Load(sources=100_000, quota_per_s=1e7), "races", Change("sources", 100_000, 12_000)),
         (
-            Settings(events_per_s=10, counters=20_000, timeout_s=1, quota_per_s=1e7),
+            Load(events_per_s=10, counters=20_000, timeout_s=1, quota_per_s=1e7),
             "a full batch",
             Change("batch_size", 1_000, 150),
         ),
         (
-            Settings(events_per_s=500, counters=1, identity=Identity.NAMED, quota_per_s=1e6),
+            Load(events_per_s=500, counters=1, identity=IdentityForm.NAMED, quota_per_s=1e6),
             "value",
-            Change("identity", Identity.NAMED, Identity.NATIVE),
+            Change("identity", IdentityForm.NAMED, IdentityForm.NATIVE),
         ),
         (
-            Settings(events_per_s=10, counters=20_000, timeout_s=1, quota_per_s=1e7),
+            Load(events_per_s=10, counters=20_000, timeout_s=1, quota_per_s=1e7),
             "a full batch",
             Change("timeout_s", 1, 20),
         ),
         (
-            Settings(events_per_s=2e4, counters=1, consumers=60, memory_mb=512, quota_per_s=1e4),
+            Load(events_per_s=2e4, counters=1, consumers=60, memory_mb=512, quota_per_s=1e4),
             "races",
             Change("memory_mb", 512, 1_024),
         ),
         (
-            Settings(events_per_s=100, batch_size=1, packed=1, consumers=1, round_trip_ms=20),
+            Load(events_per_s=100, batch_size=1, packed=1, consumers=1, round_trip_ms=20),
             "events",
             Change("batch_size", 1, 9),
         ),
@@ -93,8 +101,8 @@ def test_each_limit_has_its_setting(load, limit, advised):
 
 
 def test_two_changes_are_advised_only_where_one_is_not_enough():
-    load = dataclasses.replace(BUSY, identity=Identity.NAMED)
-    native = Change("identity", Identity.NAMED, Identity.NATIVE)
+    load = dataclasses.replace(BUSY, identity=IdentityForm.NAMED)
+    native = Change("identity", IdentityForm.NAMED, IdentityForm.NATIVE)
     assert changes(load) == [
         [native, Change("window_s", 1, 30)],
         [native, Change("quota_per_s", 100.0, 1_500.0)],
@@ -102,7 +110,7 @@ def test_two_changes_are_advised_only_where_one_is_not_enough():
 
 
 def test_a_load_past_all_help_is_told_nothing():
-    load = Settings(events_per_s=1e7, counters=10_000)
+    load = Load(events_per_s=1e7, counters=10_000)
     assert broken(load) == ["operations", "races", "events"]
     assert advise(load) == []
 
@@ -113,9 +121,9 @@ def test_the_advised_settings_fit_and_are_the_advised_changes_away(load):
     for advice in advise(load):
         told = {change.setting: change.after for change in advice.changes}
         assert 1 <= len(told) <= 2
-        assert advice.settings == dataclasses.replace(load, **told)
-        assert misfits(advice.settings) == []
-        assert [each.name for each in advice.checks] == broken(load)
+        assert advice.figures.load == dataclasses.replace(load, **told)
+        assert limits.misfits(advice.figures) == []
+        assert [each.name for each in advice.mended] == broken(load)
         if told.keys() == {"window_s"}:
             shorter = [s for s in WINDOWS_S if load.window_s < s < told["window_s"]]
             assert all(misfits(dataclasses.replace(load, window_s=s)) for s in shorter)
@@ -123,14 +131,14 @@ def test_the_advised_settings_fit_and_are_the_advised_changes_away(load):
 
 @pytest.mark.parametrize(("window_s", "sizes"), [(0, [3]), (1, [3])])
 def test_a_slow_consumer_is_told_larger_batches(window_s, sizes):
-    load = Settings(
+    load = Load(
         events_per_s=100, batch_size=1, packed=1, consumers=1, round_trip_ms=20, quota_per_s=1_000
     )
     assert told_sizes(load, window_s) == sizes
 
 
 def test_without_a_window_no_batch_is_told_to_be_larger_than_a_receive():
-    load = Settings(
+    load = Load(
         events_per_s=1_000, batch_size=1, packed=1, consumers=2, round_trip_ms=50, quota_per_s=1e4
     )
     assert (told_sizes(load, 1), told_sizes(load, 0)) == ([120], [])

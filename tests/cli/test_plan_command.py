@@ -7,16 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tally.cli.plan import batches, timing
+from tally.cli.plan import figures
 from tally.cli.plan.bill import MONTH_S
-from tally.cli.plan.settings import (
-    MEMORIES_MB,
-    PRICES_AS_OF,
-    TIMEOUTS_S,
-    WINDOWS_S,
-    Prices,
-    Settings,
-)
+from tally.cli.plan.load import MEMORIES_MB, PRICES_AS_OF, TIMEOUTS_S, WINDOWS_S, Load, Prices
 from tally.cli.plan.view import number
 from tests.support.terminal import Terminal
 
@@ -66,12 +59,12 @@ def test_the_prices_of_the_page_are_the_defaults():
 @pytest.mark.parametrize(
     "said",
     [
-        f"{timing.BATCH_CPU_S * 1e3:g} ms a batch, {timing.MESSAGE_CPU_S * 1e6:g} µs a message",
-        f"{timing.EVENT_CPU_S * 1e6:g} µs an event, {timing.WRITE_CPU_S * 1e6:g} µs a counter",
-        f"{timing.SOURCE_CPU_S * 1e6:g} µs for each source",
-        f"a function has from {timing.CORE_MB:,} MB",
-        f"{batches.RECORD_BYTES:,} bytes beside its body",
-        f"{batches.ESCAPED} times its bytes",
+        f"{figures.BATCH_CPU_S * 1e3:g} ms a batch, {figures.MESSAGE_CPU_S * 1e6:g} µs a message",
+        f"{figures.EVENT_CPU_S * 1e6:g} µs an event, {figures.WRITE_CPU_S * 1e6:g} µs a counter",
+        f"{figures.SOURCE_CPU_S * 1e6:g} µs for each source",
+        f"a function has from {figures.CORE_MB:,} MB",
+        f"{figures.RECORD_BYTES:,} bytes beside its body",
+        f"{figures.ESCAPED} times its bytes",
     ],
 )
 def test_a_figure_of_the_page_is_that_of_the_code(said):
@@ -81,7 +74,7 @@ def test_a_figure_of_the_page_is_that_of_the_code(said):
 def test_the_defaults_and_what_is_advised_are_what_the_template_offers():
     parameters = json.loads(TEMPLATE.read_text("utf-8"))["Parameters"]
     default = {name: int(parameters[name]["Default"]) for name in FIELDS}
-    assert default == {name: vars(Settings())[field] for name, field in FIELDS.items()}
+    assert default == {name: vars(Load())[field] for name, field in FIELDS.items()}
     offered = {name: tuple(map(int, parameters[name]["AllowedValues"])) for name in OFFERED}
     assert offered == OFFERED
 
@@ -129,6 +122,22 @@ def test_the_answer_for_programs_has_every_part():
     ]
     assert told["default_prices_as_of"] == PRICES_AS_OF
     assert told["usd_a_month"] == pytest.approx(sum(item["usd"] for item in told["bill"]))
+
+
+def test_programs_are_told_these_figures():
+    _, told = planned()
+    assert {group: " ".join(figures) for group, figures in told["figures"].items()} == {
+        "batches": (
+            "messages_per_s message_bytes batches_per_s messages events counters between_s "
+            "most_messages"
+        ),
+        "momento": (
+            "writes_per_s reads_per_s lost_races_per_s operations_per_s operations_a_batch "
+            "operations_an_event contention value_bytes value_chunks stored_bytes "
+            "transferred_bytes_per_s"
+        ),
+        "function": "fold_s duration_s longest_s capacity_per_s",
+    }
 
 
 def test_every_option_arrives_in_its_setting():

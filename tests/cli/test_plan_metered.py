@@ -11,9 +11,8 @@ from aws_lambda_powertools.metrics import EphemeralMetrics
 from benchmarks.speed.contention import PACE, contend
 from consumer import settings, wiring
 from consumer.observability import Observer
-from tally.cli.plan.model import estimate
-from tally.cli.plan.operations import lost_races
-from tally.cli.plan.settings import Settings
+from tally.cli.plan.figures import Figures, lost_races
+from tally.cli.plan.load import Load
 from tests.support.lambda_event import SENT_AT_MS, event, record
 from tests.support.momento import CACHE, raw_server
 
@@ -59,11 +58,9 @@ def names(counters):
 
 def expected(**load):
     """The reads' and the swaps' operations of a batch as planned, without those of races."""
-    plan = estimate(Settings(**load))
-    momento, a_second = plan.momento, plan.batches.batches_per_s
-    chunks = momento.value_chunks
-    reads = momento.reads_per_s / a_second * chunks
-    return reads, 2 * momento.writes_per_s / a_second * chunks
+    plan = Figures(Load(**load))
+    a_batch = plan.value_chunks / plan.batches_per_s
+    return plan.reads_per_s * a_batch, 2 * plan.writes_per_s * a_batch
 
 
 def test_a_warm_batch_costs_two_operations_a_counter_whatever_its_size(raw):
@@ -92,7 +89,7 @@ def test_every_further_chunk_of_a_value_costs_as_much_again(raw, sources):
         at = SENT_AT_MS - (sources - 1 - source) * spacing_ms
         metered.handle(names(3), source=source, at=at)
     load = {"counters": 3, "consumers": 1, "sources": sources}
-    told = estimate(Settings(events_per_s=3 * sources / DAY_S, **load)).momento
+    told = Figures(Load(events_per_s=3 * sources / DAY_S, **load))
     operations = metered.handle(names(3), source=sources - 1)
     assert operations == {"SetIfHash": 3 * told.operations_per_s / told.writes_per_s}
     assert operations == {"SetIfHash": 3 * 2 * told.value_chunks}

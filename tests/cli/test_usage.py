@@ -11,8 +11,7 @@ import pytest
 from tally import __version__
 from tally.aws import UnknownRegionError
 from tally.cli.commands import ALL
-from tally.counters.event import INT64_MAX
-from tally.counters.identity import parse_identity
+from tally.counters.event import INT64_MAX, EventName
 from tests.support.terminal import Said, Terminal
 
 QUEUE = {"SQS_QUEUE_URL": "http://127.0.0.1:1/123456789012/queue"}
@@ -130,7 +129,7 @@ def test_missing_credentials_are_a_reason_and_the_increment_is_unconfirmed(termi
     said = terminal("send", "a", AWS_DEFAULT_REGION="us-east-1")
     reason = "not confirmed: NoCredentialsError: Unable to locate credentials\n"
     assert (said.status, said.stderr) == (1, reason + UNCONFIRMED)
-    parse_identity(said.stdout.rstrip("\n"))  # it may have arrived: `tally outcome` tells
+    EventName.parse(said.stdout.rstrip("\n"))  # it may have arrived: `tally outcome` tells
 
 
 def test_no_log_of_a_failed_send_shows_a_secret(terminal, caplog):
@@ -182,7 +181,7 @@ def test_a_reset_that_sqs_does_not_confirm_is_told_with_its_name():
     said = Terminal(QUEUE)("reset", "a", AWS_DEFAULT_REGION="us-east-1")
     reason = "increments not confirmed: 1 (NoCredentialsError: Unable to locate credentials)"
     assert (said.status, said.stderr) == (1, f"tally: {reason}\n")
-    parse_identity(said.stdout.rstrip("\n"))
+    EventName.parse(said.stdout.rstrip("\n"))
 
 
 @pytest.mark.parametrize("command", [("get", "a"), ("watch", "a"), ("outcome", "a", EVENT)])

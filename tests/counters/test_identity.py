@@ -5,14 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tally.counters.errors import InvalidIncrementError
-from tally.counters.event import INT64_MAX, Envelope, Event, Increment, build
+from tally.counters.event import INT64_MAX, Envelope, Event, EventName, Increment, build
 from tally.counters.identity import (
-    EventName,
     claimed,
     derived_source,
     identify,
     identity_of,
-    parse_identity,
 )
 
 AT = 1_790_000_000_000
@@ -51,7 +49,7 @@ def test_an_anonymous_increment_has_no_name_of_its_own():
 @given(st.integers(0, 2**64 - 1), st.integers(0, INT64_MAX), st.integers(1, INT64_MAX))
 def test_a_name_is_read_as_it_was_written_and_in_no_other_form(source, seq, at):
     event = Event("c", source, seq, at)
-    name = parse_identity(event.identity)
+    name = EventName.parse(event.identity)
     assert name == EventName(source, seq, at)
     assert str(name) == event.identity
 
@@ -81,7 +79,7 @@ def test_a_name_is_read_as_it_was_written_and_in_no_other_form(source, seq, at):
 )
 def test_what_is_no_name_is_said_to_be_none(text):
     with pytest.raises(InvalidIncrementError) as caught:
-        parse_identity(text)
+        EventName.parse(text)
     assert (caught.value.field, caught.value.reason) == ("event", "must be source:seq:at")
 
 

@@ -6,8 +6,7 @@ from hypothesis import given
 from tally.counters.counter import fold
 from tally.counters.decision import Decision
 from tally.counters.errors import UnreadableValueError
-from tally.counters.event import INT64_MAX, Event
-from tally.counters.identity import parse_identity
+from tally.counters.event import INT64_MAX, Event, EventName
 from tally.counters.ledger import Limits
 from tally.counters.outcome import Outcome, outcome
 from tests.support.batches import ANY_LIMITS, STARTS, deliveries
@@ -39,7 +38,7 @@ def test_what_is_decided_is_told_as_it_was_decided():
 def test_an_event_is_asked_for_by_its_name():
     asked = event(3)
     value = fold(None, [asked], LIMITS).value
-    assert outcome(value, *parse_identity(asked.identity)) is Outcome.APPLIED
+    assert outcome(value, *EventName.parse(asked.identity)) is Outcome.APPLIED
 
 
 @pytest.mark.parametrize("value", [None, b"0", b"42"])

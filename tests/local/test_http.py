@@ -7,9 +7,9 @@ import urllib.request
 import pytest
 
 from tally.local.http.api import serving
-from tally.local.http.watch import Watch
 from tally.local.lambda_.poller import Batching
 from tally.local.stack import Stack, StackSettings
+from tally.local.watch import Watch
 from tests.support.processes import WAIT_S, wait_until
 
 SETTINGS = StackSettings(batching=Batching(batch_size=10, window_s=0, poll_s=1))

@@ -7,11 +7,11 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from tally.local.http.status import FRESH_S, MAX_COUNTERS_SHOWN, MAX_RETURNED_SHOWN, Status
-from tally.local.http.watch import MAX_COUNTERS, MAX_RETURNED, WINDOW_S, Returned, Watch
 from tally.local.lambda_.environment import InProcess, Invocation
 from tally.local.lambda_.poller import Delivery
 from tally.local.lambda_.runtime import FunctionError
 from tally.local.sqs.queue import Depth
+from tally.local.watch import MAX_COUNTERS, MAX_RETURNED, WINDOW_S, Returned, Watch
 from tally.reading.errors import ReadError
 from tally.stores.port import Trouble
 from tests.support.handlers import echo
@@ -88,21 +88,26 @@ def test_what_came_back_is_kept_by_message_until_it_succeeds(watch):
     watch.observe(delivered(returned("m1", receives=2), message_ids=["m1"], failed=["m1"]))
     first = Returned("seats", "invalid", "amount: is missing", 2)
     second = Returned("cart", "invalid", "amount: is missing", 1)
-    assert watch.look().returned == [first, second]
+    assert list(watch.look().returned.items()) == [("m1", first), ("m2", second)]
     watch.observe(delivered(message_ids=["m1", "m3"]))
-    assert watch.look().returned == [second]
+    assert watch.look().returned == {"m2": second}
 
 
 def test_what_came_back_is_kept_when_it_comes_back_without_a_word(watch):
     watch.observe(delivered(returned("m1"), message_ids=["m1"], failed=["m1"]))
     crash = FunctionError("Error", "no")
     watch.observe(delivered(message_ids=["m1"], failed=["m1"], error=crash))
-    assert watch.look().returned == [Returned("seats", "invalid", "amount: is missing", 1)]
+    assert watch.look().returned == {"m1": Returned("seats", "invalid", "amount: is missing", 1)}
+
+
+def test_why_a_message_came_back_is_its_detail_or_else_its_reason():
+    told = [Returned("seats", "invalid", detail, 1) for detail in ("amount: is missing", "")]
+    assert [one.why for one in told] == ["amount: is missing", "invalid"]
 
 
 def test_the_number_of_messages_kept_is_bounded(watch):
     watch.observe(delivered(*(returned(str(one), str(one)) for one in range(MAX_RETURNED + 1))))
-    kept = [one.counter for one in watch.look().returned]
+    kept = [one.counter for one in watch.look().returned.values()]
     assert (len(kept), kept[0], kept[-1]) == (MAX_RETURNED, str(MAX_RETURNED), "1")
 
 

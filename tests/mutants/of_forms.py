@@ -220,7 +220,7 @@ OUTCOMES = (
     Mutation(
         "two names for one event",
         "A name is read in forms that nobody writes.",
-        _IDENTITY,
+        _EVENT,
         ":(0|[1-9][0-9]{0,18}):",
         ":([0-9]{1,19}):",
         tests=_NAME_TESTS,
@@ -228,7 +228,7 @@ OUTCOMES = (
     Mutation(
         "a name without its range",
         "A name is read that no event can have.",
-        _IDENTITY,
+        _EVENT,
         "if name is None or name.seq > INT64_MAX or name.at > INT64_MAX:",
         "if name is None:",
         tests=_NAME_TESTS,

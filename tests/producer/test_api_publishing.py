@@ -3,8 +3,8 @@
 import pytest
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
-from tally.counters.event import INT64_MAX, INT64_MIN, MAX_FUTURE_MS
-from tally.counters.identity import EventName, derived_source
+from tally.counters.event import INT64_MAX, INT64_MIN, MAX_FUTURE_MS, EventName
+from tally.counters.identity import derived_source
 from tally.publishing.sending import MAX_ATTEMPTS
 from tests.support.api import Called, accepted, answered, event, invalid, problem
 from tests.support.sqs import (

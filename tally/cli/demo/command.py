@@ -8,7 +8,6 @@ import msgspec
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tally.cli.demo.board import Board
 from tally.cli.demo.run import Demo, Options
 from tally.cli.demo.verdict import judge
 from tally.cli.demo.view import show, watch
@@ -17,6 +16,7 @@ from tally.cli.signals import interruptible
 from tally.counters.errors import TallyError
 from tally.local.child import ChildError
 from tally.local.sqs.aws import proxy_variables
+from tally.local.watch import Watch
 from tally.publishing.sequence import now_ms
 
 
@@ -37,7 +37,7 @@ def demo(
     options = Options(events, counters, consumers, seed)
     os.environ.update(proxy_variables(os.environ))  # for Momento's SDK, which asks only these
     try:
-        with interruptible(), Demo(options, Board(), now_ms=now_ms()) as running:
+        with interruptible(), Demo(options, Watch(), now_ms=now_ms()) as running:
             watch(running, plain=output is Output.JSON or not sys.stderr.isatty())
             verdict = judge(running)
     except (ChildError, TallyError, BotoCoreError, ClientError) as error:

@@ -11,11 +11,12 @@ from typing import Any, Self
 from botocore.exceptions import BotoCoreError
 
 from tally.cli.demo import plan
-from tally.cli.demo.board import Board, Look
 from tally.cli.demo.faults import ForgetfulSqs, MortalFunction
 from tally.local.lambda_.environment import Function
-from tally.local.lambda_.poller import Batching, Delivery
+from tally.local.lambda_.poller import Batching
+from tally.local.sqs.queue import Depth
 from tally.local.stack import Stack, StackSettings
+from tally.local.watch import DECIDED, Seen, Watch
 from tally.publishing.publisher import Publisher
 from tally.publishing.sequence import Sequence as Identities
 
@@ -65,26 +66,56 @@ class Options:
     seed: int
 
 
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """How far the demo is; `counted_s` is when the last increments were reported as counted."""
+
+    seconds: float
+    published: int
+    counted_s: float
+    events: int
+    bad: int
+    kills: int
+    depth: Depth
+    seen: Seen
+
+    @property
+    def reported(self) -> int:
+        """Applied or rejected, as consumers say: what a killed one wrote shows up as duplicates."""
+        return sum(self.seen.metrics[name] for name in DECIDED)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether all is published, and only the bad messages are not done with."""
+        left = self.depth.visible + self.depth.in_flight + self.depth.dead
+        return self.published == self.events and left <= self.bad
+
+    @property
+    def counted(self) -> int:
+        """All of them once nothing is left to decide: until then, what was reported."""
+        return self.events if self.is_decided else self.reported
+
+
 class Demo:
     """A context manager: the stack runs inside, and has ended after it.
 
     Args:
         options: its size.
-        board: where the consumers' metrics and logs are added up.
+        watch: where the consumers' metrics and logs are added up.
         now_ms: the time, for messages that claim to come from the future.
     """
 
-    def __init__(self, options: Options, board: Board, now_ms: int) -> None:
+    def __init__(self, options: Options, watch: Watch, now_ms: int) -> None:
         self.options = options
         self.plan = plan.draw(options.counters, options.events)
         self.bad = plan.bad_bodies(now_ms)
-        self.board = board
+        self.watch = watch
         self.sqs: ForgetfulSqs | None = None
         self.mortals: list[MortalFunction] = []
         self._dooms = threading.Semaphore(0)
         self.stack = Stack(
             dataclasses.replace(SETTINGS, consumers=options.consumers),
-            observe=self._observe,
+            observe=watch.observe,
             wrap_sqs=self._wrap_sqs,
             wrap_function=self._wrap_function,
         )
@@ -165,7 +196,7 @@ class Demo:
             len(self.bad),
             self.kills,
             self.stack.queue.depth(),
-            self.board.look(),
+            self.watch.look(),
         )
 
     def _is_at_rest(self, look: Look) -> bool:
@@ -196,10 +227,6 @@ class Demo:
     @property
     def _waiting(self) -> int:
         return self.messages - (self.sqs.deleted if self.sqs else 0)
-
-    def _observe(self, delivery: Delivery) -> None:
-        invocation = delivery.invocation
-        self.board.tell(invocation.output, failed=invocation.error is not None)
 
     def _wrap_sqs(self, sqs: Any) -> Any:  # noqa: ANN401 (a client, and its peer)
         self.sqs = ForgetfulSqs(sqs, self.options.seed)

@@ -77,14 +77,14 @@ def judge(demo: Demo) -> Verdict:
         messages=demo.messages,
         redelivered=demo.sqs.lost if demo.sqs else 0,
         kills=demo.kills,
-        metrics=dict(demo.board.look().metrics),
+        metrics=dict(demo.watch.look().metrics),
         operations=operations,
         seconds=demo.seconds,
     )
 
 
 def _dead_letters(demo: Demo) -> list[DeadLetter]:
-    reasons = demo.board.look().reasons
+    reasons = {name: one.why for name, one in demo.watch.look().returned.items()}
     what = {body: what for what, body in demo.bad.items()}
     client, url = demo.stack.queue.client(), demo.stack.queue.dead_letter_url
     letters: list[DeadLetter] = []

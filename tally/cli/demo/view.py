@@ -5,8 +5,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from tally.cli.demo.board import Look
-from tally.cli.demo.run import Demo
+from tally.cli.demo.run import Demo, Look
 from tally.cli.demo.verdict import Verdict
 from tally.cli.output import chatter, counted
 
@@ -80,8 +79,8 @@ def _panel(look: Look) -> Group:
     table = Table.grid(padding=(0, 2))
     for name, value in _rows(look):
         table.add_row(name, value)
-    for reason in sorted(set(look.seen.reasons.values())):
-        table.add_row("returned", reason)
+    for why in sorted({one.why for one in look.seen.returned.values()}):
+        table.add_row("returned", why)
     for text in _waiting(look):
         table.add_row("", text)
     return Group(bar, table)

@@ -4,9 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tally.cli.plan.batches import Batches
-from tally.cli.plan.model import Figures
-from tally.cli.plan.settings import Settings
+from tally.cli.plan.figures import Figures
 from tally.publishing.packing import BILLED_BYTES
 
 MONTH_S = 730 * 3_600
@@ -27,13 +25,12 @@ LONG_POLL_S = 20
 DELETED = 10
 """Messages that one delete takes at most (SQS API, DeleteMessageBatch)."""
 
-
 MILLION = 1_000_000
 """Requests and operations are priced by it."""
 
 
 @dataclass(frozen=True)
-class Item:
+class BillLine:
     """A line of the bill.
 
     Attributes:
@@ -56,47 +53,48 @@ class Item:
         return self.units * (self.price_usd or 0.0) / self.price_units
 
 
-def bill(settings: Settings, figures: Figures) -> list[Item]:
+def bill(figures: Figures) -> list[BillLine]:
     """The lines of a month; free tiers and discounts are not taken off."""
-    prices, batches, momento = settings.prices, figures.batches, figures.momento
-    invocations = batches.batches_per_s * MONTH_S
-    gb_s = invocations * figures.function.duration_s * settings.memory_mb / MEMORY_GB_MB
-    sends, deletes = _sends_per_s(batches) * MONTH_S, _deletes_per_s(batches) * MONTH_S
-    receives = _receives_per_s(settings, batches) * MONTH_S
-    stored_gb = momento.stored_bytes / GB_BYTES
-    transferred_gb = momento.transferred_bytes_per_s * MONTH_S / GB_BYTES
-    operations = momento.operations_per_s * MONTH_S
+    prices = figures.load.prices
+    invocations = figures.batches_per_s * MONTH_S
+    gb_s = invocations * figures.duration_s * figures.load.memory_mb / MEMORY_GB_MB
+    sends, deletes = _sends_per_s(figures) * MONTH_S, _deletes_per_s(figures) * MONTH_S
+    receives = _receives_per_s(figures) * MONTH_S
+    stored_gb = figures.stored_bytes / GB_BYTES
+    transferred_gb = figures.transferred_bytes_per_s * MONTH_S / GB_BYTES
+    operations = figures.operations_per_s * MONTH_S
     return [
-        Item("SQS", "sends", sends, prices.sqs_million_requests, MILLION),
-        Item("SQS", "receives", receives, prices.sqs_million_requests, MILLION),
-        Item("SQS", "deletes", deletes, prices.sqs_million_requests, MILLION),
-        Item("Lambda", "invocations", invocations, prices.lambda_million_requests, MILLION),
-        Item("Lambda", "GB-s", gb_s, prices.lambda_gb_s),
-        Item("Momento", "GB stored", stored_gb, prices.momento_gb_month),
-        Item("Momento", "GB transferred", transferred_gb, prices.momento_gb_transferred),
-        Item("Momento", "operations", operations, prices.momento_million_operations, MILLION),
+        BillLine("SQS", "sends", sends, prices.sqs_million_requests, MILLION),
+        BillLine("SQS", "receives", receives, prices.sqs_million_requests, MILLION),
+        BillLine("SQS", "deletes", deletes, prices.sqs_million_requests, MILLION),
+        BillLine("Lambda", "invocations", invocations, prices.lambda_million_requests, MILLION),
+        BillLine("Lambda", "GB-s", gb_s, prices.lambda_gb_s),
+        BillLine("Momento", "GB stored", stored_gb, prices.momento_gb_month),
+        BillLine("Momento", "GB transferred", transferred_gb, prices.momento_gb_transferred),
+        BillLine("Momento", "operations", operations, prices.momento_million_operations, MILLION),
     ]
 
 
-def total_usd(items: Iterable[Item]) -> float:
+def total_usd(lines: Iterable[BillLine]) -> float:
     """What all lines come to."""
-    return sum(item.usd for item in items)
+    return sum(line.usd for line in lines)
 
 
-def _sends_per_s(batches: Batches) -> float:
+def _sends_per_s(figures: Figures) -> float:
     """Each 64 KiB of a message: a Publisher begins a second one in a request with a full first."""
-    return batches.messages_per_s * -(-batches.message_bytes // BILLED_BYTES)
+    return figures.messages_per_s * -(-figures.message_bytes // BILLED_BYTES)
 
 
-def _receives_per_s(settings: Settings, batches: Batches) -> float:
+def _receives_per_s(figures: Figures) -> float:
     """At least one a batch, each 64 KiB of what it brings; an idle queue is polled all the same."""
-    brought = min(batches.messages, float(settings.received))
-    requests = math.ceil(brought * batches.message_bytes / BILLED_BYTES)
-    receives = max(1.0, batches.messages / settings.received)
-    idle_per_s = min(POLLERS, settings.consumers) / LONG_POLL_S
-    return max(batches.batches_per_s * receives * requests, idle_per_s)
+    load, messages = figures.load, figures.messages
+    brought = min(messages, float(load.received))
+    requests = math.ceil(brought * figures.message_bytes / BILLED_BYTES)
+    receives = max(1.0, messages / load.received)
+    idle_per_s = min(POLLERS, load.consumers) / LONG_POLL_S
+    return max(figures.batches_per_s * receives * requests, idle_per_s)
 
 
-def _deletes_per_s(batches: Batches) -> float:
+def _deletes_per_s(figures: Figures) -> float:
     """Ten messages a request, and at least one request a batch."""
-    return batches.batches_per_s * max(1.0, batches.messages / DELETED)
+    return figures.batches_per_s * max(1.0, figures.messages / DELETED)

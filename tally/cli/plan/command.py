@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from tally.cli.output import FAILED, OK, Output, say_json
-from tally.cli.plan.batches import body_bytes
-from tally.cli.plan.report import as_json, make_report
-from tally.cli.plan.settings import (
+from tally.cli.plan.figures import Figures
+from tally.cli.plan.limits import misfits
+from tally.cli.plan.load import (
     MAX_BATCH_SIZE,
     MAX_CONSUMERS,
     MAX_MEMORY_MB,
@@ -19,18 +19,18 @@ from tally.cli.plan.settings import (
     MAX_UNGATHERED,
     MAX_WINDOW_S,
     MIN_MEMORY_MB,
-    Identity,
+    IdentityForm,
+    Load,
     Prices,
-    Settings,
 )
-from tally.cli.plan.view import show
+from tally.cli.plan.view import as_json, show
 from tally.publishing.packing import MAX_MESSAGE_BYTES
 
 MAX_LOAD = 1_000_000_000
 """Of anything: past any queue, a slip of the keyboard."""
 
-DEFAULT = Settings()
-FIELDS = {each.name for each in dataclasses.fields(Settings)}
+DEFAULT = Load()
+FIELDS = {each.name for each in dataclasses.fields(Load)}
 """The options have the names of the fields that they set."""
 PRICE_NAMES = tuple(each.name.replace("_", "-") for each in dataclasses.fields(Prices))
 
@@ -45,7 +45,7 @@ Sources = Annotated[
     int, typer.Option(min=1, max=MAX_LOAD, help="Producer sessions a day that write to a counter.")
 ]
 Gaps = Annotated[int, typer.Option(min=0, max=10_000, help="Seqs missing for good in a source.")]
-Who = Annotated[Identity, typer.Option(help="How increments say who they are.")]
+Who = Annotated[IdentityForm, typer.Option(help="How increments say who they are.")]
 Packed = Annotated[int, typer.Option(min=1, max=MAX_MESSAGE_BYTES, help="Increments a message.")]
 Json = Annotated[int, typer.Option(min=1, max=MAX_MESSAGE_BYTES, help="Of an increment's JSON.")]
 BatchSize = Annotated[
@@ -106,14 +106,14 @@ def plan(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
     are in docs/planning.md.
     """
     given = {name: value for name, value in locals().items() if name in FIELDS}
-    settings = Settings(**given, prices=_prices(price or ()))
-    _check(settings)
-    report = make_report(settings)
+    load = Load(**given, prices=_prices(price or ()))
+    _check(load)
+    figures = Figures(load)
     if output is Output.JSON:
-        say_json(as_json(report))
+        say_json(as_json(figures))
     else:
-        show(report)
-    raise typer.Exit(OK if report.fits else FAILED)
+        show(figures)
+    raise typer.Exit(FAILED if misfits(figures) else OK)
 
 
 def _prices(given: Iterable[str]) -> Prices:
@@ -143,16 +143,16 @@ def _usd(given: str, text: str) -> float:
     return usd
 
 
-def _check(settings: Settings) -> None:
+def _check(load: Load) -> None:
     """See that queue and function can be set up so.
 
     Raises:
         BadParameter: they cannot.
     """
     problem = ""
-    if settings.batch_size > MAX_UNGATHERED and not settings.window_s:
+    if load.batch_size > MAX_UNGATHERED and not load.window_s:
         problem = f"a --batch-size over {MAX_UNGATHERED} needs a --window of at least 1"
-    elif body_bytes(settings) > MAX_MESSAGE_BYTES:
-        problem = f"a message of {body_bytes(settings):,} bytes is over SQS's {MAX_MESSAGE_BYTES:,}"
+    elif load.body_bytes > MAX_MESSAGE_BYTES:
+        problem = f"a message of {load.body_bytes:,} bytes is over SQS's {MAX_MESSAGE_BYTES:,}"
     if problem:
         raise typer.BadParameter(problem)

@@ -20,7 +20,7 @@ _SMALL_INTEGER, _SMALL_ARRAY = 1 << 7, 1 << 4
 
 
 @dataclass(frozen=True)
-class Ledger:
+class EvenLedger:
     """What a ledger holds, taken as even: each source like any other, and none rejected.
 
     Attributes:
@@ -36,7 +36,7 @@ class Ledger:
     spacing_s: int = 0
 
 
-def value_bytes(ledger: Ledger, count_digits: int = COUNT_DIGITS_MAX) -> int:
+def value_bytes(ledger: EvenLedger, count_digits: int = COUNT_DIGITS_MAX) -> int:
     """The length of the value while nothing is forgotten, in bytes."""
     ids = SOURCE_BYTES * ledger.sources
     later = (ledger.sources - 1) * _integer_bytes(ledger.spacing_s)
@@ -54,7 +54,7 @@ def value_bytes(ledger: Ledger, count_digits: int = COUNT_DIGITS_MAX) -> int:
     )
 
 
-def _decided_bytes(ledger: Ledger) -> int:
+def _decided_bytes(ledger: EvenLedger) -> int:
     """One source: a number, or with gaps the differences of `[0, end0, start1, end1, …]`."""
     run = -(-ledger.seqs // (ledger.gaps + 1))
     if not ledger.gaps:

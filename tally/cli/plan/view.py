@@ -1,16 +1,16 @@
-"""How a plan looks on a terminal, or in a file."""
+"""How a plan looks: on a terminal, in a file, and for programs."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from tally.cli.plan.advice import Advice, Change
-from tally.cli.plan.bill import MONTH_S, Item, total_usd
-from tally.cli.plan.checks import Check
-from tally.cli.plan.model import Figures
-from tally.cli.plan.report import Report, monthly_usd
-from tally.cli.plan.settings import PRICES_AS_OF, Prices
+from tally.cli.plan.bill import MONTH_S, BillLine, bill, total_usd
+from tally.cli.plan.figures import Figures
+from tally.cli.plan.limits import Advice, Change, Limit, advise, limits, misfits, notes
+from tally.cli.plan.load import PRICES_AS_OF, Prices
 from tally.cli.tables import say_table, say_wrapped
 
 SETTINGS = {
@@ -26,6 +26,20 @@ SETTINGS = {
 }
 """The settings that advice changes, as people say them, and their units."""
 
+FIGURES = {
+    "batches": (
+        *("messages_per_s", "message_bytes", "batches_per_s", "messages", "events", "counters"),
+        *("between_s", "most_messages"),
+    ),
+    "momento": (
+        *("writes_per_s", "reads_per_s", "lost_races_per_s", "operations_per_s"),
+        *("operations_a_batch", "operations_an_event", "contention", "value_bytes"),
+        *("value_chunks", "stored_bytes", "transferred_bytes_per_s"),
+    ),
+    "function": ("fold_s", "duration_s", "longest_s", "capacity_per_s"),
+}
+"""The figures that programs are told, in groups."""
+
 MS = 1_000
 """In a second."""
 
@@ -36,16 +50,46 @@ LEAST = 0.001
 """Below, how little it is matters to nobody."""
 
 
-def show(report: Report) -> None:
+def show(figures: Figures) -> None:
     """Everything, on stdout."""
     out = Console(markup=False, emoji=False, highlight=False)
-    _show(out, _figures(report))
-    _show(out, _bill(report.bill))
-    say_wrapped(out, _prices(report.settings.prices))
-    _show(out, _checks(report.checks))
-    for note in report.notes:
+    _show(out, _figures(figures))
+    _show(out, _bill(bill(figures)))
+    say_wrapped(out, _prices(figures.load.prices))
+    _show(out, _limits(limits(figures)))
+    for note in notes(figures):
         say_wrapped(out, f"Note: {note}")
-    out.print(*_verdict(report), sep="\n", soft_wrap=True)
+    out.print(*_verdict(figures), sep="\n", soft_wrap=True)
+
+
+def as_json(figures: Figures) -> dict[str, Any]:
+    """The plan for programs: figures as they were computed, with their units in their names."""
+    lines = bill(figures)
+    return {
+        "fits": not misfits(figures),
+        "settings": asdict(figures.load),
+        "default_prices_as_of": PRICES_AS_OF,
+        "figures": {
+            group: {name: getattr(figures, name) for name in names}
+            for group, names in FIGURES.items()
+        },
+        "checks": _limits_json(limits(figures)),
+        "notes": notes(figures),
+        "advice": [
+            {
+                "changes": [asdict(change) for change in each.changes],
+                "checks": _limits_json(each.mended),
+                "usd_a_month": total_usd(bill(each.figures)),
+            }
+            for each in advise(figures)
+        ],
+        "bill": [asdict(line) | {"usd": line.usd} for line in lines],
+        "usd_a_month": total_usd(lines),
+    }
+
+
+def _limits_json(told: list[Limit]) -> list[dict[str, Any]]:
+    return [asdict(each) | {"fits": each.fits} for each in told]
 
 
 def _show(out: Console, table: Table) -> None:
@@ -55,57 +99,57 @@ def _show(out: Console, table: Table) -> None:
     say_table(out, table, heading=str(table.title or table.columns[0].header))
 
 
-def _figures(report: Report) -> Table:
-    told = report.settings
-    table = Table(title=f"{number(told.events_per_s)} events/s, {told.counters:,} counters")
+def _figures(figures: Figures) -> Table:
+    load = figures.load
+    table = Table(title=f"{number(load.events_per_s)} events/s, {load.counters:,} counters")
     table.add_column("expected")
     table.add_column(justify="right")
     table.add_column()
-    for name, value, more in _rows(report.figures, told.window_s):
+    for name, value, more in _rows(figures):
         table.add_row(name, number(value), more)
     return table
 
 
-def _rows(figures: Figures, window_s: int) -> Iterator[tuple[str, float, str]]:
+def _rows(told: Figures) -> Iterator[tuple[str, float, str]]:
     """What each figure is, the figure, and what belongs to it."""
-    batches, momento, function = figures.batches, figures.momento, figures.function
-    each = number(batches.messages), number(batches.events), number(batches.counters)
-    reads, lost = number(momento.reads_per_s), number(momento.lost_races_per_s)
-    costs = number(momento.operations_a_batch), number(momento.operations_an_event)
-    yield "messages/s", batches.messages_per_s, f"of {batches.message_bytes:,} bytes"
-    yield "batches/s", batches.batches_per_s, "of {} messages, {} events, {} counters".format(*each)
-    yield "ms a batch", function.duration_s * MS, f"a full one {number(function.longest_s * MS)}"
-    yield "counter writes/s", momento.writes_per_s, f"with {reads} reads and {lost} lost races"
-    yield "Momento operations/s", momento.operations_per_s, "{} a batch, {} an event".format(*costs)
-    yield "bytes of a value", momento.value_bytes, f"billed as {momento.value_chunks:,} x 1,024"
-    yield "s until counted", window_s + function.duration_s, "or less, while there is no backlog"
+    each = number(told.messages), number(told.events), number(told.counters)
+    reads, lost = number(told.reads_per_s), number(told.lost_races_per_s)
+    costs = number(told.operations_a_batch), number(told.operations_an_event)
+    until_s = told.load.window_s + told.duration_s
+    yield "messages/s", told.messages_per_s, f"of {told.message_bytes:,} bytes"
+    yield "batches/s", told.batches_per_s, "of {} messages, {} events, {} counters".format(*each)
+    yield "ms a batch", told.duration_s * MS, f"a full one {number(told.longest_s * MS)}"
+    yield "counter writes/s", told.writes_per_s, f"with {reads} reads and {lost} lost races"
+    yield "Momento operations/s", told.operations_per_s, "{} a batch, {} an event".format(*costs)
+    yield "bytes of a value", told.value_bytes, f"billed as {told.value_chunks:,} x 1,024"
+    yield "s until counted", until_s, "or less, while there is no backlog"
 
 
-def _checks(checks: list[Check]) -> Table:
+def _limits(told: list[Limit]) -> Table:
     table = Table("limit", "load", "at most", "unit", "verdict")
     table.columns[1].justify = table.columns[2].justify = "right"
-    for each in checks:
+    for each in told:
         verdict, style = ("fits", None) if each.fits else ("too much", "red")
         texts = (each.name, number(each.value), number(each.limit), each.unit, verdict)
         table.add_row(*texts, style=style)
     return table
 
 
-def _verdict(report: Report) -> list[str]:
-    if report.fits:
+def _verdict(figures: Figures) -> list[str]:
+    if not misfits(figures):
         return ["It fits."]
-    if not report.advice:
+    ways = [f"  {_way(advice)}" for advice in advise(figures)]
+    if not ways:
         return ["It does not fit, and no change of one or two settings makes it fit."]
-    ways = [f"  {_way(advice)}" for advice in report.advice]
     return ["It does not fit. Any one of these makes it fit:", *ways]
 
 
 def _way(advice: Advice) -> str:
     """Such as `window 1 s -> 4 s brings operations to 78 /s; $1.20 a month`."""
     changes = " and ".join(_change(each) for each in advice.changes)
-    mended = ", ".join(f"{each.name} to {number(each.value)} {each.unit}" for each in advice.checks)
+    mended = ", ".join(f"{each.name} to {number(each.value)} {each.unit}" for each in advice.mended)
     verb = "bring" if len(advice.changes) > 1 else "brings"
-    return f"{changes} {verb} {mended}; ${monthly_usd(advice.settings):,.2f} a month"
+    return f"{changes} {verb} {mended}; ${total_usd(bill(advice.figures)):,.2f} a month"
 
 
 def _change(change: Change) -> str:
@@ -118,23 +162,23 @@ def _value(value: object) -> str:
     return number(value) if isinstance(value, int | float) else str(value)
 
 
-def _bill(items: list[Item]) -> Table:
+def _bill(lines: list[BillLine]) -> Table:
     table = Table(f"a month of {MONTH_S // 3_600} h", "", "units", "price, $", "$")
     for column in table.columns[2:]:
         column.justify = "right"
-    for item in items:
-        usd = "" if item.price_usd is None else f"{item.usd:,.2f}"
-        table.add_row(item.service, item.what, number(item.units), _price(item), usd)
+    for line in lines:
+        usd = "" if line.price_usd is None else f"{line.usd:,.2f}"
+        table.add_row(line.service, line.what, number(line.units), _price(line), usd)
     table.add_section()
-    table.add_row("total", "", "", "", f"{total_usd(items):,.2f}")
+    table.add_row("total", "", "", "", f"{total_usd(lines):,.2f}")
     return table
 
 
-def _price(item: Item) -> str:
-    if item.price_usd is None:
+def _price(line: BillLine) -> str:
+    if line.price_usd is None:
         return "not known"
-    digits = f"{item.price_usd:.10f}".rstrip("0").rstrip(".")
-    return f"{digits} a million" if item.price_units > 1 else digits
+    digits = f"{line.price_usd:.10f}".rstrip("0").rstrip(".")
+    return f"{digits} a million" if line.price_units > 1 else digits
 
 
 def _prices(prices: Prices) -> str:

@@ -10,10 +10,10 @@ from tally.local.functions import API, FUNCTIONS
 from tally.local.http.server import HttpServer
 from tally.local.http.site import Site
 from tally.local.http.status import Status
-from tally.local.http.watch import Watch
 from tally.local.lambda_.environment import Invocation, LambdaEnvironment
 from tally.local.lambda_.runtime import FunctionSettings
 from tally.local.stack import CACHE, Stack, StackSettings
+from tally.local.watch import Watch
 from tally.reading.reader import Reader
 from tally.stores.momento.store import MomentoStore
 

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tally.local.http.watch import Returned, Seen, Watch
 from tally.local.sqs.queue import Depth
+from tally.local.watch import Returned, Seen, Watch
 from tally.reading.errors import ReadError
 from tally.stores.errors import BrokenSetupError
 
@@ -74,6 +74,7 @@ class Status:
 
     def _ask(self) -> dict[str, Any]:
         seen = self._watch.look()
+        returned = list(seen.returned.values())[:MAX_RETURNED_SHOWN]
         return {
             "seconds": round(seen.seconds, 1),
             "rate": round(seen.rate, 1),
@@ -83,7 +84,7 @@ class Status:
             "failed_batches": seen.failed_batches,
             "queue": self._queue(),
             "counters": self._counters(seen),
-            "returned": [self._told(one) for one in seen.returned[:MAX_RETURNED_SHOWN]],
+            "returned": [self._told(one) for one in returned],
         }
 
     def _queue(self) -> dict[str, int] | None:

@@ -1,4 +1,4 @@
-"""What the page at `/` shows: the consumers' own metrics and reports, added up as they come in."""
+"""What a stack's consumers say, added up as it comes in: for the page at `/`, and the demo."""
 
 import threading
 import time
@@ -39,6 +39,11 @@ class Returned:
     detail: str
     receives: int
 
+    @property
+    def why(self) -> str:
+        """The detail, where there is one."""
+        return self.detail or self.reason
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -51,8 +56,8 @@ class Seen:
     per_second: list[int]
     counters: dict[str, int]
     """How many events of each counter were delivered, redeliveries included."""
-    returned: list[Returned]
-    """The latest first; what succeeded in the end is not among them."""
+    returned: dict[str, Returned]
+    """By message id, the latest first; what succeeded in the end is not among them."""
 
     @property
     def rate(self) -> float:
@@ -103,7 +108,7 @@ class Watch:
                 self._failed_batches,
                 [self._decided[second] for second in range(now - WINDOW_S, now)],
                 dict(self._counters),
-                list(reversed(self._returned.values())),
+                dict(reversed(self._returned.items())),
             )
 
     def _note(self, names: Iterable[str]) -> None:

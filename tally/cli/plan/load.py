@@ -34,7 +34,7 @@ PRICES_AS_OF = "2026-09"
 They are defaults to be replaced, and no claim about today."""
 
 
-class Identity(enum.StrEnum):
+class IdentityForm(enum.StrEnum):
     """How increments say who they are, which decides how many sources a ledger holds."""
 
     NATIVE = "native"
@@ -59,7 +59,7 @@ class Prices:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Load:
     """A load, and how queue and function are set up for it; the defaults are template.yaml's.
 
     Attributes:
@@ -87,7 +87,7 @@ class Settings:
     hot_share: float = 0.0
     sources: int = 10
     gaps: int = 0
-    identity: Identity = Identity.NATIVE
+    identity: IdentityForm = IdentityForm.NATIVE
     packed: int = 10
     increment_bytes: int = 100
     batch_size: int = 1_000
@@ -99,3 +99,8 @@ class Settings:
     round_trip_ms: float = 2.0
     quota_per_s: float = 100.0
     prices: Prices = field(default_factory=Prices)
+
+    @property
+    def body_bytes(self) -> int:
+        """A message: its increments, their commas, and brackets."""
+        return self.packed * (self.increment_bytes + 1) + 1

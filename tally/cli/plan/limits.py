@@ -1,0 +1,211 @@
+"""Whether a load fits; and if not, which setting to change to what: found by trying."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, islice
+from typing import Any
+
+from tally.cli.plan.figures import LEDGER, Figures
+from tally.cli.plan.load import (
+    MAX_BATCH_SIZE,
+    MAX_CONSUMERS,
+    MAX_UNGATHERED,
+    MEMORIES_MB,
+    MIN_CONSUMERS,
+    TIMEOUTS_S,
+    WINDOWS_S,
+    IdentityForm,
+    Load,
+)
+from tally.publishing.packing import BILLED_BYTES as MESSAGE_BILLED_BYTES
+from tally.settling.progress import MAX_THROTTLED_TRIES
+from tally.settling.reserve import MAX_RESERVED_SHARE, RESERVE_PER_MESSAGE_S, RESERVE_S
+from tally.stores.momento.calls import BILLED_BYTES
+
+MAX_CONTENTION = 0.5
+"""M · (round trip + fold) is at most half of the time between a consumer's batches: from there on
+more and more swaps are lost to each other, and more consumers do less."""
+
+MAX_ADVICE = 8
+"""Pieces of advice at most: one for each setting, or as many of the pairs."""
+
+Steps = Sequence[float]
+"""In each power of ten the values worth trying: people set round numbers."""
+
+FINE: Steps = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0)
+COARSE: Steps = (1.0, 2.0, 5.0)
+"""For two settings at once, which are many more to try."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One limit.
+
+    Attributes:
+        name: of what is limited.
+        value: of the load.
+        limit: what the value may be at most.
+        unit: of both.
+    """
+
+    name: str
+    value: float
+    limit: float
+    unit: str
+
+    @property
+    def fits(self) -> bool:
+        """Whether the load keeps the limit."""
+        return self.value <= self.limit
+
+
+@dataclass(frozen=True)
+class Change:
+    """A setting by the name of its field, its value, and what to make it."""
+
+    setting: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One or two changes with which everything fits.
+
+    Attributes:
+        changes: to the load that was asked about.
+        figures: with the changes made.
+        mended: the limits that were broken, kept now.
+    """
+
+    changes: list[Change]
+    figures: Figures
+    mended: list[Limit]
+
+
+def limits(figures: Figures) -> list[Limit]:
+    """All limits, whether the load keeps them or not."""
+    load = figures.load
+    return [
+        Limit("operations", figures.operations_per_s, load.quota_per_s, "/s"),
+        Limit("races", figures.contention, MAX_CONTENTION, "of the time"),
+        Limit("events", load.events_per_s, figures.capacity_per_s, "/s"),
+        Limit("a full batch", figures.longest_s, _usable_s(figures), "s"),
+        Limit("value", figures.value_bytes, LEDGER.max_bytes, "bytes"),
+    ]
+
+
+def misfits(figures: Figures) -> list[Limit]:
+    """The limits that the load breaks."""
+    return [each for each in limits(figures) if not each.fits]
+
+
+def _usable_s(figures: Figures) -> float:
+    """What the consumer allows itself of its time-out: the response needs the rest."""
+    reserve_s = RESERVE_S + figures.most_messages * RESERVE_PER_MESSAGE_S
+    timeout_s = figures.load.timeout_s
+    return timeout_s - min(reserve_s, timeout_s * MAX_RESERVED_SHARE)
+
+
+def notes(figures: Figures) -> list[str]:
+    """What breaks no limit and is worth knowing all the same."""
+    told, chunks = [], figures.value_chunks
+    if figures.operations_a_batch > figures.load.quota_per_s:
+        told.append(
+            f"A batch is {figures.operations_a_batch:,.0f} operations at nearly one moment, more "
+            "than the quota of a second. How much of a burst Momento lets through is not "
+            f"published; what it throttles {MAX_THROTTLED_TRIES} times goes back to SQS."
+        )
+    if chunks > 1:
+        told.append(
+            f"The longest value is billed as {chunks:,} chunks of {BILLED_BYTES:,} bytes, so each "
+            f"of its calls costs {chunks:,} times."
+        )
+    return told
+
+
+def advise(figures: Figures) -> list[Advice]:
+    """Find the least change of each setting that makes everything fit, of pairs where none does.
+
+    Nothing is advised for a load that fits, and for one that no two changes help.
+    """
+    broken = {each.name for each in misfits(figures)}
+    if not broken:
+        return []
+    load = figures.load
+    found = [least for name in KNOBS for least in islice(_fitting(load, [name], FINE), 1)]
+    if not found:
+        pairs = combinations(KNOBS, 2)
+        found = [least for pair in pairs for least in islice(_fitting(load, pair, COARSE), 1)]
+    return [_told(load, changed, broken) for changed in found[:MAX_ADVICE]]
+
+
+def _fitting(load: Load, names: Sequence[str], steps: Steps) -> Iterator[Figures]:
+    """With these settings changed, where all fits; the first knob is turned the least."""
+    if names:
+        name, *others = names
+        for value in KNOBS[name](load, steps):
+            yield from _fitting(replace(load, **{name: value}), others, steps)
+    elif not misfits(figures := Figures(load)):
+        yield figures
+
+
+def _told(load: Load, figures: Figures, broken: set[str]) -> Advice:
+    old, new = vars(load), vars(figures.load)
+    changes = [Change(name, old[name], new[name]) for name in old if old[name] != new[name]]
+    return Advice(changes, figures, [each for each in limits(figures) if each.name in broken])
+
+
+def _batch_sizes(load: Load, steps: Steps) -> list[int]:
+    most = MAX_BATCH_SIZE if load.window_s else MAX_UNGATHERED
+    return _around(load.batch_size, _round_numbers(1, most, steps))
+
+
+def _consumers(load: Load, steps: Steps) -> list[int]:
+    return _around(load.consumers, _round_numbers(MIN_CONSUMERS, MAX_CONSUMERS, steps))
+
+
+def _packed(load: Load, steps: Steps) -> list[int]:
+    """More increments in a message, as far as SQS bills it as one request."""
+    most = load.packed * MESSAGE_BILLED_BYTES // load.body_bytes
+    return _round_numbers(load.packed + 1, most, steps)
+
+
+def _sources(load: Load, steps: Steps) -> list[int]:
+    """Fewer: producers that live longer, or each counter published by fewer of them."""
+    return _round_numbers(1, load.sources - 1, steps)[::-1]
+
+
+def _quotas(load: Load, _: Steps) -> list[float]:
+    """What is needed, rounded up."""
+    needed = math.ceil(Figures(load).operations_per_s)
+    enough = _round_numbers(needed, 10 * needed, FINE)[0]
+    return [float(enough)] if needed > load.quota_per_s else []
+
+
+KNOBS: dict[str, Callable[[Load, Steps], Iterable[Any]]] = {
+    "window_s": lambda load, _: (each for each in WINDOWS_S if each > load.window_s),
+    "consumers": _consumers,
+    "batch_size": _batch_sizes,
+    "packed": _packed,
+    "memory_mb": lambda load, _: _around(load.memory_mb, MEMORIES_MB),
+    "timeout_s": lambda load, _: (each for each in TIMEOUTS_S if each > load.timeout_s),
+    "identity": lambda load, _: {IdentityForm.NATIVE} - {load.identity},
+    "sources": _sources,
+    "quota_per_s": _quotas,  # the last, since what it needs depends on the others
+}
+"""The other values of a setting, by the name of its field, the least change first."""
+
+
+def _round_numbers(low: int, high: int, steps: Steps) -> list[int]:
+    """The round numbers from low to high, ascending."""
+    powers = range(len(str(high)))
+    numbers = {round(step * 10**power) for power in powers for step in steps}
+    return sorted(number for number in numbers if low <= number <= high)
+
+
+def _around(current: int, numbers: Iterable[int]) -> list[int]:
+    """Numbers other than the current one, by how many times as much or as little they are."""
+    others = {number for number in numbers if number != current}
+    return sorted(others, key=lambda number: abs(math.log(number / current)))
