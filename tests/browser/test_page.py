@@ -1,5 +1,6 @@
 """The pages in a real browser: what they show and send, and that anybody can read them."""
 
+import contextlib
 import json
 from typing import NamedTuple
 
@@ -35,12 +36,20 @@ class Served(NamedTuple):
     url: str
 
 
-@pytest.fixture(scope="module")
-def served():
+@contextlib.contextmanager
+def serve():
+    """A stack and its page, on which nothing has been counted yet."""
     watch = Watch()
     running = Stack(SETTINGS, observe=watch.observe, wrap_function=watch.wrap)
     with running, serving(running, SETTINGS, watch) as url:
         yield Served(running, url)
+
+
+@pytest.fixture(scope="module")
+def served():
+    """One that the tests share: each counts under names of its own."""
+    with serve() as shared:
+        yield shared
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +95,17 @@ def rows(driver):
     )
 
 
-def test_it_says_that_nothing_has_been_counted(page):
-    assert page.title == "Tally"
-    assert text(page, "no-counters") == "Nothing has been counted yet."
-    assert text(page, "no-returned").startswith("None.")
-    assert [text(page, name) for name in ("rate", "applied", "dead")] == ["0", "0", "0"]
+def test_it_says_that_nothing_has_been_counted(browser):
+    be(browser)
+    with serve() as unused:
+        browser.get(unused.url)
+        shows(browser, "pulse", "live")
+        assert browser.title == "Tally"
+        assert text(browser, "no-counters") == "Nothing has been counted yet."
+        assert text(browser, "no-returned").startswith("None.")
+        assert [text(browser, name) for name in ("rate", "applied", "dead")] == ["0", "0", "0"]
+        browser.get("about:blank")  # or the page would ask a server that has gone
+    browser.get_log("browser")
 
 
 def test_an_increment_is_sent_and_its_outcome_shown(page):

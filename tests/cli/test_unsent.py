@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shlex
 import subprocess
 import threading
 from pathlib import Path
@@ -93,7 +94,8 @@ def test_what_a_file_does_not_take_is_on_standard_error():
 
 def test_a_disk_that_fills_up_under_the_unsent_loses_none_of_them(tmp_path):
     path = tmp_path / "unsent.jsonl"
-    command = f"ulimit -f 8; exec {' '.join(TALLY)} send a --count 200 --unsent {path}"
+    send = shlex.join([*TALLY, "send", "a", "--count", "200", "--unsent", str(path)])
+    command = f"ulimit -f 8; exec {send}"
     env = {name: value for name, value in (os.environ | NO_CREDENTIALS).items() if value}
     answer = subprocess.run(  # noqa: S603 - our own command
         ["/bin/bash", "-c", command], env=env, capture_output=True, check=False, timeout=30
