@@ -6,6 +6,9 @@ MAX_SHOWN_CHARS = 120
 """How much of an offending value an error shows: a message may be a mebibyte."""
 
 
+MAX_SHOWN_BITS = 8_192
+"""Of a longer integer an error shows no digit; Python converts up to 4,300 of them."""
+
 MAX_NAME_CHARS = 512
 """How much of a counter's name an error carries: all of it, if it is a valid one."""
 
@@ -59,15 +62,20 @@ def shown(value: object) -> str:
     """The representation of a value, at most MAX_SHOWN_CHARS characters of it."""
     if isinstance(value, str | bytes):
         return _cut(repr(value[: MAX_SHOWN_CHARS + 1]))
-    try:
-        return _cut(_SHORT.repr(value))
-    except ValueError:  # an integer of more digits than Python converts
-        return f"<{type(value).__name__}>"
+    return _cut(_SHORT.repr(value))
 
 
 def _cut(text: str) -> str:
     return text if len(text) <= MAX_SHOWN_CHARS else f"{text[: MAX_SHOWN_CHARS - 1]}…"
 
 
-_SHORT = reprlib.Repr()  # it stops at a depth, where repr() itself would fail
+class _Short(reprlib.Repr):
+    """It stops at a depth, where repr() itself would fail."""
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Not of an integer of more digits than Python converts, which versions do in two ways."""
+        return "<int>" if x.bit_length() > MAX_SHOWN_BITS else super().repr_int(x, level)
+
+
+_SHORT = _Short()
 _SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxdict = 2, 4, 4

@@ -282,7 +282,7 @@ def test_of_a_key_written_twice_the_last_one_counts_as_in_every_common_json_pars
 )
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
 def test_nesting_of_any_depth_is_an_invalid_increment_and_nothing_worse(frame, opening, closing):
-    for depth in (*range(1, 20), *NEST_DEPTHS, 20_000):
+    for depth in (*range(1, 20), *NEST_DEPTHS, 20_000, 100_000):
         nested = opening * depth + "1" + closing * depth
         for body in (frame % nested, frame % (opening * depth)):
             _, _, value = complaint(body)
