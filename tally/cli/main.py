@@ -89,7 +89,3 @@ def _let_go(stream: TextIO | None) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
-
-
-if __name__ == "__main__":
-    main()

@@ -2,13 +2,17 @@
 
 from pathlib import Path
 
-_TALLY = Path(__file__).resolve().parent.parent
-_INSTALLED = _TALLY / "functions"
-
-FUNCTIONS = str(_INSTALLED if _INSTALLED.is_dir() else _TALLY.parent)
-"""The folder that holds `consumer` and `producer`: in a checkout its top; in a wheel a folder of
-its own, as programs have packages of these names. A function's process looks there first."""
-
 CONSUMER = "consumer.handler.lambda_handler"
 API = "producer.handler.lambda_handler"
 """Their handlers."""
+
+
+def functions_folder() -> str:
+    """The folder that holds `consumer` and `producer`, where a function's process looks first.
+
+    In a checkout that is its top; in a wheel a folder of its own, as programs have packages of
+    these names.
+    """
+    tally = Path(__file__).resolve().parent.parent
+    installed = tally / "functions"
+    return str(installed if installed.is_dir() else tally.parent)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Self
 
 from tally.local.child import ChildError
-from tally.local.functions import CONSUMER, FUNCTIONS
+from tally.local.functions import CONSUMER, functions_folder
 from tally.local.lambda_.environment import Function, LambdaEnvironment
 from tally.local.lambda_.event_source import EventSourceMapping
 from tally.local.lambda_.poller import Batching, Delivery
@@ -137,7 +137,7 @@ class Stack:
     def _function(self) -> Function:
         variables = {**self._settings.variables, **self.variables}
         environment = LambdaEnvironment(
-            CONSUMER, code=FUNCTIONS, variables=variables, settings=self._settings.function
+            CONSUMER, code=functions_folder(), variables=variables, settings=self._settings.function
         )
         return self._wrap_function(environment)
 

@@ -16,7 +16,7 @@ from tally.publishing.sequence import now_ms
 from tally.reading.reader import Reader
 from tally.settling.activity import Activity
 from tally.settling.copies import Copies
-from tally.settling.progress import Unsettled
+from tally.settling.progress import Settlement, Unsettled
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.memory import Items, MemoryStore
@@ -89,13 +89,14 @@ class Counters:
         for event in events:
             groups.setdefault(event.counter, []).append(event)
         progress = self._writer.settle(groups, self._clock() + SETTLE_S, Activity())
-        settlements = progress.settlements().values()
-        return not any(isinstance(each, Unsettled) for each in settlements) and all(
-            decision.is_settled
-            for decisions in settlements
-            if not isinstance(decisions, Unsettled)
-            for decision in decisions
-        )
+        return all(map(_is_settled, progress.settlements().values()))
+
+
+def _is_settled(settlement: Settlement) -> bool:
+    """Whether each event of a counter is counted, rejected, or was decided before."""
+    if isinstance(settlement, Unsettled):
+        return False
+    return all(decision.is_settled for decision in settlement)
 
 
 class _Queue:

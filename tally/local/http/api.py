@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import grpc
 from momento.auth import CredentialProvider
 
-from tally.local.functions import API, FUNCTIONS
+from tally.local.functions import API, functions_folder
 from tally.local.http.server import HttpServer
 from tally.local.http.site import Site
 from tally.local.http.status import Status
@@ -48,7 +48,7 @@ def serving(
     with contextlib.ExitStack() as parts:
         api = LambdaEnvironment(
             API,
-            code=FUNCTIONS,
+            code=functions_folder(),
             variables={**settings.variables, **stack.variables},
             settings=API_FUNCTION,
         )
