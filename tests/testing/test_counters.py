@@ -1,5 +1,6 @@
 """`tally.testing`: what is published is counted without any process, and by the same rules."""
 
+import itertools
 import threading
 
 import pytest
@@ -50,6 +51,15 @@ def test_what_is_published_again_counts_once(counters):
         published = publisher.publish("c")
         publisher.publish_again(published)
     assert counters.reader().count("c") == 1
+
+
+def test_what_has_no_time_left_is_a_dead_letter():
+    hours = itertools.count(step=3600)
+    counters = Counters(clock=lambda: next(hours))
+    with counters.publisher() as publisher:
+        published = publisher.publish("c")
+    assert counters.dead_letters == [f"[{encode(published).decode()}]"]
+    assert counters.reader().count("c") is None
 
 
 def test_a_reset_and_shards(counters):
