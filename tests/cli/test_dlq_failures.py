@@ -4,6 +4,7 @@ import pytest
 
 from tally.cli.dlq.letters import read
 from tally.cli.dlq.queue import DeadLetterQueue
+from tests.support.clock import Clock
 from tests.support.dead_letters import (
     ANONYMOUS,
     NAMED,
@@ -16,7 +17,7 @@ from tests.support.dead_letters import (
     message_id,
     nothing,
 )
-from tests.support.sqs import FIFO_URL, QUEUE_URL, QUOTED, FakeTime, client_error
+from tests.support.sqs import FIFO_URL, QUEUE_URL, QUOTED, client_error
 
 LOST = client_error("ServiceUnavailable", 503)
 REASON = "ServiceUnavailable (HTTP 503)"
@@ -167,7 +168,7 @@ def test_what_cannot_be_given_back_is_told_and_keeps_back_no_other(step):
 
 
 def test_what_was_looked_at_too_long_ago_is_neither_deleted_nor_given_back():
-    client, time = FakeQueues([message(1, "{")], [message(2, "{")]), FakeTime()
+    client, time = FakeQueues([message(1, "{")], [message(2, "{")]), Clock()
     done = handling(DeadLetterQueue(client, URL, clock=lambda: time.now_s), limit=2, expected=2)
     for _ in done.pages():
         time.now_s += 60  # a person thinks it over

@@ -9,6 +9,7 @@ from tally.counters.ledger import Limits
 from tally.settling.reserve import RESERVE_PER_MESSAGE_S, RESERVE_S
 from tally.settling.rounds import ROUND_MARGIN
 from tally.stores.errors import BrokenSetupError
+from tests.support.clock import START_S
 from tests.support.consumers import DEADLINE_S, Deployed
 from tests.support.lambda_event import (
     SENT_AT_MS,
@@ -19,7 +20,7 @@ from tests.support.lambda_event import (
     increment,
     record,
 )
-from tests.support.momento_channel import LATENCY_S, START_S, Fault
+from tests.support.momento_channel import LATENCY_S, Fault
 
 STATUS = grpc.StatusCode
 LAST_ROUND_S = ROUND_MARGIN * (LATENCY_S + DEADLINE_S) + 1e-9

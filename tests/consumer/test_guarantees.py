@@ -26,10 +26,18 @@ from tally.local.momento import faults
 from tally.local.momento.errors import injected
 from tally.local.momento.server import HOST, MomentoServer
 from tally.stores.momento.connection import connect
+from tests.support.clock import Clock
 from tests.support.consumers import events, make_momento
 from tests.support.lambda_event import SENT_AT_MS, event, failures, increment, record
 from tests.support.momento import Raw
-from tests.support.momento_channel import AT_LEAST_ONCE, CACHE, Clock, Effect, FakeChannel, Fault
+from tests.support.momento_channel import (
+    AT_LEAST_ONCE,
+    CACHE,
+    EXACTLY_ONCE,
+    Effect,
+    FakeChannel,
+    Fault,
+)
 
 BOTH = tuple(Guarantee)
 LEDGER = fold(None, events(0, 1, 2), Limits()).value
@@ -49,7 +57,7 @@ class Store:
 
 @contextlib.contextmanager
 def fake(guarantee):
-    methods = AT_LEAST_ONCE if guarantee is Guarantee.AT_LEAST_ONCE else None
+    methods = AT_LEAST_ONCE if guarantee is Guarantee.AT_LEAST_ONCE else EXACTLY_ONCE
     channel = FakeChannel(Clock(), methods=methods)
 
     def fail(method, happened):

@@ -28,10 +28,11 @@ from tally.stores.errors import BrokenSetupError
 from tally.stores.momento import connection
 from tally.stores.momento.connection import TLS_PORT, connect, credentials_for
 from tally.stores.momento.store import MomentoStore
+from tests.support.clock import START_S, Clock
 from tests.support.consumers import Draws, make_momento
 from tests.support.keys import ENDPOINT, KEY, api_key
 from tests.support.lambda_event import event, failures, increment, record
-from tests.support.momento_channel import CACHE, START_S, Clock, FakeChannel, Fault
+from tests.support.momento_channel import CACHE, FakeChannel, Fault
 from tests.support.secrets_manager import QUOTED, REFUSAL, secrets_manager
 
 SECRET_NAME = "momento/api-key"  # noqa: S105 (the name of one)

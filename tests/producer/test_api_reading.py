@@ -9,7 +9,8 @@ from tally.reading.values import MAX_COUNTERS_PER_CALL
 from tally.stores.errors import BrokenSetupError
 from tally.stores.port import Trouble
 from tests.support.api import EVENT, Called, found, invalid, problem
-from tests.support.read_channel import ReadChannel, make_reader
+from tests.support.consumers import make_reader
+from tests.support.momento_channel import ReadChannel
 
 OUTCOME = f"/counters/seats/increments/{EVENT}"
 RETRY = ("Retry-After", "2")

@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tally.counters.event import Event
+from tally.local.momento.store import MAX_TTL_MS
 from tally.settling.activity import Activity
 from tally.settling.progress import Unsettled
+from tests.support.clock import Clock
 from tests.support.consumers import AT_MS, make_bare_writer
-from tests.support.momento_channel import AT_LEAST_ONCE, Clock, Effect, FakeChannel, Fault, Store
+from tests.support.momento_channel import AT_LEAST_ONCE, Effect, FakeChannel, Fault, Store
 
 STATUS = grpc.StatusCode
 MOST, LEAST = 6, -4
@@ -42,8 +44,8 @@ class Witness(Store):
         super().__init__(clock)
         self.held = {}
 
-    def put(self, key, value, ttl_ms=86_400_000):
-        self.held.setdefault(key, []).append(int(value))
+    def put(self, key, value, ttl_ms=MAX_TTL_MS):
+        self.held.setdefault(key.decode(), []).append(int(value))
         super().put(key, value, ttl_ms)
 
 

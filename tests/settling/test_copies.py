@@ -9,8 +9,9 @@ from tally.counters.ledger import Limits
 from tally.settling.activity import Activity
 from tally.settling.copies import MAX_COPIES, MAX_COPIES_BYTES, Copies
 from tally.stores.port import Copy
+from tests.support.clock import Clock
 from tests.support.consumers import events, make_writer
-from tests.support.momento_channel import Clock, FakeChannel
+from tests.support.momento_channel import FakeChannel
 
 COPY = Copy(b"1", b"hash")
 

@@ -9,8 +9,9 @@ from tally.settling.progress import Unsettled
 from tally.settling.reason import Reason
 from tally.settling.rounds import MAX_ROUNDS, MIN_ROUND_S, ROUND_MARGIN, THROTTLED_ROUND_S
 from tally.stores.momento.store import MAX_CALLS_IN_FLIGHT
+from tests.support.clock import START_S, Clock
 from tests.support.consumers import Draws, events, make_writer
-from tests.support.momento_channel import LATENCY_S, START_S, Clock, FakeChannel, Fault
+from tests.support.momento_channel import LATENCY_S, FakeChannel, Fault
 
 STATUS = grpc.StatusCode
 APPLIED = Decision.APPLIED

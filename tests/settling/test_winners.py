@@ -13,8 +13,8 @@ from tally.settling.copies import Copies
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.memory import Items, MemoryStore
+from tests.support.clock import Clock
 from tests.support.consumers import AT_MS, Draws
-from tests.support.momento_channel import Clock
 
 SETTLE_S = 60.0
 THREADS, EVENTS, BATCH = 4, 400, 10

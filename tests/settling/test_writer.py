@@ -12,8 +12,9 @@ from tally.settling.progress import MAX_THROTTLED_TRIES, Unsettled
 from tally.settling.reason import Reason
 from tally.stores.errors import BrokenSetupError
 from tally.stores.momento.store import MAX_CALLS_IN_FLIGHT
+from tests.support.clock import START_S, Clock
 from tests.support.consumers import AT_MS, Draws, events, make_writer
-from tests.support.momento_channel import LATENCY_S, START_S, Clock, Effect, FakeChannel, Fault
+from tests.support.momento_channel import LATENCY_S, Effect, FakeChannel, Fault
 
 STATUS = grpc.StatusCode
 UNKNOWN = [

@@ -7,8 +7,9 @@ import pytest
 
 from tally.counters.counter import Counter
 from tally.settling.activity import Activity
+from tests.support.clock import Clock
 from tests.support.consumers import Draws, events, make_writer
-from tests.support.momento_channel import Clock, Effect, FakeChannel, Fault, Store
+from tests.support.momento_channel import Effect, FakeChannel, Fault, Store
 
 TIME_S = 10.0
 PLACES = list(itertools.product(range(5), repeat=2))

@@ -16,8 +16,9 @@ from tally.settling.writer import Writer
 from tally.stores.errors import StoreClosedError
 from tally.stores.memory import Items, MemoryStore
 from tally.stores.port import ABSENT, NOT_SENT, Copy, LostRace, Stored, Swap
+from tests.support.clock import Clock
 from tests.support.consumers import make_momento, store_of
-from tests.support.momento_channel import CACHE, Clock, FakeChannel
+from tests.support.momento_channel import CACHE, FakeChannel
 from tests.support.momento_channel import Store as FakeItems
 
 WAIT_S = 60.0

@@ -16,9 +16,9 @@ from tally.reading.reader import Reader
 from tally.stores.momento.channel import MAX_IDLE_S, Channel
 from tally.stores.momento.store import MomentoStore
 from tests.support.api import event as request
+from tests.support.clock import Clock
 from tests.support.lambda_event import event, failures, increment, record
-from tests.support.momento_channel import CACHE, Clock
-from tests.support.read_channel import ReadChannel
+from tests.support.momento_channel import CACHE, ReadChannel
 from tests.support.silent_proxy import SilentProxy
 
 DEADLINE_S = 0.3

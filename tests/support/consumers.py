@@ -12,12 +12,14 @@ from consumer.invocation import Consumer
 from consumer.observability import Observer
 from tally.counters.event import INT64_MAX, Event
 from tally.local.momento.server import HOST
+from tally.reading.reader import Reader
 from tally.settling.bare_writer import BareWriter
 from tally.settling.copies import Copies
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.momento.store import MomentoStore
-from tests.support.momento_channel import AT_LEAST_ONCE, CACHE, Clock, FakeChannel
+from tests.support.clock import Clock
+from tests.support.momento_channel import AT_LEAST_ONCE, CACHE, EXACTLY_ONCE, FakeChannel
 
 AT_MS = 1_790_000_000_000
 DEADLINE_S = 1.1
@@ -51,6 +53,13 @@ def make_momento(channel, clock=None, *, credentials=NO_KEY, cache_name=CACHE, *
     return MomentoStore(cache_name, credentials, open_channel=lambda: channel, **options)
 
 
+def make_reader(channel, clock=None, *, uniform=None, **options):
+    """A reader on a channel, with a clock that only calls and sleeps move."""
+    clock = clock or channel.clock
+    store = make_momento(channel, clock, **options)
+    return Reader(store, clock=clock, sleep=clock.sleep, uniform=uniform or Draws())
+
+
 def store_of(server, **options):
     """The store of an embedded server, over real gRPC."""
     credentials = CredentialProvider.for_momento_local(HOST, server.port)
@@ -80,7 +89,9 @@ class Deployed:
 
     def __init__(self, default_max=INT64_MAX, limits=None, *, at_least_once=False):
         self.clock = Clock()
-        self.channel = FakeChannel(self.clock, methods=AT_LEAST_ONCE if at_least_once else None)
+        self.channel = FakeChannel(
+            self.clock, methods=AT_LEAST_ONCE if at_least_once else EXACTLY_ONCE
+        )
         self._log = io.StringIO()
         self.service = next(_services)
         observer = Observer(

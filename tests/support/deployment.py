@@ -5,8 +5,8 @@ import json
 from types import SimpleNamespace
 
 from tally.cli.doctor.examination import World
+from tests.support.clock import Clock
 from tests.support.lambda_event import SENT_AT_MS
-from tests.support.momento_channel import Clock
 
 REGION_URL = "https://sqs.example.com"
 QUEUE_URL = f"{REGION_URL}/123456789012/queue"

@@ -10,8 +10,9 @@ from aws_lambda_powertools.metrics import EphemeralMetrics
 from consumer.invocation import Consumer
 from consumer.observability import Observer
 from tally.counters.event import INT64_MAX
+from tests.support.clock import Clock
 from tests.support.consumers import make_writer
-from tests.support.momento_channel import Clock, FakeChannel
+from tests.support.momento_channel import FakeChannel
 
 SERVICE = "fuzzed"
 

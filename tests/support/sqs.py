@@ -1,4 +1,4 @@
-"""Peers of what the producer reaches out to: SQS's client, the clock and the sleep."""
+"""Peers of what the producer reaches out to: SQS's client, and a publisher that uses it."""
 
 from collections import deque
 from typing import Any
@@ -8,8 +8,8 @@ import botocore.exceptions as boto
 from tally.counters.body import parse
 from tally.counters.event import Envelope
 from tally.publishing.publisher import Publisher
-from tally.publishing.sending import Pacer
 from tally.publishing.sequence import Sequence
+from tests.support.clock import Clock
 
 QUEUE_URL = "http://127.0.0.1/000000000000/counters"
 FIFO_URL = f"{QUEUE_URL}.fifo"
@@ -99,22 +99,6 @@ def client_error(code, status):
     return boto.ClientError(answer, "SendMessageBatch")
 
 
-class FakeTime:
-    """A clock that moves by what is slept, and chance that always draws its most."""
-
-    def __init__(self):
-        self.now_s = 1_000.0
-        self.slept_s = []
-
-    def sleep(self, duration_s):
-        self.slept_s.append(duration_s)
-        self.now_s += duration_s
-
-    @property
-    def pacer(self):
-        return Pacer(clock=lambda: self.now_s, sleep=self.sleep, random=lambda: 1.0)
-
-
 def sequence(first=1):
     """A sequence with the sources 1, 2, … at a standing clock."""
     sources = iter(range(first, first + 100))
@@ -125,5 +109,5 @@ def sequence(first=1):
 
 def publisher(client, queue_url=QUEUE_URL, **options):
     """A publisher on a fake time that sends only when told to."""
-    options = {"pacer": FakeTime().pacer, "sequence": sequence(), "linger_s": NEVER_S} | options
+    options = {"pacer": Clock().pacer, "sequence": sequence(), "linger_s": NEVER_S} | options
     return Publisher(queue_url, client=client, **options)
