@@ -2,21 +2,15 @@
 
 import contextlib
 import dataclasses
-import io
-import itertools
-import json
 import time
 from collections.abc import Callable
 from typing import Any
 
 import grpc
 import pytest
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics
 from momento.auth import CredentialProvider
 
 from consumer import wiring
-from consumer.observability import Observer
 from consumer.settings import Guarantee, Settings
 from tally.counters.counter import fold
 from tally.counters.event import INT64_MAX
@@ -29,6 +23,7 @@ from tally.stores.momento.connection import connect
 from tests.support.clock import Clock
 from tests.support.consumers import events, make_momento
 from tests.support.lambda_event import SENT_AT_MS, event, failures, increment, record
+from tests.support.log import Log
 from tests.support.momento import Raw
 from tests.support.momento_channel import (
     AT_LEAST_ONCE,
@@ -41,7 +36,6 @@ from tests.support.momento_channel import (
 
 BOTH = tuple(Guarantee)
 LEDGER = fold(None, events(0, 1, 2), Limits()).value
-services = (f"guarantees-{number}" for number in itertools.count())
 
 
 @dataclasses.dataclass
@@ -102,15 +96,12 @@ class Deployment:
         told = Settings(CACHE, Local(HOST, 1), max_counter_value=default_max, guarantee=guarantee)
         self.store = store
         self.guarantee = guarantee
-        self.log = io.StringIO()
-        service = next(services)
-        observer = Observer(
-            Logger(service=service, stream=self.log),
-            EphemeralMetrics(service=service, namespace="Tally"),
-        )
+        self._log = Log()
         clock = store.pace.get("clock", time.monotonic)
         momento = make_momento(store.channel, clock, wall_clock=time.time)
-        self._consumer = wiring.build(told, observer=observer, store=momento, **store.pace)
+        self._consumer = wiring.build(
+            told, observer=self._log.observer, store=momento, **store.pace
+        )
 
     def handle(self, *records):
         return self._consumer.handle(event(*records), None)
@@ -123,8 +114,7 @@ class Deployment:
     @property
     def told(self):
         """Of each message that was returned: its reason and the detail."""
-        lines = [json.loads(line) for line in self.log.getvalue().splitlines()]
-        return [(line["reason"], line["detail"]) for line in lines if "reason" in line]
+        return [(line["reason"], line["detail"]) for line in self._log.lines if "reason" in line]
 
 
 @pytest.fixture(params=[fake, embedded], ids=lambda made: made.__name__)

@@ -1,8 +1,6 @@
 """Settings become a consumer: which channel, whose key, and nothing before it is needed."""
 
 import contextlib
-import io
-import itertools
 import json
 import socket
 import threading
@@ -13,13 +11,10 @@ from concurrent.futures import Future
 import boto3
 import grpc
 import pytest
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics
 from momento.auth import CredentialProvider
 from moto import mock_aws
 
 from consumer import wiring
-from consumer.observability import Observer
 from consumer.settings import Settings
 from tally import aws
 from tally.environment import Local, Service, SettingsError
@@ -30,28 +25,31 @@ from tally.stores.momento.connection import TLS_PORT, connect, credentials_for
 from tally.stores.momento.store import MomentoStore
 from tests.support.clock import START_S, Clock
 from tests.support.consumers import Draws, make_momento
+from tests.support.http_servers import served
 from tests.support.keys import ENDPOINT, KEY, api_key
 from tests.support.lambda_event import event, failures, increment, record
+from tests.support.log import Log
 from tests.support.momento_channel import CACHE, FakeChannel, Fault
-from tests.support.secrets_manager import QUOTED, REFUSAL, secrets_manager
 
 SECRET_NAME = "momento/api-key"  # noqa: S105 (the name of one)
 WAIT_S = 10.0
 UNPRINTABLE = "the Momento API key has a blank or a line break in it, or no ASCII"
+QUOTED = "x-amz-security-token:the-sessions-token"
+REFUSAL = {
+    "__type": "InvalidSignatureException",
+    "message": f"The Canonical String for this request should have been '{QUOTED}'",
+}
 TLS_HANDSHAKE, HTTP2_PREFACE = b"\x16\x03", b"PRI * HTTP/2.0"
-services = (f"wiring-{number}" for number in itertools.count())
 
 
 @pytest.fixture
 def log():
-    return io.StringIO()
+    return Log()
 
 
 @pytest.fixture
 def observer(log):
-    service = next(services)
-    metrics = EphemeralMetrics(service=service, namespace="Tally")
-    return Observer(Logger(service=service, stream=log), metrics)
+    return log.observer
 
 
 @pytest.fixture
@@ -69,6 +67,19 @@ def secrets(account):  # noqa: ARG001 (its environment)
         client = boto3.client("secretsmanager")
         yield client
         client.close()
+
+
+@contextlib.contextmanager
+def secrets_manager(status, answer):
+    """Secrets Manager, which answers as told: the environment that leads there, what is asked."""
+    asked = []
+
+    def told(request):
+        asked.append(request.get_json(force=True))
+        return status, json.dumps(answer)
+
+    with served(told) as url:
+        yield {"AWS_ENDPOINT_URL_SECRETS_MANAGER": url}, asked
 
 
 @pytest.fixture
@@ -230,10 +241,10 @@ def test_the_key_is_in_no_line_and_in_no_error_even_if_momento_quotes_it(observe
     channel.faults = [Fault("GetWithHash", grpc.StatusCode.UNAUTHENTICATED, details=KEY)]
     with pytest.raises(BrokenSetupError) as caught:
         consumer.handle(event(record("m1", increment())), None)
-    assert json.loads(log.getvalue())["detail"] == "INVALID_ARGUMENT: …"
+    assert [line["detail"] for line in log.lines] == ["INVALID_ARGUMENT: …"]
     shown = "".join(traceback.format_exception(caught.value))
     assert shown.endswith("UNAUTHENTICATED: …\n")
-    assert KEY not in log.getvalue() + shown + "".join(capsys.readouterr())
+    assert KEY not in log.text + shown + "".join(capsys.readouterr())
 
 
 def test_a_consumer_keeps_to_its_settings_and_to_the_clock_it_is_given(observer):

@@ -1,21 +1,15 @@
 """The HTTP API over peers of SQS and Momento: what it answers, and what it published and logged."""
 
 import base64
-import io
-import itertools
 import json
-
-from aws_lambda_powertools import Logger
 
 from producer.routes import build
 from tally.counters.outcome import Outcome
+from tests.support.log import Log
 from tests.support.sqs import NOW_MS, FakeSqs, publisher
 
 EVENT = "0000000000000001:0:1790000000000"
 NO_STORE = ("Cache-Control", "no-store")
-
-# Powertools keeps one handler, and so one stream, for each name of a service.
-_services = (f"test-api-{number}" for number in itertools.count())
 
 
 class FakeReader:
@@ -47,11 +41,10 @@ class Called:
     def __init__(self, *script, counts=None, outcome=Outcome.PENDING, **options):
         self.sqs = FakeSqs(*script)
         self.reader = FakeReader(counts, outcome)
-        self._log = io.StringIO()
-        logger = Logger(service=next(_services), stream=self._log, level="INFO")
+        self._log = Log()
         defaults = {"publisher": publisher(self.sqs), "reader": self.reader}
         options = defaults | {"clock_ms": lambda: NOW_MS} | options
-        self.app = build(logger=logger, **options)
+        self.app = build(logger=self._log.logger, **options)
 
     def __call__(self, *arguments, **options):
         """Ask, and get status, headers and body."""
@@ -63,7 +56,7 @@ class Called:
 
     @property
     def log(self):
-        return [json.loads(line) for line in self._log.getvalue().splitlines()]
+        return self._log.lines
 
 
 def event(method, path, body=None, *, headers=None, query=None, full=""):

@@ -1,15 +1,8 @@
 """The real writer and the real consumer on a fake Momento and a clock that only they move."""
 
-import io
-import itertools
-import json
-
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics
 from momento.auth import CredentialProvider
 
 from consumer.invocation import Consumer
-from consumer.observability import Observer
 from tally.counters.event import INT64_MAX, Event
 from tally.local.momento.server import HOST
 from tally.reading.reader import Reader
@@ -19,14 +12,12 @@ from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.momento.store import MomentoStore
 from tests.support.clock import Clock
+from tests.support.log import Log
 from tests.support.momento_channel import AT_LEAST_ONCE, CACHE, EXACTLY_ONCE, FakeChannel
 
 AT_MS = 1_790_000_000_000
 DEADLINE_S = 1.1
 NO_KEY = CredentialProvider.for_momento_local()
-
-# Powertools keeps one handler, and so one stream, for each name of a service.
-_services = (f"test-{number}" for number in itertools.count())
 
 
 def events(*seqs, counter="c", source=1, at=AT_MS, **fields):
@@ -87,34 +78,27 @@ def make_bare_writer(channel, **pace):
 class Deployed:
     """A consumer with its channel, its clock, and what it logged."""
 
-    def __init__(self, default_max=INT64_MAX, limits=None, *, at_least_once=False):
+    def __init__(self, default_max=INT64_MAX, limits=None, *, at_least_once=False, log=None):
         self.clock = Clock()
         self.channel = FakeChannel(
             self.clock, methods=AT_LEAST_ONCE if at_least_once else EXACTLY_ONCE
         )
-        self._log = io.StringIO()
-        self.service = next(_services)
-        observer = Observer(
-            Logger(service=self.service, stream=self._log, level="INFO"),
-            EphemeralMetrics(service=self.service, namespace="Tally"),
-        )
+        self._log = log or Log()
+        self.service = self._log.service
         bare = make_bare_writer(self.channel)
         settler = bare if at_least_once else make_writer(self.channel, limits=limits)
-        self.consumer = Consumer(settler, observer, default_max)
+        self.consumer = Consumer(settler, self._log.observer, default_max)
 
     def handle(self, event, context=None):
         return self.consumer.handle(event, context)
 
     @property
     def log(self):
-        """The lines, each an object."""
-        return [json.loads(line) for line in self._log.getvalue().splitlines()]
+        return self._log.lines
 
     @property
     def returned(self):
-        """Of each line about a message: its id and its reason."""
-        lines = [line for line in self.log if line["action"] == "message_returned"]
-        return [(line["message_id"], line["reason"]) for line in lines]
+        return self._log.returned
 
     def count(self, counter="page:home"):
         """The count as it is stored; None for an absent counter."""
