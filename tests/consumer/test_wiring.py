@@ -24,9 +24,8 @@ from tally.stores.momento import connection
 from tally.stores.momento.connection import TLS_PORT, connect, credentials_for
 from tally.stores.momento.store import MomentoStore
 from tests.support.clock import START_S, Clock
-from tests.support.consumers import Draws, make_momento
+from tests.support.consumers import ENDPOINT, KEY, Draws, api_key, make_momento
 from tests.support.http_servers import served
-from tests.support.keys import ENDPOINT, KEY, api_key
 from tests.support.lambda_event import event, failures, increment, record
 from tests.support.log import Log
 from tests.support.momento_channel import CACHE, FakeChannel, Fault

@@ -10,8 +10,8 @@ import pytest
 
 from tally.local.lambda_.environment import LambdaEnvironment
 from tally.local.momento import MomentoServer
+from tests.support.consumers import read_counts
 from tests.support.lambda_event import SENT_AT_MS, event, record
-from tests.support.reading import read_counts
 
 SEED = 20
 EVENTS = 20_000

@@ -15,8 +15,7 @@ from tally.reading.values import BACKOFF_S, MAX_TRIES, PASSING, THROTTLED_BACKOF
 from tally.stores.errors import BrokenSetupError
 from tally.stores.momento.troubles import TROUBLES
 from tally.stores.port import Trouble
-from tests.support.consumers import DEADLINE_S, Draws, make_reader, store_of
-from tests.support.keys import ENDPOINT, KEY
+from tests.support.consumers import DEADLINE_S, ENDPOINT, KEY, Draws, make_reader, store_of
 from tests.support.momento_channel import CACHE, FakeRpcError, ReadChannel
 
 STATUS = grpc.StatusCode

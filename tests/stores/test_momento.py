@@ -12,8 +12,7 @@ from tally.stores.momento.store import MAX_CALLS_IN_FLIGHT
 from tally.stores.momento.troubles import TROUBLES
 from tally.stores.port import ABSENT, NOT_SENT, Copy, Failed, LostRace, Stored, Swap, Trouble
 from tests.support.clock import START_S, Clock
-from tests.support.consumers import DEADLINE_S, make_momento
-from tests.support.keys import ENDPOINT, KEY
+from tests.support.consumers import DEADLINE_S, ENDPOINT, KEY, make_momento
 from tests.support.momento_channel import CACHE, LATENCY_S, Effect, FakeChannel, Fault
 
 STATUS = grpc.StatusCode

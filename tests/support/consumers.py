@@ -1,4 +1,7 @@
-"""The real writer and the real consumer on a fake Momento and a clock that only they move."""
+"""The real writer, reader and consumer on a fake Momento and a clock that only they move."""
+
+import base64
+import json
 
 from momento.auth import CredentialProvider
 
@@ -18,6 +21,18 @@ from tests.support.momento_channel import AT_LEAST_ONCE, CACHE, EXACTLY_ONCE, Fa
 AT_MS = 1_790_000_000_000
 DEADLINE_S = 1.1
 NO_KEY = CredentialProvider.for_momento_local()
+ENDPOINT = "cell-1.example.com"
+
+
+def api_key(claims):
+    """A JSON Web Token with these claims; an API key of version 2 has {"t": "g"}."""
+    parts = [json.dumps(part).encode() for part in ({"alg": "HS256", "typ": "JWT"}, claims)]
+    encoded = [base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts]
+    return ".".join([*encoded, "c2VjcmV0LXNpZ25hdHVyZQ"])
+
+
+KEY = api_key({"t": "g", "id": "counters"})
+"""As Momento's SDK takes it, made here and good for nothing."""
 
 
 def events(*seqs, counter="c", source=1, at=AT_MS, **fields):
@@ -55,6 +70,12 @@ def store_of(server, **options):
     """The store of an embedded server, over real gRPC."""
     credentials = CredentialProvider.for_momento_local(HOST, server.port)
     return MomentoStore(CACHE, credentials, **options)
+
+
+def read_counts(counters, variables):
+    """The count of each counter, None where there is none, from the variables of a stack."""
+    with Reader.from_environment(variables) as reader:
+        return reader.counts(counters)
 
 
 def make_rounds(channel, *, uniform=None, sleep=None, limits=None):
