@@ -19,7 +19,7 @@ from tally.local.lambda_.poller import Batching
 from tally.local.stack import Stack, StackSettings
 from tally.local.watch import WINDOW_S, Watch
 from tally.publishing.publisher import Publisher
-from tests.support.browser import MISSING, be, chromium, eventually, picture
+from tests.browser.browser import MISSING, be, chromium, eventually, picture
 
 FOLDER = Path(__file__).parents[2] / "docs" / "img"
 SETTINGS = StackSettings(

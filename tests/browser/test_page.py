@@ -14,7 +14,7 @@ from tally.local.lambda_.environment import InProcess
 from tally.local.lambda_.poller import Batching
 from tally.local.stack import Stack, StackSettings
 from tally.local.watch import Watch
-from tests.support.browser import MISSING, be, chromium, eventually
+from tests.browser.browser import MISSING, be, chromium, eventually
 from tests.support.handlers import echo
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)

@@ -13,7 +13,7 @@ from tally.counters.decision import Decision
 from tally.counters.errors import UnreadableValueError
 from tally.counters.event import INT64_MAX, INT64_MIN, Event
 from tally.counters.ledger import Limits
-from tests.support.reference import packed
+from tests.counters.reference import packed
 
 APPLIED, REJECTED = Decision.APPLIED, Decision.REJECTED
 APPLIED_BEFORE, REJECTED_BEFORE = Decision.APPLIED_BEFORE, Decision.REJECTED_BEFORE

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 
 from tally.counters.counter import fold, read_count
 from tally.counters.decision import Decision
+from tests.counters.reference import dump, load, reference_fold
 from tests.support.batches import ANY_LIMITS, BATCHES, HOSTILE, STARTS, deliveries
-from tests.support.reference import dump, load, reference_fold
 
 SETTLED_BEFORE = {
     Decision.APPLIED: {Decision.APPLIED_BEFORE, Decision.DECIDED_BEFORE},

@@ -14,8 +14,8 @@ from tally.counters.counter import fold, read_count
 from tally.counters.decision import Decision
 from tally.counters.event import Event
 from tally.counters.ledger import Limits
+from tests.counters.reference import reference_fold
 from tests.support.batches import GAPPY, HOSTILE
-from tests.support.reference import reference_fold
 
 FIRST = Event("c", 1, 0, 1_000, 2)
 SECOND = Event("c", 1, 2, 2_000, 3, high=4)

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.support.examples import EXAMPLES, counts, run
+from tests.examples.programs import EXAMPLES, counts, run
 from tests.support.http_servers import FlakySqs, answer_is_lost, last_fails, last_is_refused
 from tests.support.terminal import Said, Terminal
 

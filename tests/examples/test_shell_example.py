@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.support.examples import EXAMPLES, counts, run
+from tests.examples.programs import EXAMPLES, counts, run
 from tests.support.http_servers import FlakySqs
 from tests.support.terminal import Said
 

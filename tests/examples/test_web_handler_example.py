@@ -4,7 +4,7 @@ import http.client
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
-from tests.support.examples import counts, flask
+from tests.examples.programs import counts, flask
 from tests.support.http_servers import FlakySqs, denied
 from tests.support.terminal import Terminal
 

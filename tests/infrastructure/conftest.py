@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cloudformation import Stack
+from tests.infrastructure.cloudformation import Stack
 
 REQUIRED = {
     "MomentoEndpoint": "cell-1.example.momentohq.com",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.wheel import Environment, build
+from tests.wheel.wheel import Environment, build
 
 THEIRS = ("store", "local", "cli", "counters", "consumer", "producer")
 """What a program may call its own packages, and ours were once called."""

@@ -10,8 +10,8 @@ import zipfile
 import pytest
 
 import tally
-from tests.support.wheel import ROOT, Environment, metadata
 from tests.wheel.conftest import THEIRS
+from tests.wheel.wheel import ROOT, Environment, metadata
 
 RUN_S = 60
 LINK = re.compile(r"\]\((?!https?://|#)([^)]+)\)")
