@@ -10,6 +10,7 @@ from tests.simulation.facts import Delivery
 from tests.simulation.faults import Fault
 from tests.simulation.store import Store
 from tests.simulation.world import World
+from tests.support.momento_channel import FakeRpcError
 
 LATENCY_S = 0.01
 SLOW_S = 3.0
@@ -44,19 +45,6 @@ class Caller(Protocol):
 
     def sleep_until(self, when_s: float) -> None:
         """Waits in virtual time."""
-
-
-class CallError(grpc.RpcError):
-    """What a gRPC future raises, as far as a client looks at it."""
-
-    def __init__(self, status: grpc.StatusCode) -> None:
-        self._status = status
-
-    def code(self) -> grpc.StatusCode:
-        return self._status
-
-    def details(self) -> str:
-        return "simulated"
 
 
 class Network:
@@ -129,7 +117,7 @@ class Call:
             error = _STATUS.DEADLINE_EXCEEDED
         network.world.note("answered", self._name, error or "OK")
         if error:
-            raise CallError(error)
+            raise FakeRpcError(error)
         return self._answer
 
     def _send(self) -> None:
