@@ -9,9 +9,7 @@ from tally.counters.ledger import Limits
 from tally.settling.activity import Activity
 from tally.settling.copies import MAX_COPIES, MAX_COPIES_BYTES, Copies
 from tally.stores.port import Copy
-from tests.support.clock import Clock
 from tests.support.consumers import events, make_writer
-from tests.support.momento_channel import FakeChannel
 
 COPY = Copy(b"1", b"hash")
 
@@ -19,11 +17,6 @@ COPY = Copy(b"1", b"hash")
 @pytest.fixture
 def copies():
     return Copies()
-
-
-@pytest.fixture
-def channel():
-    return FakeChannel(Clock())
 
 
 def write_elsewhere(channel, seq):

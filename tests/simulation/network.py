@@ -10,7 +10,7 @@ from tests.simulation.facts import Delivery
 from tests.simulation.faults import Fault
 from tests.simulation.store import Store
 from tests.simulation.world import World
-from tests.support.momento_channel import FakeRpcError
+from tests.support.momento_channel import REFUSED, UNKNOWN, FakeRpcError
 
 LATENCY_S = 0.01
 SLOW_S = 3.0
@@ -24,14 +24,6 @@ IDLE_S = 30.0
 """A channel idle for longer may be dead without knowing it."""
 
 _STATUS = grpc.StatusCode
-UNKNOWN = (
-    *(_STATUS.UNAVAILABLE, _STATUS.DEADLINE_EXCEEDED, _STATUS.INTERNAL, _STATUS.ABORTED),
-    *(_STATUS.CANCELLED, _STATUS.UNKNOWN, _STATUS.DATA_LOSS),
-)
-REFUSALS = (
-    *(_STATUS.INVALID_ARGUMENT, _STATUS.FAILED_PRECONDITION),
-    *(_STATUS.OUT_OF_RANGE, _STATUS.ALREADY_EXISTS),
-)
 BREAKS = (_STATUS.UNAUTHENTICATED, _STATUS.PERMISSION_DENIED, _STATUS.NOT_FOUND)
 
 
@@ -172,7 +164,7 @@ _FATES: tuple[tuple[Fault, Callable[[Call, Random], bool]], ...] = (
     (Fault.LATE, Call._late),
     (Fault.SLOW, Call._slow),
     (Fault.THROTTLED, lambda call, random: call._fails((_STATUS.RESOURCE_EXHAUSTED,), random)),
-    (Fault.REFUSED, lambda call, random: call._fails(REFUSALS, random)),
+    (Fault.REFUSED, lambda call, random: call._fails(REFUSED, random)),
     (Fault.BROKEN_SETUP, lambda call, random: call._fails(BREAKS, random)),
 )
 """What may befall a call, and whether it acts all the same."""

@@ -9,6 +9,7 @@ from consumer.invocation import Consumer
 from tally.counters.event import INT64_MAX, Event
 from tally.local.momento.server import HOST
 from tally.reading.reader import Reader
+from tally.settling.activity import Activity
 from tally.settling.bare_writer import BareWriter
 from tally.settling.copies import Copies
 from tally.settling.rounds import Rounds
@@ -94,6 +95,11 @@ def make_writer(channel, **pace):
 def make_bare_writer(channel, **pace):
     rounds = make_rounds(channel, **pace)
     return BareWriter(rounds.store, rounds)
+
+
+def settle(writer, time_s=10.0, **groups):
+    """What became of each counter; the activity is thrown away."""
+    return writer.settle(groups, writer.clock() + time_s, Activity()).settlements()
 
 
 class Deployed:

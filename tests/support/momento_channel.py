@@ -6,6 +6,7 @@ cost the time of one. `tests/stores/test_momento_contract.py` holds it against r
 
 import dataclasses
 import enum
+import functools
 from collections import deque
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -21,6 +22,21 @@ from tests.support.clock import Clock
 CACHE = "tally"
 LATENCY_S = 0.01
 NS_PER_S = 1_000_000_000
+STATUS = grpc.StatusCode
+UNKNOWN = (
+    *(STATUS.UNAVAILABLE, STATUS.DEADLINE_EXCEEDED, STATUS.INTERNAL, STATUS.ABORTED),
+    *(STATUS.CANCELLED, STATUS.UNKNOWN, STATUS.DATA_LOSS),
+)
+REFUSED = (
+    *(STATUS.INVALID_ARGUMENT, STATUS.FAILED_PRECONDITION),
+    *(STATUS.OUT_OF_RANGE, STATUS.ALREADY_EXISTS),
+)
+BROKEN = (
+    *(STATUS.UNAUTHENTICATED, STATUS.PERMISSION_DENIED),
+    *(STATUS.NOT_FOUND, STATUS.UNIMPLEMENTED),
+)
+"""What a status says of a call: it may have happened, it never will, no call can."""
+
 EXACTLY_ONCE = {("GetWithHash", ""), ("SetIf", "absent"), ("SetIfHash", "present_and_hash_equal")}
 """The calls, with their conditions, with which an exactly-once counter may be touched."""
 
@@ -150,63 +166,56 @@ class FakeChannel:
         self.closed += 1
 
     def unary_unary(self, method, request_serializer, response_deserializer, **_):
+        """A peer of grpc.UnaryUnaryMultiCallable; only futures are asked of it."""
         name = method.removeprefix("/cache_client.Scs/")
-        return FakeMethod(self, name, request_serializer, response_deserializer)
+        coding = (request_serializer, response_deserializer)
+        return SimpleNamespace(future=functools.partial(self._future, name, *coding))
 
     def unary_stream(self, *_, **__):
         """No counter needs a stream; the generated stub asks for them all the same."""
 
-    def drawn(self, call):
+    def _future(self, name, serialize, parse, request, timeout, metadata):
+        serialize(request)
+        key, value = request.cache_key.decode(), getattr(request, "cache_body", None)
+        call = Call(name, key, value, timeout, self.clock(), metadata, request)
+        self.calls.append(call)
+        if self.before_call:
+            self.before_call(call)
+        fault = self._drawn(call)
+        if fault.before:
+            fault.before()
+        self.store.land()
+        try:
+            answer = parse(self._answer(call, fault).SerializeToString())
+        except FakeRpcError as error:
+            answer = error
+        except RefusedError as error:
+            answer = refused(error)
+        return FakeAnswer(self, call, fault, answer)
+
+    def _drawn(self, call):
         for fault in self.faults:
             if fault.times and fault.method == call.method and fault.key in {None, call.key}:
                 fault.times -= 1
                 return fault
         return NO_FAULT
 
-    def carry_out(self, call):
+    def _carry_out(self, call):
         """The effect of a call, and its answer."""
         assert (call.method, call.condition) in self.methods
         check_cache(call.metadata)
         return DATA_CALLS[call.method](self.store, call.request)
 
-    def answer(self, call, fault):
+    def _answer(self, call, fault):
         """The answer to a call, which takes effect here, or later, or never."""
         if fault.status is None:
             stale: Any = SimpleNamespace(get=self.store.stale)
-            return get_with_hash(stale, call.request) if fault.stale else self.carry_out(call)
+            return get_with_hash(stale, call.request) if fault.stale else self._carry_out(call)
         if fault.effect is Effect.DONE:
-            self.carry_out(call)
+            self._carry_out(call)
         elif fault.effect is Effect.LATE:
-            self.store.late.append((fault.late_calls - 1, lambda: self.carry_out(call)))
+            self.store.late.append((fault.late_calls - 1, lambda: self._carry_out(call)))
         raise FakeRpcError(fault.status, fault.details)
-
-
-class FakeMethod:
-    """A peer of grpc.UnaryUnaryMultiCallable; only futures are asked of it."""
-
-    def __init__(self, channel, name, serialize, parse):
-        self._channel, self._name = channel, name
-        self._serialize, self._parse = serialize, parse
-
-    def future(self, request, timeout, metadata):
-        channel = self._channel
-        self._serialize(request)
-        key, value = request.cache_key.decode(), getattr(request, "cache_body", None)
-        call = Call(self._name, key, value, timeout, channel.clock(), metadata, request)
-        channel.calls.append(call)
-        if channel.before_call:
-            channel.before_call(call)
-        fault = channel.drawn(call)
-        if fault.before:
-            fault.before()
-        channel.store.land()
-        try:
-            answer = self._parse(channel.answer(call, fault).SerializeToString())
-        except FakeRpcError as error:
-            answer = error
-        except RefusedError as error:
-            answer = refused(error)
-        return FakeAnswer(channel, call, fault, answer)
 
 
 class FakeAnswer:
@@ -217,7 +226,7 @@ class FakeAnswer:
         latency_s = LATENCY_S if fault.latency_s is None else fault.latency_s
         if latency_s > call.timeout_s:
             latency_s = call.timeout_s
-            self._answer = FakeRpcError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
+            self._answer = FakeRpcError(STATUS.DEADLINE_EXCEEDED, "Deadline Exceeded")
         self._answered_at_s = call.sent_at_s + latency_s
         channel.in_flight += 1
         channel.most_in_flight = max(channel.most_in_flight, channel.in_flight)
