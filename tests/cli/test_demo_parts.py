@@ -14,7 +14,7 @@ from tally.counters.event import Envelope
 from tally.local.lambda_.environment import Invocation
 from tally.local.lambda_.runtime import FunctionError
 from tally.local.watch import MAX_RETURNED
-from tests.support.demo import counted
+from tests.cli.demo import counted
 
 NOW_MS = 1_790_000_000_000
 

@@ -13,7 +13,7 @@ from tally.cli.demo.view import MAX_SHOWN_COUNTERS, _panel, show, watch
 from tally.cli.output import chatter
 from tally.local.sqs.queue import Depth
 from tally.local.watch import Returned, Seen, Watch
-from tests.support.demo import verdict
+from tests.cli.demo import verdict
 
 PAGE = Counter("page:0", (1, 2), 4)
 SEATS = Counter("a:key:b[x]", (1,), 9, maximum=5)

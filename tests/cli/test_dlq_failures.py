@@ -6,8 +6,8 @@ import pytest
 
 from tally.cli.dlq.letters import read
 from tally.cli.dlq.queue import DeadLetterQueue
+from tests.cli.dead_letters import ANONYMOUS, NAMED, NATIVE, URL, handling
 from tests.support.clock import Clock
-from tests.support.dead_letters import ANONYMOUS, NAMED, NATIVE, URL, handling
 from tests.support.sqs import (
     FIFO_URL,
     QUEUE_URL,

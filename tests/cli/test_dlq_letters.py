@@ -15,7 +15,7 @@ from tally.counters.body import parse
 from tally.counters.counter import fold
 from tally.counters.event import Envelope, Event
 from tally.counters.ledger import Limits
-from tests.support.dead_letters import ANONYMOUS, NAMED, NATIVE, SOURCE
+from tests.cli.dead_letters import ANONYMOUS, NAMED, NATIVE, SOURCE
 from tests.support.lambda_event import SENT_AT_MS
 from tests.support.sqs import message, message_id
 

@@ -8,7 +8,7 @@ from tally.cli.dlq.command import closing
 from tally.cli.dlq.letters import read
 from tally.cli.dlq.queue import DeadLetterQueue
 from tally.cli.output import Output
-from tests.support.dead_letters import NATIVE, URL, handling
+from tests.cli.dead_letters import NATIVE, URL, handling
 from tests.support.sqs import FakeSqs, client_error, message, message_id
 
 LETTER = read(message(1, NATIVE))

@@ -19,8 +19,8 @@ from tally.counters.counter import fold
 from tally.counters.event import Envelope, Event
 from tally.counters.ledger import Limits
 from tally.reading.values import MAX_TRIES
+from tests.cli.deployment import DEAD, MAPPING, QUEUE, FakeAws, world
 from tests.support.consumers import NO_KEY, make_momento, make_reader
-from tests.support.deployment import DEAD, MAPPING, QUEUE, FakeAws, world
 from tests.support.lambda_event import SENT_AT_MS
 from tests.support.momento_channel import CACHE, FakeRpcError, ReadChannel
 from tests.support.sqs import QUOTED, FakeSqs, client_error, publisher, stored

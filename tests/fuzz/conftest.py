@@ -19,7 +19,7 @@ settings.register_profile(
 )
 
 
-class Judged:
+class Fuzzed:
     """A fresh consumer for each example; one log for all, since Powertools forgets no logger."""
 
     def __init__(self):
@@ -41,4 +41,4 @@ class Judged:
 
 @pytest.fixture(scope="session")
 def judged():
-    return Judged()
+    return Fuzzed()

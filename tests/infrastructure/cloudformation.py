@@ -22,7 +22,7 @@ _NOTHING = object()
 _VARIABLE = re.compile(r"\$\{([\w:.]+)\}")
 
 
-class Stack:
+class TemplateStack:
     """A template as it is deployed with some parameters.
 
     Args:
@@ -108,13 +108,13 @@ class Stack:
         return self._template["Mappings"][name][str(first)][str(second)]
 
 
-_FUNCTIONS: dict[str, Callable[[Stack, Any], Any]] = {
-    "Ref": Stack._ref,
-    "Condition": Stack._holds,
-    "Fn::GetAtt": Stack._get_att,
-    "Fn::Sub": Stack._sub,
+_FUNCTIONS: dict[str, Callable[[TemplateStack, Any], Any]] = {
+    "Ref": TemplateStack._ref,
+    "Condition": TemplateStack._holds,
+    "Fn::GetAtt": TemplateStack._get_att,
+    "Fn::Sub": TemplateStack._sub,
     "Fn::If": lambda stack, told: stack._resolve(told[1 if stack._holds(told[0]) else 2]),
-    "Fn::FindInMap": Stack._find_in_map,
+    "Fn::FindInMap": TemplateStack._find_in_map,
     "Fn::Equals": lambda stack, told: len({str(stack._resolve(each)) for each in told}) == 1,
     "Fn::Not": lambda stack, told: not stack._resolve(told[0]),
     "Fn::And": lambda stack, told: all(map(stack._resolve, told)),

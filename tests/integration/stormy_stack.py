@@ -132,7 +132,7 @@ class StormySqs:
         return self._sqs.delete_message_batch(QueueUrl=QueueUrl, Entries=kept) if kept else {}
 
 
-class MortalFunction:
+class KillableFunction:
     """A consumer that is killed with SIGKILL in the midst of some of its batches."""
 
     def __init__(self, function, uniform, is_doomed):
@@ -165,7 +165,7 @@ class StormyStack(Stack):
             SETTINGS,
             observe=self._observed,
             wrap_sqs=lambda sqs: cast("Any", StormySqs(sqs, storm)),
-            wrap_function=lambda function: MortalFunction(
+            wrap_function=lambda function: KillableFunction(
                 function, storm.uniform, lambda: storm.strikes("kill")
             ),
         )

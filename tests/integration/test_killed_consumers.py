@@ -9,7 +9,7 @@ import pytest
 
 from tally.local.lambda_.environment import LambdaEnvironment
 from tally.local.momento import MomentoServer
-from tests.integration.stormy_stack import MortalFunction
+from tests.integration.stormy_stack import KillableFunction
 from tests.support.consumers import read_counts
 from tests.support.lambda_event import SENT_AT_MS, event, record
 
@@ -66,7 +66,7 @@ def environments(variables):
 def deliver_under_fire(environment, deliveries, seed):
     """Deliver batches drawn at random, and kill the process in the midst of half of them."""
     draw = random.Random(seed)
-    mortal = MortalFunction(environment, draw.uniform, lambda: draw.random() < KILLED_SHARE)
+    mortal = KillableFunction(environment, draw.uniform, lambda: draw.random() < KILLED_SHARE)
     answers = [mortal.invoke(draw.choice(deliveries)) for _ in range(DELIVERIES)]
     return sum(answer.error is not None for answer in answers)
 

@@ -9,7 +9,8 @@ from momento import Configurations
 
 from tally.local.momento import HOST, MomentoServer, PortTakenError
 from tally.local.momento.store import MIN_SWEEP_ITEMS, Cache
-from tests.support.momento import CACHE, DEADLINE_S, AsyncSdk, HandClock, Raw, RefusalError, Sdk
+from tests.local.sdk import AsyncSdk, Sdk
+from tests.support.momento import CACHE, DEADLINE_S, HandClock, Raw, RefusalError
 
 NEIGHBOUR = str(ipaddress.ip_address(HOST) + 1)  # loopback too, where the system has all of it
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"

@@ -12,7 +12,7 @@ from tally.settling.activity import Activity
 from tally.settling.progress import Unsettled
 from tests.support.clock import Clock
 from tests.support.consumers import AT_MS, make_bare_writer
-from tests.support.momento_channel import AT_LEAST_ONCE, Effect, FakeChannel, Fault, Store
+from tests.support.momento_channel import AT_LEAST_ONCE, Effect, FakeChannel, FakeStore, Fault
 
 STATUS = grpc.StatusCode
 MOST, LEAST = 6, -4
@@ -37,7 +37,7 @@ GROUPS = st.fixed_dictionaries(
 BATCHES = st.lists(GROUPS, min_size=1, max_size=4)
 
 
-class Witness(Store):
+class CountWitness(FakeStore):
     """A store that remembers every count that was ever there."""
 
     def __init__(self, clock):
@@ -68,7 +68,7 @@ def events_of(number, groups):
 def delivered(batches, faults):
     """What was ever stored, after each batch was delivered until all of it was settled."""
     clock = Clock()
-    store = Witness(clock)
+    store = CountWitness(clock)
     channels = [FakeChannel(clock, store, AT_LEAST_ONCE) for _ in range(2)]
     writers = [make_bare_writer(channel) for channel in channels]
     channels[0].faults = faults

@@ -18,8 +18,7 @@ from tally.stores.memory import Items, MemoryStore
 from tally.stores.port import ABSENT, NOT_SENT, Copy, LostRace, Stored, Swap
 from tests.support.clock import Clock
 from tests.support.consumers import make_momento, store_of
-from tests.support.momento_channel import CACHE, FakeChannel
-from tests.support.momento_channel import Store as FakeItems
+from tests.support.momento_channel import CACHE, FakeChannel, FakeStore
 
 WAIT_S = 60.0
 MANY = 300
@@ -35,7 +34,7 @@ def memory():
 @contextlib.contextmanager
 def momento():
     clock = Clock()
-    items = FakeItems(clock)
+    items = FakeStore(clock)
     yield lambda: make_momento(FakeChannel(clock, items)), clock
 
 

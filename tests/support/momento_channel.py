@@ -77,7 +77,7 @@ NO_FAULT = Fault("")
 
 
 @dataclasses.dataclass(frozen=True)
-class Call:
+class SentCall:
     """A call as it was sent; `value` is what it would write."""
 
     method: str
@@ -107,7 +107,7 @@ class FakeRpcError(grpc.RpcError):
         return self._details
 
 
-class Store(Cache):
+class FakeStore(Cache):
     """The items of one cache by their names, with what each held before; writers share it."""
 
     def __init__(self, clock):
@@ -149,10 +149,10 @@ class FakeChannel:
         self.clock = clock
         self.closed = 0
         self.methods = methods
-        self.store = Store(clock) if store is None else store
-        self.calls: list[Call] = []
+        self.store = FakeStore(clock) if store is None else store
+        self.calls: list[SentCall] = []
         self.faults: list[Fault] = []
-        self.before_call: Callable[[Call], object] | None = None
+        self.before_call: Callable[[SentCall], object] | None = None
         self.in_flight = 0
         self.most_in_flight = 0
 
@@ -177,7 +177,7 @@ class FakeChannel:
     def _future(self, name, serialize, parse, request, timeout, metadata):
         serialize(request)
         key, value = request.cache_key.decode(), getattr(request, "cache_body", None)
-        call = Call(name, key, value, timeout, self.clock(), metadata, request)
+        call = SentCall(name, key, value, timeout, self.clock(), metadata, request)
         self.calls.append(call)
         if self.before_call:
             self.before_call(call)
