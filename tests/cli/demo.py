@@ -1,22 +1,17 @@
-"""What the demo's tests need: a verdict at will, and increments counted by the counter itself."""
+"""What the demo's tests need: a verdict at will, and increments counted in memory."""
+
+import json
 
 from tally.cli.demo.verdict import Verdict
-from tally.counters.counter import fold, read_count
-from tally.counters.event import INT64_MAX, Envelope, Event, build
-from tally.counters.identity import identify
-from tally.counters.ledger import Limits
-
-SENT = Envelope("message", 1_790_000_000_000)
+from tally.testing import Counters
 
 
 def counted(increments):
     """The count of each counter, in the order of their names, after all increments."""
-    events: dict[str, list[Event]] = {}
-    for seq, fields in enumerate(increments):
-        event = identify(build(fields), SENT, seq, INT64_MAX)
-        events.setdefault(event.counter, []).append(event)
-    values = {name: fold(None, group, Limits()).value for name, group in sorted(events.items())}
-    return [(name, read_count(value or b"")) for name, value in values.items()]
+    counters, packed = Counters(), list(increments)
+    counters.deliver(json.dumps(packed))
+    names = sorted({fields["counter"] for fields in packed})
+    return list(counters.reader().counts(names).items())
 
 
 def verdict(counters, dead_letters, *, seconds=2.0):

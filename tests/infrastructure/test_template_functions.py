@@ -2,7 +2,6 @@
 
 import importlib
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,30 +12,13 @@ from infrastructure.template import DIGEST, TEMPLATE, digest
 from producer import settings as api_settings
 from tally.counters.event import INT64_MAX, INT64_MIN
 from tally.environment import Cache, Service, SettingsError
+from tests.support.terminal import Remembering
 
 API_KEY_ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key-AbCdEf"
 MOMENTO = Service("cell-1.example.momentohq.com", api_key_secret=API_KEY_ARN)
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
 NOT_OF_A_DEPLOYMENT = {"MOMENTO_API_KEY", "MOMENTO_LOCAL"}
 """The key itself, which belongs into the secret, and a server without one."""
-
-
-class Remembering(Mapping[str, str]):
-    """An environment that remembers what it was asked for."""
-
-    def __init__(self, variables):
-        self._variables = variables
-        self.asked = set()
-
-    def __getitem__(self, name):
-        self.asked.add(name)
-        return self._variables[name]
-
-    def __iter__(self):
-        return iter(self._variables)
-
-    def __len__(self):
-        return len(self._variables)
 
 
 def environment(stack, function):

@@ -35,7 +35,7 @@ SETTINGS = StackSettings(
 PRODUCERS = 3
 STORM_S, LONGEST_STORM_S, REST_S = 5.0, 20.0, 60.0
 CHUNK_EVENTS, CHUNK_EVERY_S = 100, 0.02
-STOP_TIMEOUT_S, LOOK_EVERY_S = 10.0, 0.1
+LOOK_EVERY_S = 0.1
 
 ENVELOPE = Envelope("published", 2**62)
 TICKETS, STOCK, WALLET = {"max": 300}, {"min": -200}, {"min": 0, "max": 20}

@@ -6,7 +6,7 @@ import json
 from producer.routes import build
 from tally.counters.outcome import Outcome
 from tests.support.log import Log
-from tests.support.sqs import NOW_MS, FakeSqs, publisher
+from tests.support.sqs import NOW_MS, FakeSqs, publisher, told
 
 EVENT = "0000000000000001:0:1790000000000"
 NO_STORE = ("Cache-Control", "no-store")
@@ -17,22 +17,16 @@ class FakeReader:
 
     def __init__(self, counts=None, outcome=Outcome.PENDING):
         self.known = counts or {}
-        self.told = outcome
+        self.answer = outcome
         self.asked = []
 
     def counts(self, names):
         self.asked.append(names)
-        return {name: _raised(self.known.get(name)) for name in names}
+        return {name: told(self.known.get(name)) for name in names}
 
     def outcome(self, counter, event):
         self.asked.append((counter, event))
-        return _raised(self.told)
-
-
-def _raised(value):
-    if isinstance(value, Exception):
-        raise value
-    return value
+        return told(self.answer)
 
 
 class Called:
@@ -103,8 +97,8 @@ def accepted(counter, link, event=EVENT):
 
 def problem(status, name, title, detail, *headers, **more):
     """The answer to what cannot be done."""
-    told = {"type": f"urn:tally:{name}", "title": title, "status": status, "detail": detail, **more}
-    return status, {NO_STORE, ("Content-Type", "application/problem+json"), *headers}, told
+    body = {"type": f"urn:tally:{name}", "title": title, "status": status, "detail": detail, **more}
+    return status, {NO_STORE, ("Content-Type", "application/problem+json"), *headers}, body
 
 
 def invalid(*errors):

@@ -82,10 +82,14 @@ class FakeSqs:
 
 def next_of(script, default):
     """The next of a script, and what is to come after its end; an error is raised."""
-    step = script.popleft() if script else default
-    if isinstance(step, Exception):
-        raise step
-    return step
+    return told(script.popleft() if script else default)
+
+
+def told(answer):
+    """An answer as it was given; an error is raised."""
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def message_id(number):

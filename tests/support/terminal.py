@@ -1,5 +1,6 @@
 """The `tally` command in this process, what it printed, and the environments of its users."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from typer.testing import CliRunner
@@ -51,6 +52,24 @@ def users_aws(folder):
         "AWS_CONFIG_FILE": str(config),
         "AWS_SHARED_CREDENTIALS_FILE": str(config),
     }
+
+
+class Remembering(Mapping[str, str]):
+    """An environment that remembers what it was asked for."""
+
+    def __init__(self, variables):
+        self._variables = variables
+        self.asked = set()
+
+    def __getitem__(self, name):
+        self.asked.add(name)
+        return self._variables[name]
+
+    def __iter__(self):
+        return iter(self._variables)
+
+    def __len__(self):
+        return len(self._variables)
 
 
 @dataclass(frozen=True)
