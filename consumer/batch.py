@@ -9,13 +9,13 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from consumer import messages
-from consumer.messages import Failure, Message
+from consumer.messages import ReceivedMessage
 from consumer.observability import Observer
 from tally.counters.decision import Decision
 from tally.counters.event import Event
 from tally.settling.activity import Activity
-from tally.settling.progress import Settlement, Settler, Unsettled
-from tally.settling.reason import Reason
+from tally.settling.progress import Settlement, Settler
+from tally.settling.reason import Reason, Unsettled
 
 _REPORTED = {
     Decision.UNDECIDABLE: Unsettled(Reason.UNDECIDABLE),
@@ -73,9 +73,7 @@ class CounterBatch(BatchProcessor):
             messages.fail_groups(batch)
         self._observer.swaps_lost(progress.losses)
         self._observer.counters_vanished(progress.vanished)
-        deletable: list[Any] = [message.record for message in batch if not message.failure]
-        self.success_messages += deletable
-        return [self._failed(message, message.failure) for message in batch if message.failure]
+        return [self._report(each, each.unsettled) for each in batch if each.unsettled]
 
     def _unsettled(self, events: Sequence[Event], settlement: Settlement) -> dict[int, Unsettled]:
         """Count a counter's decisions; why which of its events are not settled, by their `id`.
@@ -98,19 +96,15 @@ class CounterBatch(BatchProcessor):
             if decision in _REPORTED
         }
 
-    def _failed(self, message: Message, failure: Failure) -> tuple[Any, ...]:
+    def _report(self, message: ReceivedMessage, unsettled: Unsettled) -> tuple[Any, ...]:
         self._activity.messages_returned += 1
-        self._activity.messages_invalid += failure.reason is Reason.INVALID
-        self._observer.message_returned(message, failure)
-        error = MessageReturnedError(failure.detail or failure.reason.text)
-        return self.failure_handler(SQSRecord(message.record), (type(error), error, None))
+        self._activity.messages_invalid += unsettled.reason is Reason.INVALID
+        self._observer.message_returned(message, unsettled)
+        no_exception = (None, None, None)  # there is none behind a decision
+        return self.failure_handler(SQSRecord(message.record), no_exception)
 
 
-class MessageReturnedError(Exception):
-    """A message is reported to SQS; for Powertools, which keeps an exception for each failure."""
-
-
-def _by_counter(batch: Sequence[Message]) -> dict[str, list[Event]]:
+def _by_counter(batch: Sequence[ReceivedMessage]) -> dict[str, list[Event]]:
     """The events of the messages that have not failed, by counter, the oldest first.
 
     Their age is fairer than their arrival, and merges their runs sooner. On a FIFO queue they stay
@@ -118,7 +112,7 @@ def _by_counter(batch: Sequence[Message]) -> dict[str, list[Event]]:
     """
     groups: dict[str, list[Event]] = defaultdict(list)
     for message in batch:
-        if message.failure:
+        if message.unsettled:
             continue
         for event in message.events:
             groups[event.counter].append(event)
@@ -129,10 +123,10 @@ def _by_counter(batch: Sequence[Message]) -> dict[str, list[Event]]:
     return groups
 
 
-def _mark(batch: Iterable[Message], unsettled: Mapping[int, Unsettled]) -> None:
+def _mark(batch: Iterable[ReceivedMessage], unsettled: Mapping[int, Unsettled]) -> None:
     """Fail the messages that brought an unsettled event."""
     for message in batch:
         for event in message.events:
             if id(event) in unsettled:
-                message.fail(*unsettled[id(event)], event)
+                message.fail(unsettled[id(event)], event)
                 break

@@ -8,11 +8,12 @@ from typing import Any
 
 from benchmarks.speed.workload import Workload
 from consumer import settings, wiring
-from consumer.messages import Failure, Message
+from consumer.messages import ReceivedMessage
 from consumer.observability import Observer
 from consumer.settings import Settings
 from tally.environment import Cache
 from tally.settling.activity import Activity
+from tally.settling.reason import Unsettled
 from tally.stores.opening import open_store
 
 Handle = Callable[[dict[str, Any]], Any]
@@ -77,7 +78,7 @@ class Silent(Observer):
     def begin(self, request_id: str) -> None:
         """An invocation begins."""
 
-    def message_returned(self, message: Message, failure: Failure) -> None:
+    def message_returned(self, message: ReceivedMessage, unsettled: Unsettled) -> None:
         """A message is reported."""
 
     def swaps_lost(self, losses: object) -> None:

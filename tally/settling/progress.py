@@ -1,25 +1,18 @@
 """How far a batch has come: which counters are open, what was decided, why a try failed."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol, assert_never
+from typing import Protocol, assert_never
 
 from tally.counters.counter import Fold
 from tally.counters.decision import Decision
 from tally.counters.event import Event
 from tally.settling.activity import Activity
-from tally.settling.reason import Reason
+from tally.settling.reason import Reason, Unsettled
 from tally.stores.errors import BrokenSetupError
 from tally.stores.port import Copy, Failed, Swap, Trouble
 
 MAX_THROTTLED_TRIES = 5
 """Throttled calls for a counter before its messages go back: SQS is the backpressure."""
-
-
-class Unsettled(NamedTuple):
-    """A counter's events are not decided, or it is not known whether they are."""
-
-    reason: Reason
-    detail: str = ""
 
 
 Settlement = Sequence[Decision] | Unsettled

@@ -144,8 +144,8 @@ ACKNOWLEDGING = (
         "invalid acknowledged",
         "A message that breaks the contract is deleted, not kept as a dead letter.",
         _MESSAGES,
-        "return Message(record, failure=why)",
-        "return Message(record)",
+        "            unsettled=Unsettled(Reason.INVALID, str(error)),\n",
+        "",
     ),
     Mutation(
         "not sent taken for sent",
@@ -205,7 +205,7 @@ ORDER = (
         "FIFO goes on behind a bad message",
         "What follows an invalid message in its group overtakes it.",
         _BATCH,
-        "        if message.failure:\n            continue\n",
+        "        if message.unsettled:\n            continue\n",
         "",
     ),
     Mutation(

@@ -8,8 +8,8 @@ from tally.counters.decision import Decision
 from tally.counters.event import INT64_MAX
 from tally.counters.ledger import Limits
 from tally.settling.activity import Activity
-from tally.settling.progress import MAX_THROTTLED_TRIES, Unsettled
-from tally.settling.reason import Reason
+from tally.settling.progress import MAX_THROTTLED_TRIES
+from tally.settling.reason import Reason, Unsettled
 from tally.stores.errors import BrokenSetupError
 from tally.stores.momento.store import MAX_CALLS_IN_FLIGHT
 from tests.support.consumers import AT_MS, Draws, events, make_writer
