@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from producer import routes, settings
+from producer import routes
 from producer.routes import Resolver
 from producer.settings import Settings
 from tally.publishing.publisher import Publisher
@@ -60,7 +60,7 @@ def api() -> Api:
     Raises:
         SettingsError: the environment does not describe an API.
     """
-    return build(settings.read(os.environ), os.environ)
+    return build(Settings.from_environment(os.environ), os.environ)
 
 
 @functools.cache
@@ -69,16 +69,16 @@ def publisher(queue_url: str) -> Publisher:
     return Publisher(queue_url, linger_s=0, pacer=Pacer(patience_s=SENDING_S))
 
 
-def build(told: Settings, environment: Mapping[str, str]) -> Api:
+def build(settings: Settings, environment: Mapping[str, str]) -> Api:
     """Put an API together; it connects with its first request, not here.
 
     Raises:
-        SettingsError: the key is none.
+        SettingsError: the key is invalid, or its secret cannot be read.
     """
     service = environment.get("POWERTOOLS_SERVICE_NAME") or SERVICE
     namespace = environment.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE
     logger = Logger(service=service, utc=True)
-    reader = Reader(open_store(told.cache))
+    reader = Reader(open_store(settings.cache))
 
     def renew() -> None:
         # The key may have been rotated: the next request reads settings and secret again. The
@@ -87,7 +87,7 @@ def build(told: Settings, environment: Mapping[str, str]) -> Api:
         api.cache_clear()
 
     resolver = routes.build(
-        publisher(told.queue_url),
+        publisher(settings.queue_url),
         reader,
         logger=logger,
         on_broken_setup=renew,

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed.workload import Workload
-from consumer import settings, wiring
+from consumer import wiring
 from consumer.messages import ReceivedMessage
 from consumer.observability import Observer
 from consumer.settings import Settings
-from tally.environment import Cache
 from tally.settling.activity import Activity
 from tally.settling.reason import Unsettled
 from tally.stores.opening import open_store
@@ -29,7 +28,7 @@ class MiscountedError(Exception):
 
 def settings_for(endpoint: str, cache: str) -> Settings:
     """What the environment tells a consumer that counts on a local Momento."""
-    return settings.read({"MOMENTO_LOCAL": endpoint, "MOMENTO_CACHE_NAME": cache})
+    return Settings.from_environment({"MOMENTO_LOCAL": endpoint, "MOMENTO_CACHE_NAME": cache})
 
 
 @contextlib.contextmanager
@@ -41,7 +40,7 @@ def tally(endpoint: str, cache: str) -> Iterator[Handle]:
         cache: in which no other consumer writes the same counters.
     """
     told = settings_for(endpoint, cache)
-    store = open_store(Cache(told.cache_name, told.momento))
+    store = open_store(told.cache)
     with contextlib.closing(store):
         consumer = wiring.build(told, observer=wiring.observer({}), store=store)
 

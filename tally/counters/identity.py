@@ -18,7 +18,7 @@ from tally.counters.event import (
 
 
 def identify(increment: Increment, envelope: Envelope, position: int, default_max: int) -> Event:
-    """Resolve who an increment is, by the one of the three identities that its fields make.
+    """Resolve who an increment is, by the one of the three forms that its fields make.
 
     Raises:
         InvalidIncrementError: the fields make none of the three, or `at` lies in the future.
@@ -53,9 +53,9 @@ def _checked(increment: Increment, envelope: Envelope, position: int) -> EventNa
     return EventName(source_number(increment.source), increment.seq, increment.at)
 
 
-def derived_source(identity: str) -> int:
+def derived_source(unique_id: str) -> int:
     """The source of an increment that is known by an id: BLAKE2b, 64 bits, big-endian."""
-    return int.from_bytes(hashlib.blake2b(identity.encode(), digest_size=8).digest(), "big")
+    return int.from_bytes(hashlib.blake2b(unique_id.encode(), digest_size=8).digest(), "big")
 
 
 def identity_of(increment: Increment) -> str:
@@ -72,7 +72,7 @@ def identity_of(increment: Increment) -> str:
 
 
 def claimed(increment: Increment) -> str:
-    """Who an increment says it is, whether or not that makes an identity."""
+    """Who an increment says it is, whether or not its fields make one of the three forms."""
     if increment.id is not UNSET:
         return increment.id
     native = (increment.source, increment.seq, increment.at)

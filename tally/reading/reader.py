@@ -125,10 +125,10 @@ class Reader:
         Raises:
             ValueError: `timeout_s` or `poll_s` is out of its range.
         """
-        name, identity = _named(counter, event)
+        name, named_event = _named(counter, event)
 
         def look(left_s: float) -> Outcome:
-            return self._look(name, identity, min(self._deadline_s, left_s), tries=1)
+            return self._look(name, named_event, min(self._deadline_s, left_s), tries=1)
 
         return wait(look, self._pace, timeout_s, poll_s)
 
