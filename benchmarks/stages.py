@@ -29,7 +29,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics
 from consumer import batch, messages, wiring
 from consumer.invocation import Consumer
 from consumer.observability import Observer
-from consumer.settings import Settings
+from consumer.settings import ConsumerSettings
 from tally.local.momento import HOST, MomentoServer
 from tally.settling import writer
 from tally.stores.momento.calls import Calls
@@ -133,7 +133,7 @@ def deployed() -> Iterator[Consumer]:
     process = context.Process(target=serve, args=(theirs,), daemon=True)
     process.start()
     try:
-        told = Settings.from_environment(
+        told = ConsumerSettings.from_environment(
             {"MOMENTO_CACHE_NAME": CACHE, "MOMENTO_LOCAL": f"{HOST}:{ours.recv()}"}
         )
         logger = Logger(service=CACHE, stream=io.StringIO())

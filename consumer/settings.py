@@ -18,7 +18,7 @@ class Guarantee(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class ConsumerSettings:
     """What the consumer is told by its environment."""
 
     cache: Cache

@@ -11,7 +11,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics
 
 from consumer.invocation import Consumer
 from consumer.observability import NAMESPACE, SERVICE, Observer
-from consumer.settings import Guarantee, Settings
+from consumer.settings import ConsumerSettings, Guarantee
 from tally.settling.bare_writer import BareWriter
 from tally.settling.copies import Copies
 from tally.settling.rounds import Rounds
@@ -27,11 +27,11 @@ def consumer() -> Consumer:
     Raises:
         SettingsError: the environment does not describe a consumer.
     """
-    return build(Settings.from_environment(os.environ), observer=observer(os.environ))
+    return build(ConsumerSettings.from_environment(os.environ), observer=observer(os.environ))
 
 
 def build(
-    settings: Settings,
+    settings: ConsumerSettings,
     *,
     observer: Observer,
     store: AddingStore | None = None,

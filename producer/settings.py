@@ -8,7 +8,7 @@ from tally.environment import Cache, Environment
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class ApiSettings:
     """What the API is told by its environment."""
 
     queue_url: str

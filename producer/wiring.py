@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from producer import routes
 from producer.routes import Resolver
-from producer.settings import Settings
+from producer.settings import ApiSettings
 from tally.publishing.publisher import Publisher
 from tally.publishing.sending import Pacer
 from tally.reading.reader import Reader
@@ -60,7 +60,7 @@ def api() -> Api:
     Raises:
         SettingsError: the environment does not describe an API.
     """
-    return build(Settings.from_environment(os.environ), os.environ)
+    return build(ApiSettings.from_environment(os.environ), os.environ)
 
 
 @functools.cache
@@ -69,7 +69,7 @@ def publisher(queue_url: str) -> Publisher:
     return Publisher(queue_url, linger_s=0, pacer=Pacer(patience_s=SENDING_S))
 
 
-def build(settings: Settings, environment: Mapping[str, str]) -> Api:
+def build(settings: ApiSettings, environment: Mapping[str, str]) -> Api:
     """Put an API together; it connects with its first request, not here.
 
     Raises:

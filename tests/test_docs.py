@@ -10,7 +10,7 @@ import grpc
 import msgspec
 import pytest
 
-from consumer.settings import Settings
+from consumer.settings import ConsumerSettings
 from tally.counters import columns
 from tally.counters.body import parse
 from tally.counters.columns import Columns
@@ -130,7 +130,7 @@ class Remembering(dict[str, str]):
 def variables_read() -> set[str]:
     environment = Remembering()
     with pytest.raises(SettingsError):
-        Settings.from_environment(environment)
+        ConsumerSettings.from_environment(environment)
     return environment.asked
 
 

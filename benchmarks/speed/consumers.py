@@ -10,7 +10,7 @@ from benchmarks.speed.workload import Workload
 from consumer import wiring
 from consumer.messages import ReceivedMessage
 from consumer.observability import Observer
-from consumer.settings import Settings
+from consumer.settings import ConsumerSettings
 from tally.settling.activity import Activity
 from tally.settling.reason import Unsettled
 from tally.stores.opening import open_store
@@ -26,9 +26,11 @@ class MiscountedError(Exception):
     """Not every increment was counted: there is nothing to compare."""
 
 
-def settings_for(endpoint: str, cache: str) -> Settings:
+def settings_for(endpoint: str, cache: str) -> ConsumerSettings:
     """What the environment tells a consumer that counts on a local Momento."""
-    return Settings.from_environment({"MOMENTO_LOCAL": endpoint, "MOMENTO_CACHE_NAME": cache})
+    return ConsumerSettings.from_environment(
+        {"MOMENTO_LOCAL": endpoint, "MOMENTO_CACHE_NAME": cache}
+    )
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from momento.auth import CredentialProvider
 
 from consumer import wiring
 from consumer.observability import Observer
-from consumer.settings import Guarantee, Settings
+from consumer.settings import ConsumerSettings, Guarantee
 from tally.counters.counter import fold
 from tally.counters.event import INT64_MAX
 from tally.counters.ledger import Limits
@@ -91,7 +91,7 @@ class Deployment:
     """A consumer of one guarantee on a store."""
 
     def __init__(self, guarantee, store, default_max):
-        told = Settings(
+        told = ConsumerSettings(
             Cache(CACHE, Local(HOST, 1)), max_counter_value=default_max, guarantee=guarantee
         )
         self.store = store

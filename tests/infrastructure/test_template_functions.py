@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from consumer.settings import Guarantee
-from consumer.settings import Settings as ConsumerSettings
+from consumer.settings import ConsumerSettings, Guarantee
 from infrastructure import package
 from infrastructure.template import DIGEST, TEMPLATE, digest
-from producer.settings import Settings as ApiSettings
+from producer.settings import ApiSettings
 from tally.counters.event import INT64_MAX, INT64_MIN
 from tally.environment import Cache, Service, SettingsError
 
