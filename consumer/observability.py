@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from consumer.messages import ReceivedMessage
-from tally.settling.activity import Activity
+from tally.settling.progress import Activity
 from tally.settling.reason import Unsettled
 
 NAMESPACE = "Tally"

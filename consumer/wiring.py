@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
-from consumer.invocation import Consumer
+from consumer.batch import Consumer
 from consumer.observability import NAMESPACE, SERVICE, Observer
 from consumer.settings import ConsumerSettings, Guarantee
 from tally.settling.bare_writer import BareWriter

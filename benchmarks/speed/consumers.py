@@ -11,7 +11,7 @@ from consumer import wiring
 from consumer.messages import ReceivedMessage
 from consumer.observability import Observer
 from consumer.settings import ConsumerSettings
-from tally.settling.activity import Activity
+from tally.settling.progress import Activity
 from tally.settling.reason import Unsettled
 from tally.stores.opening import open_store
 

@@ -12,7 +12,7 @@ from momento.auth import CredentialProvider
 
 from benchmarks.speed.consumers import Silent, settings_for
 from consumer import wiring
-from consumer.invocation import Consumer
+from consumer.batch import Consumer
 from tally.local.momento.data_calls import DATA_CALLS
 from tally.local.momento.store import Cache
 from tally.stores.momento.store import MomentoStore

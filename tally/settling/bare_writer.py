@@ -7,8 +7,7 @@ from tally.counters.bare import Sum, fold_bare, summed
 from tally.counters.counter import Fold
 from tally.counters.errors import UnreadableValueError
 from tally.counters.event import Event
-from tally.settling.activity import Activity
-from tally.settling.progress import Progress
+from tally.settling.progress import Activity, Progress
 from tally.settling.reason import Reason, Unsettled
 from tally.settling.rounds import Rounds
 from tally.stores.port import AddingStore, Addition, Copy, Failed, LostRace, Stored, Swap, Trouble

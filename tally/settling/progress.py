@@ -1,18 +1,42 @@
 """How far a batch has come: which counters are open, what was decided, why a try failed."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, assert_never
 
 from tally.counters.counter import Fold
 from tally.counters.decision import Decision
 from tally.counters.event import Event
-from tally.settling.activity import Activity
 from tally.settling.reason import Reason, Unsettled
 from tally.stores.errors import BrokenSetupError
 from tally.stores.port import Copy, Failed, Swap, Trouble
 
 MAX_THROTTLED_TRIES = 5
 """Throttled calls for a counter before its messages go back: SQS is the backpressure."""
+
+
+@dataclasses.dataclass
+class Activity:
+    """What one invocation did, in numbers: its metrics, each under the name of its field."""
+
+    events_applied: int = 0
+    events_rejected: int = 0
+    events_duplicate: int = 0
+    events_undecidable: int = 0
+    messages_invalid: int = 0
+    messages_returned: int = 0
+    counters_written: int = 0
+    counters_created: int = 0
+    """By a swap over nothing; a native increment does not tell."""
+    counters_vanished: int = 0
+    """Seen, and then gone: expired or evicted, with their ledger."""
+    swaps_stored: int = 0
+    swaps_lost: int = 0
+    store_throttled: int = 0
+    store_operations: int = 0
+    """As the store bills them; Momento: each 1,024 bytes begun, a conditional write twice."""
+    value_bytes: int = 0
+    """The longest value swapped in."""
 
 
 Settlement = Sequence[Decision] | Unsettled

@@ -6,9 +6,8 @@ from typing import assert_never
 from tally.counters.counter import Fold, fold
 from tally.counters.errors import UnreadableValueError
 from tally.counters.event import Event
-from tally.settling.activity import Activity
 from tally.settling.copies import Copies
-from tally.settling.progress import Progress
+from tally.settling.progress import Activity, Progress
 from tally.settling.reason import Reason, Unsettled
 from tally.settling.rounds import Rounds, Start
 from tally.stores.port import Copy, Failed, LostRace, Stored, Swap

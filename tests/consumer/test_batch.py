@@ -3,11 +3,10 @@
 import grpc
 import pytest
 
-from consumer.invocation import NO_CONTEXT_MS
+from consumer.batch import NO_CONTEXT_MS
 from tally.counters.event import INT64_MAX, MAX_FUTURE_MS
 from tally.counters.ledger import Limits
-from tally.settling.reserve import RESERVE_PER_MESSAGE_S, RESERVE_S
-from tally.settling.rounds import ROUND_MARGIN
+from tally.settling.rounds import RESERVE_PER_MESSAGE_S, RESERVE_S, ROUND_MARGIN
 from tally.stores.errors import BrokenSetupError
 from tests.support.consumers import DEADLINE_S, Deployed
 from tests.support.lambda_event import (

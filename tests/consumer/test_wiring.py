@@ -23,7 +23,7 @@ from consumer.observability import Observer
 from consumer.settings import ConsumerSettings
 from tally import aws
 from tally.environment import Cache, Local, Service, SettingsError
-from tally.settling.activity import Activity
+from tally.settling.progress import Activity
 from tally.stores.errors import BrokenSetupError
 from tally.stores.momento import connection
 from tally.stores.momento.connection import TLS_PORT, connect, credentials_for

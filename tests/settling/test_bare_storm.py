@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tally.counters.event import Event
-from tally.settling.activity import Activity
+from tally.settling.progress import Activity
 from tally.settling.reason import Unsettled
 from tests.support.consumers import AT_MS, make_bare_writer
 from tests.support.momento_channel import AT_LEAST_ONCE, Clock, Effect, FakeChannel, Fault, Store

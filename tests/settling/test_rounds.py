@@ -4,7 +4,7 @@ import grpc
 import pytest
 
 from tally.counters.decision import Decision
-from tally.settling.activity import Activity
+from tally.settling.progress import Activity
 from tally.settling.reason import Reason, Unsettled
 from tally.settling.rounds import MAX_ROUNDS, MIN_ROUND_S, ROUND_MARGIN, THROTTLED_ROUND_S
 from tally.stores.momento.store import MAX_CALLS_IN_FLIGHT

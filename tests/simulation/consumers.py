@@ -5,12 +5,12 @@ from random import Random
 
 from momento.auth import CredentialProvider
 
-from consumer.invocation import Consumer
+from consumer.batch import Consumer
 from consumer.messages import ReceivedMessage
 from consumer.observability import Observer
 from tally.local.lambda_.sqs_event import failed_messages
-from tally.settling.activity import Activity
 from tally.settling.copies import Copies
+from tally.settling.progress import Activity
 from tally.settling.reason import Unsettled
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer

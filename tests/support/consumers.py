@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 from momento.auth import CredentialProvider
 
-from consumer.invocation import Consumer
+from consumer.batch import Consumer
 from consumer.observability import Observer
 from tally.counters.event import INT64_MAX, Event
 from tally.local.momento.server import HOST

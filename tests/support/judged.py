@@ -7,7 +7,7 @@ import logging
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
-from consumer.invocation import Consumer
+from consumer.batch import Consumer
 from consumer.observability import Observer
 from tally.counters.event import INT64_MAX
 from tests.support.consumers import make_writer

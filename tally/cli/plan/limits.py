@@ -20,7 +20,7 @@ from tally.cli.plan.load import (
 )
 from tally.publishing.packing import BILLED_BYTES as MESSAGE_BILLED_BYTES
 from tally.settling.progress import MAX_THROTTLED_TRIES
-from tally.settling.reserve import MAX_RESERVED_SHARE, RESERVE_PER_MESSAGE_S, RESERVE_S
+from tally.settling.rounds import MAX_RESERVED_SHARE, RESERVE_PER_MESSAGE_S, RESERVE_S
 from tally.stores.momento.calls import BILLED_BYTES
 
 MAX_CONTENTION = 0.5
