@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
-from producer import causes, description
+from producer import description, problems
 from producer.models import (
     Accepted,
     Count,
@@ -31,31 +31,12 @@ from producer.problems import NOT_STORED, Kind, ProblemError, invalid, malformed
 from tally.counters.errors import shown
 from tally.counters.event import MAX_FUTURE_MS, Increment
 from tally.counters.identity import identity_of
-from tally.counters.outcome import Outcome
 from tally.publishing.errors import UnsentError
+from tally.publishing.publisher import Publisher
 from tally.publishing.sequence import now_ms
+from tally.reading.reader import Reader
 
 JSON = "application/json"
-
-
-class Publishes(Protocol):
-    """What is used of a Publisher."""
-
-    def publish_fields(self, fields: Mapping[str, Any]) -> Increment:
-        """Publish an increment from its fields."""
-
-    def flush(self) -> None:
-        """Wait until all is confirmed."""
-
-
-class Reads(Protocol):
-    """What is used of a Reader."""
-
-    def counts(self, counters: list[str]) -> dict[str, int | None]:
-        """The counts of counters."""
-
-    def outcome(self, counter: str, event: str) -> Outcome:
-        """What became of an event."""
 
 
 class Resolver(APIGatewayRestResolver):
@@ -67,8 +48,8 @@ class Resolver(APIGatewayRestResolver):
 
 
 def build(
-    publisher: Publishes,
-    reader: Reads,
+    publisher: Publisher,
+    reader: Reader,
     *,
     logger: Logger,
     on_broken_setup: Callable[[], object] = lambda: None,
@@ -85,7 +66,7 @@ def build(
     """
     # Said explicitly: with POWERTOOLS_DEV it would print each event, and x-api-key is in it.
     app = Resolver(enable_validation=True, json_body_deserializer=_json_object, debug=False)
-    causes.install(app, logger, on_broken_setup)
+    problems.install(app, logger, on_broken_setup)
     _add_publishing(app, partial(_publish, publisher, clock_ms))
     _add_reading(app, reader)
     description.install(app)
@@ -111,7 +92,7 @@ def _add_publishing(
         return publish(app.current_event, {"counter": counter, "id": idempotency_key, **fields})
 
 
-def _add_reading(app: Resolver, reader: Reads) -> None:
+def _add_reading(app: Resolver, reader: Reader) -> None:
     @app.get("/counters", **description.COUNTS)
     def counts(name: Names) -> Response[Counts]:
         return _found(Counts(counts=reader.counts(name)))
@@ -129,7 +110,7 @@ def _add_reading(app: Resolver, reader: Reads) -> None:
 
 
 def _publish(
-    publisher: Publishes,
+    publisher: Publisher,
     clock_ms: Callable[[], int],
     request: APIGatewayProxyEvent,
     fields: dict[str, Any],

@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from producer import routes
+from producer.problems import FIRST_SERVER_ERROR
 from producer.routes import Resolver
 from producer.settings import ApiSettings
 from tally.publishing.publisher import Publisher
@@ -21,8 +22,6 @@ SERVICE = "tally"
 
 SENDING_S = 5.0
 """No attempt to publish begins later than this; API Gateway gives up on an answer after 29 s."""
-
-FIRST_SERVER_ERROR = 500
 
 
 class Api:
