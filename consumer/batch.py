@@ -15,9 +15,11 @@ from consumer.messages import ReceivedMessage
 from consumer.observability import Observer
 from tally.counters.decision import Decision
 from tally.counters.event import Event
-from tally.settling.progress import Activity, Settlement, Settler
+from tally.settling.bare_writer import BareWriter
+from tally.settling.progress import Activity, Settlement
 from tally.settling.reason import Reason, Unsettled
 from tally.settling.rounds import usable_s
+from tally.settling.writer import Writer
 
 NO_CONTEXT_MS = 30_000
 """The time that a call by hand, with no Lambda context, is taken to have."""
@@ -48,12 +50,12 @@ class Consumer:
     """What lives from invocation to invocation: who settles, and who observes.
 
     Args:
-        settler: decides and writes the increments of each counter.
+        settler: decides and writes the increments of each counter, with one of the guarantees.
         observer: logs and metrics.
         default_max: the bound of increments that bring no `max`.
     """
 
-    def __init__(self, settler: Settler, observer: Observer, default_max: int) -> None:
+    def __init__(self, settler: Writer | BareWriter, observer: Observer, default_max: int) -> None:
         self._settler = settler
         self._observer = observer
         self._default_max = default_max

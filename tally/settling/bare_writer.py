@@ -31,7 +31,7 @@ class BareWriter:
     def settle(
         self, groups: Mapping[str, Sequence[Event]], ends_at: float, activity: Activity
     ) -> Progress:
-        """Add up each counter's events, or decide them; `progress.Settler` has the terms.
+        """Add up each counter's events, or decide them; the terms are those of `Writer.settle`.
 
         Raises:
             BrokenSetupError: the store refuses the set-up; some counters may have been written, and

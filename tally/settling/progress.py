@@ -1,8 +1,8 @@
 """How far a batch has come: which counters are open, what was decided, why a try failed."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, assert_never
+from collections.abc import Mapping, Sequence
+from typing import assert_never
 
 from tally.counters.counter import Fold
 from tally.counters.decision import Decision
@@ -152,28 +152,3 @@ class Progress:
         self.throttled[counter] = self.throttled.get(counter, 0) + 1
         if self.throttled[counter] == MAX_THROTTLED_TRIES:
             self.close(counter, unsettled)
-
-
-class Settler(Protocol):
-    """Who settles a batch: one for each guarantee."""
-
-    @property
-    def clock(self) -> Callable[[], float]:
-        """Monotonic, in seconds."""
-
-    def settle(
-        self, groups: Mapping[str, Sequence[Event]], ends_at: float, activity: Activity
-    ) -> Progress:
-        """Decide each counter's events and write what is new.
-
-        Args:
-            groups: the events by counter, in the order in which to decide them.
-            ends_at: the clock's time by which no call may be in flight any more.
-            activity: counts what is done.
-
-        Returns:
-            What became of every counter, and how many races each lost.
-
-        Raises:
-            BrokenSetupError: the store refuses the set-up; some counters may have been written.
-        """

@@ -30,7 +30,15 @@ class Writer:
     def settle(
         self, groups: Mapping[str, Sequence[Event]], ends_at: float, activity: Activity
     ) -> Progress:
-        """Decide each counter's events and write what is new; `progress.Settler` has the terms.
+        """Decide each counter's events and write what is new.
+
+        Args:
+            groups: the events by counter, in the order in which to decide them.
+            ends_at: the clock's time by which no call may be in flight any more.
+            activity: counts what is done.
+
+        Returns:
+            What became of every counter, and how many races each lost.
 
         Raises:
             BrokenSetupError: the store refuses the set-up; some counters may have been written,
