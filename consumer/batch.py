@@ -88,6 +88,7 @@ class Consumer:
     ) -> list[dict[str, Any]]:
         """Settle a batch, the increments of a counter in one write; the records that failed."""
         batch = messages.read(records, self._default_max)
+        _fail_groups(batch)
         groups = _by_counter(batch)
         progress = self._settler.settle(groups, ends_at, activity)
         unsettled: dict[int, Unsettled] = {}
@@ -95,7 +96,7 @@ class Consumer:
             unsettled |= _unsettled(groups[counter], settlement, activity)
         if unsettled:
             _mark(batch, unsettled)
-            messages.fail_groups(batch)
+            _fail_groups(batch)
         self._observer.swaps_lost(progress.losses)
         self._observer.counters_vanished(progress.vanished)
         failed = []
@@ -164,3 +165,16 @@ def _mark(batch: Iterable[ReceivedMessage], unsettled: Mapping[int, Unsettled]) 
             if id(event) in unsettled:
                 message.fail(unsettled[id(event)], event)
                 break
+
+
+def _fail_groups(batch: Iterable[ReceivedMessage]) -> None:
+    """Mark what follows a failed message in its FIFO group: SQS must bring it back in order."""
+    failed_groups = set()
+    for message in batch:
+        group = message.group
+        if group is None:
+            continue
+        if message.unsettled:
+            failed_groups.add(group)
+        elif group in failed_groups:
+            message.fail(Unsettled(Reason.GROUP, f"group {group}"), message.events[0])

@@ -1,7 +1,7 @@
 """The messages of a batch: read into events, and marked with what keeps them from settling."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -65,12 +65,11 @@ class ReceivedMessage(msgspec.Struct, gc=False):
 
 
 def read(records: Sequence[dict[str, Any]], default_max: int) -> list[ReceivedMessage]:
-    """The messages of a batch; what follows a bad one in its FIFO group has failed with it."""
+    """The messages of a batch, those that are invalid marked."""
     messages = [_read(record, default_max) for record in records]
     if _are_of_a_fifo_queue(records):
         for message in messages:
             message.group = _attribute(message.record, "MessageGroupId")
-        fail_groups(messages)
     return messages
 
 
@@ -97,19 +96,6 @@ def _opened(record: dict[str, Any]) -> tuple[str, Envelope]:
         reason = "is no time in ms" if sent_at else "is missing"
         raise InvalidIncrementError("attributes.SentTimestamp", reason, sent_at and shown(sent_at))
     return body, Envelope(record["messageId"], int(sent_at))
-
-
-def fail_groups(messages: Iterable[ReceivedMessage]) -> None:
-    """Mark what follows a failed message in its FIFO group: SQS must bring it back in order."""
-    failed_groups = set()
-    for message in messages:
-        group = message.group
-        if group is None:
-            continue
-        if message.unsettled:
-            failed_groups.add(group)
-        elif group in failed_groups:
-            message.fail(Unsettled(Reason.GROUP, f"group {group}"), message.events[0])
 
 
 def _are_of_a_fifo_queue(records: Sequence[dict[str, Any]]) -> bool:

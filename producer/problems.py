@@ -14,7 +14,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
     RequestValidationError,
 )
 
-from producer.models import FieldError, ProblemDetails
+from producer.models import Accepted, FieldError, ProblemDetails
 from tally.counters.errors import InvalidIncrementError, shown
 from tally.reading.errors import ReadError
 from tally.stores.errors import BrokenSetupError
@@ -110,6 +110,17 @@ def malformed(reason: str) -> ProblemError:
 def passing(kind: Kind, detail: str, **details: Any) -> ProblemError:  # noqa: ANN401 (as above)
     """A problem that may have passed when the client asks again."""
     return ProblemError(kind, detail, {"Retry-After": str(RETRY_AFTER_S)}, **details)
+
+
+def unconfirmed(accepted: Accepted, *, is_named: bool) -> ProblemError:
+    """An event that SQS did not confirm; a repeat is safe if a key of the client's names it."""
+    detail = (
+        "it may have arrived; to repeat the request with the same Idempotency-Key is safe"
+        if is_named
+        else "it may have arrived; a repeat could count it twice: ask for its outcome first, and"
+        " send an Idempotency-Key another time"
+    )
+    return passing(Kind.UNCONFIRMED, detail, event=accepted.event, outcome=accepted.outcome)
 
 
 def unrouted(method: str, path: str) -> ProblemError:

@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
-from producer import description, problems
+from producer import openapi, problems
 from producer.models import (
     Accepted,
     Count,
@@ -27,7 +27,7 @@ from producer.models import (
     ResetBody,
     ResetFields,
 )
-from producer.problems import NOT_STORED, Kind, ProblemError, invalid, malformed, passing
+from producer.problems import NOT_STORED, Kind, ProblemError, invalid, malformed, unconfirmed
 from tally.counters.errors import shown
 from tally.counters.event import MAX_FUTURE_MS, Increment
 from tally.counters.identity import identity_of
@@ -69,21 +69,21 @@ def build(
     problems.install(app, logger, on_broken_setup)
     _add_publishing(app, partial(_publish, publisher, clock_ms))
     _add_reading(app, reader)
-    description.install(app)
+    openapi.install(app)
     return app
 
 
 def _add_publishing(
     app: Resolver, publish: Callable[[APIGatewayProxyEvent, dict[str, Any]], Response[Accepted]]
 ) -> None:
-    @app.post("/counters/<counter>/increments", **description.INCREMENT)
+    @app.post("/counters/<counter>/increments", **openapi.INCREMENT)
     def increment(
         counter: Counter, body: IncrementBody = None, idempotency_key: IdempotencyKey = None
     ) -> Response[Accepted]:
         fields = (body or IncrementFields()).model_dump(exclude_none=True)
         return publish(app.current_event, {"counter": counter, "id": idempotency_key, **fields})
 
-    @app.post("/counters/<counter>/reset", **description.RESET)
+    @app.post("/counters/<counter>/reset", **openapi.RESET)
     def reset(
         counter: Counter, body: ResetBody = None, idempotency_key: IdempotencyKey = None
     ) -> Response[Accepted]:
@@ -93,18 +93,18 @@ def _add_publishing(
 
 
 def _add_reading(app: Resolver, reader: Reader) -> None:
-    @app.get("/counters", **description.COUNTS)
+    @app.get("/counters", **openapi.COUNTS)
     def counts(name: Names) -> Response[Counts]:
         return _found(Counts(counts=reader.counts(name)))
 
-    @app.get("/counters/<counter>", **description.COUNT)
+    @app.get("/counters/<counter>", **openapi.COUNT)
     def count(counter: Counter) -> Response[Count]:
         found = reader.counts([counter])[counter]
         if found is None:
             raise ProblemError(Kind.NO_COUNTER, "it never was, or it has expired")
         return _found(Count(counter=counter, count=found))
 
-    @app.get("/counters/<counter>/increments/<event>", **description.OUTCOME)
+    @app.get("/counters/<counter>/increments/<event>", **openapi.OUTCOME)
     def outcome(counter: Counter, event: EventOf) -> Response[OutcomeOf]:
         return _found(OutcomeOf(outcome=reader.outcome(counter, event)))
 
@@ -129,7 +129,7 @@ def _publish(
     try:
         publisher.flush()
     except UnsentError as error:
-        raise _unconfirmed(accepted, is_named="id" in given) from error
+        raise unconfirmed(accepted, is_named="id" in given) from error
     headers = {**NOT_STORED, "Location": accepted.outcome}
     return Response(HTTPStatus.ACCEPTED, JSON, accepted, headers)
 
@@ -166,16 +166,6 @@ def _accepted(stage: str, increment: Increment) -> Accepted:
     event = identity_of(increment)
     link = f"{stage}/counters/{quote(increment.counter, safe=':')}/increments/{event}"
     return Accepted(event=event, counter=increment.counter, outcome=link)
-
-
-def _unconfirmed(accepted: Accepted, *, is_named: bool) -> ProblemError:
-    detail = (
-        "it may have arrived; to repeat the request with the same Idempotency-Key is safe"
-        if is_named
-        else "it may have arrived; a repeat could count it twice: ask for its outcome first, and"
-        " send an Idempotency-Key another time"
-    )
-    return passing(Kind.UNCONFIRMED, detail, event=accepted.event, outcome=accepted.outcome)
 
 
 def _found(body: Count | Counts | OutcomeOf) -> Response[Any]:

@@ -19,8 +19,7 @@ from rich.text import Text
 from tally.cli.momento import Counters, Shards, counts_of, reading
 from tally.cli.output import Output, say_json
 from tally.cli.signals import interruptible
-from tally.reading.errors import ReadError
-from tally.reading.values import PASSING
+from tally.reading.errors import PASSING, ReadError
 
 MIN_INTERVAL_S, MAX_INTERVAL_S = 0.1, 3_600.0
 """Each look costs an operation for each counter, at least."""

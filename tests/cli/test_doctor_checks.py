@@ -18,7 +18,7 @@ from tally.counters.body import parse
 from tally.counters.counter import fold
 from tally.counters.event import Envelope, Event
 from tally.counters.ledger import Limits
-from tally.reading.values import MAX_TRIES
+from tally.reading.reader import MAX_TRIES
 from tests.support.consumers import NO_KEY, make_momento
 from tests.support.deployment import DEAD, MAPPING, QUEUE, FakeAws, world
 from tests.support.lambda_event import SENT_AT_MS

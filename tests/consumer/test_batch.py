@@ -189,6 +189,12 @@ def test_what_follows_a_bad_message_in_its_fifo_group_is_returned_and_not_counte
     assert deployed.count() == 2
 
 
+def test_a_record_that_sqs_never_makes_holds_up_its_fifo_group_too(deployed):
+    untimed = record("m1", increment(0), group="g", sent_at=None)
+    assert handle(deployed, untimed, record("m2", increment(1), group="g")) == failures("m1", "m2")
+    assert deployed.returned == [("m1", "invalid"), ("m2", "group")]
+
+
 def test_what_follows_an_unsettled_message_in_its_fifo_group_is_returned_too(deployed):
     deployed.channel.faults = [Fault("SetIf", STATUS.INVALID_ARGUMENT, key="b")]
     records = [

@@ -98,12 +98,6 @@ def test_a_record_that_sqs_never_makes_is_invalid_and_stops_no_other(changes, de
     assert good.unsettled is None
 
 
-def test_a_record_that_sqs_never_makes_holds_up_its_fifo_group_too():
-    untimed = record("m1", increment(), group="g", sent_at=None)
-    bad, behind = read(untimed, record("m2", increment(1), group="g"))
-    assert (bad.unsettled.reason, behind.unsettled.reason) == (Reason.INVALID, Reason.GROUP)
-
-
 def test_what_has_not_failed_or_is_invalid_has_no_name_to_tell():
     good, bad = read(record("m1", increment()), record("m2", "{"))
     assert [(one.identity, one.id) for one in (good, bad)] == [("", "")] * 2

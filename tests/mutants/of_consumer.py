@@ -212,8 +212,8 @@ ORDER = (
         "FIFO acknowledged out of order",
         "What follows an unsettled message in its group is deleted.",
         _BATCH,
-        "messages.fail_groups(batch)",
-        "pass",
+        "            _fail_groups(batch)\n",
+        "            pass\n",
     ),
 )
 

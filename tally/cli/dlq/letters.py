@@ -17,7 +17,7 @@ from tally.counters.counter import Counter
 from tally.counters.errors import InvalidIncrementError, UnreadableValueError
 from tally.counters.event import Envelope, Event, Increment
 from tally.environment import cache_from
-from tally.reading.values import MAX_COUNTERS_PER_CALL, Values
+from tally.reading.reader import MAX_COUNTERS_PER_CALL, Values
 from tally.stores.opening import open_store
 
 

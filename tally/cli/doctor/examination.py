@@ -34,8 +34,7 @@ from tally.local.ports import is_loopback
 from tally.publishing.errors import UnsentError
 from tally.publishing.publisher import Publisher
 from tally.publishing.sequence import now_ms
-from tally.reading.reader import Reader
-from tally.reading.values import Values
+from tally.reading.reader import Reader, Values
 from tally.reading.waiting import POLL_S, Look, Pace, wait
 from tally.stores.opening import open_store
 from tally.stores.port import Store
