@@ -8,7 +8,7 @@ from typing import Self
 from tally.counters.counter import read_count
 from tally.counters.errors import InvalidIncrementError, UnreadableValueError, shown
 from tally.counters.event import EventName, Increment, build
-from tally.counters.identity import identity_of
+from tally.counters.identity import name_of
 from tally.counters.outcome import Outcome, outcome
 from tally.counters.shards import check_shards, shard_names
 from tally.environment import cache_from
@@ -227,7 +227,7 @@ def _named(counter: str | Increment, event: str) -> tuple[str, EventName]:
     if isinstance(counter, Increment):
         if event:
             raise InvalidIncrementError("event", "is that of the increment itself", shown(event))
-        return counter.counter, EventName.parse(identity_of(counter))
+        return counter.counter, name_of(counter)
     return _checked(counter), EventName.parse(event)
 
 

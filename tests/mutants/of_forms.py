@@ -237,8 +237,8 @@ OUTCOMES = (
         "a named increment by its bare id",
         "The name that a publisher hears is not the one that the ledger knows.",
         _IDENTITY,
-        "EventName(derived_source(increment.id), 0, increment.at)",
-        "EventName(derived_source(increment.id), 0, 1)",
+        "EventName(derived_source(str(increment.id)), 0, increment.at)",
+        "EventName(derived_source(str(increment.id)), 0, 1)",
         tests=_NAME_TESTS,
     ),
 )
