@@ -13,7 +13,7 @@ from tally.cli.output import chatter, counted, fail
 from tally.cli.signals import interruptible
 from tally.environment import MAX_PORT
 from tally.local.child import ChildError
-from tally.local.http.api import serving
+from tally.local.http.server import serving
 from tally.local.lambda_.environment import Invocation
 from tally.local.lambda_.poller import Delivery
 from tally.local.ports import LOOPBACK, refusals

@@ -4,10 +4,10 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from tally.local.child import ChildError
-from tally.local.functions import CONSUMER, functions_folder
 from tally.local.lambda_.environment import Function, LambdaEnvironment
 from tally.local.lambda_.event_source import EventSourceMapping
 from tally.local.lambda_.poller import Batching, Delivery
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 CACHE = "tally"
 
+CONSUMER = "consumer.handler.lambda_handler"
+
 STOP_TIMEOUT_S = 10.0
 """How long batches under way may take to finish when the stack ends; then they are killed."""
-
 
 LOCAL_BATCHING = Batching(batch_size=1_000, window_s=0.2)
 LOCAL_FUNCTION = FunctionSettings(timeout_s=10.0)
@@ -149,3 +150,14 @@ class Stack:
             batching=self._settings.batching,
             observe=self._observe,
         )
+
+
+def functions_folder() -> str:
+    """The folder that holds `consumer` and `producer`, where a function's process looks first.
+
+    In a checkout that is its top; in a wheel a folder of its own, as programs have packages of
+    these names.
+    """
+    tally = Path(__file__).resolve().parent.parent
+    installed = tally / "functions"
+    return str(installed if installed.is_dir() else tally.parent)

@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 
-from tally.local.http.api import serving
+from tally.local.http.server import serving
 from tally.local.lambda_.poller import Batching
 from tally.local.stack import Stack, StackSettings
 from tally.local.watch import Watch

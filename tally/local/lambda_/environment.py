@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING, Protocol
 
-from tally.local.interpreter import python_command, python_path
+from tally.local.child import python_command, python_path, without_aws
 from tally.local.lambda_.runtime import (
     Answer,
     FunctionError,
@@ -20,7 +20,6 @@ from tally.local.lambda_.runtime import (
     answer,
     call,
 )
-from tally.local.variables import without_aws
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

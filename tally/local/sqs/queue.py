@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import ConnectionClosedError
 
-from tally.local.child import EXIT_WITH_PARENT, Child, ChildError
-from tally.local.serving import announce, hold_signals, wait_for_end
+from tally.local.child import (
+    EXIT_WITH_PARENT,
+    Child,
+    ChildError,
+    announce,
+    hold_signals,
+    wait_for_end,
+)
 from tally.local.sqs.aws import (
     MAX_RECEIVE_COUNT,
     VISIBILITY_TIMEOUT_S,
