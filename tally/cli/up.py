@@ -15,7 +15,7 @@ from tally.environment import MAX_PORT
 from tally.local.child import ChildError
 from tally.local.http.server import serving
 from tally.local.lambda_.environment import Invocation
-from tally.local.lambda_.poller import Delivery
+from tally.local.lambda_.event_source import Delivery
 from tally.local.ports import LOOPBACK, refusals
 from tally.local.sqs.aws import TO_UNSET
 from tally.local.stack import Stack, StackSettings

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Self
 
 from tally.local.child import ChildError
 from tally.local.lambda_.environment import Function, LambdaEnvironment
-from tally.local.lambda_.event_source import EventSourceMapping
-from tally.local.lambda_.poller import Batching, Delivery
+from tally.local.lambda_.event_source import Batching, Delivery, EventSourceMapping
 from tally.local.lambda_.runtime import FunctionSettings
-from tally.local.momento.process import MomentoProcess
+from tally.local.momento.server import MomentoProcess
 from tally.local.sqs.aws import proxy_variables
 from tally.local.sqs.queue import LocalQueue
 

@@ -12,7 +12,7 @@ import msgspec
 from tally.counters.body import increments
 from tally.counters.errors import InvalidIncrementError
 from tally.local.lambda_.environment import Function, Invocation
-from tally.local.lambda_.poller import Delivery
+from tally.local.lambda_.event_source import Delivery
 
 WINDOW_S = 90
 """How many seconds of throughput are kept."""

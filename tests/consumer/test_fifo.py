@@ -8,8 +8,7 @@ import pytest
 
 from tally.counters.event import INT64_MAX
 from tally.local.lambda_.environment import InProcess
-from tally.local.lambda_.event_source import EventSourceMapping
-from tally.local.lambda_.poller import Batching
+from tally.local.lambda_.event_source import Batching, EventSourceMapping
 from tally.local.sqs.aws import queue_arn
 from tally.local.sqs.queue import LocalQueue
 from tally.publishing.publisher import Publisher

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from tally.local.lambda_.environment import InProcess, LambdaEnvironment
-from tally.local.lambda_.event_source import EventSourceMapping
-from tally.local.lambda_.poller import Batching, Delivery, Poller
+from tally.local.lambda_.event_source import Batching, Delivery, EventSourceMapping, Poller
 from tally.local.sqs.queue import LocalQueue
 from tests.support.event_source import Recorder
 from tests.support.processes import wait_until

@@ -8,7 +8,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from tally.local.http.status import FRESH_S, MAX_COUNTERS_SHOWN, MAX_RETURNED_SHOWN, Status
 from tally.local.lambda_.environment import InProcess, Invocation
-from tally.local.lambda_.poller import Delivery
+from tally.local.lambda_.event_source import Delivery
 from tally.local.lambda_.runtime import FunctionError
 from tally.local.sqs.queue import Depth
 from tally.local.watch import MAX_COUNTERS, MAX_RETURNED, WINDOW_S, Returned, Watch

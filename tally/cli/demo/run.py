@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError
 from tally.cli.demo import plan
 from tally.cli.demo.faults import ForgetfulSqs, MortalFunction
 from tally.local.lambda_.environment import Function
-from tally.local.lambda_.poller import Batching
+from tally.local.lambda_.event_source import Batching
 from tally.local.sqs.queue import Depth
 from tally.local.stack import Stack, StackSettings
 from tally.local.watch import DECIDED, Seen, Watch

@@ -1,14 +1,59 @@
 """The control calls, `control_client.ScsControl`: caches and signing keys come and go."""
 # ruff: noqa: SLF001 -- Momento's generated messages begin with an underscore
 
+import json
+import secrets
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from momento_wire_types import controlclient_pb2 as pb
 
-from tally.local.momento.signing_keys import SigningKeys
+from tally.local.momento.errors import UNKNOWN_SIGNING_KEY, RefusedError
 from tally.local.momento.store import MAX_ITEM_KIB, MAX_TTL_MS, Caches
+
+KEY_ID_BYTES = 16
+
+
+class SigningKeys:
+    """Ids that expire, which is all that an SDK sees of signing keys. Nothing here signs.
+
+    Args:
+        now_s: the time since the epoch, in seconds.
+        new_id: a new id, drawn at random.
+    """
+
+    def __init__(
+        self,
+        now_s: Callable[[], float] = time.time,
+        new_id: Callable[[], str] = lambda: secrets.token_hex(KEY_ID_BYTES),
+    ) -> None:
+        self._now_s = now_s
+        self._new_id = new_id
+        self._expiry_s: dict[str, int] = {}
+
+    def create(self, ttl_minutes: int) -> tuple[str, int]:
+        """A new id, and when it expires, in seconds since the epoch."""
+        key_id, expires_at = self._new_id(), int(self._now_s()) + ttl_minutes * 60
+        self._expiry_s[key_id] = expires_at
+        return key_id, expires_at
+
+    def revoke(self, key_id: str) -> None:
+        """Forget an id.
+
+        Raises:
+            RefusedError: there is none.
+        """
+        if key_id not in self.listed():
+            raise RefusedError(UNKNOWN_SIGNING_KEY)
+        del self._expiry_s[key_id]
+
+    def listed(self) -> dict[str, int]:
+        """When the ids expire that have not, in the order of their creation."""
+        now_s = self._now_s()
+        self._expiry_s = {key: at for key, at in self._expiry_s.items() if at > now_s}
+        return self._expiry_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +94,9 @@ def list_caches(account: Account, _request: pb._ListCachesRequest) -> pb._ListCa
 def create_signing_key(
     account: Account, request: pb._CreateSigningKeyRequest
 ) -> pb._CreateSigningKeyResponse:
-    """CreateSigningKey."""
-    key = account.signing_keys.create(request.ttl_minutes)
-    return pb._CreateSigningKeyResponse(key=key.key, expires_at=key.expires_at)
+    """CreateSigningKey: a JSON Web Key, of which SDKs read `kid`; it holds no secret."""
+    key_id, expires_at = account.signing_keys.create(request.ttl_minutes)
+    return pb._CreateSigningKeyResponse(key=json.dumps({"kid": key_id}), expires_at=expires_at)
 
 
 def revoke_signing_key(
@@ -67,8 +112,8 @@ def list_signing_keys(
 ) -> pb._ListSigningKeysResponse:
     """ListSigningKeys: all on one page, without the keys themselves."""
     listed = [
-        pb._SigningKey(key_id=key.key_id, expires_at=key.expires_at)
-        for key in account.signing_keys.listed()
+        pb._SigningKey(key_id=key_id, expires_at=expires_at)
+        for key_id, expires_at in account.signing_keys.listed().items()
     ]
     return pb._ListSigningKeysResponse(signing_key=listed, next_token="")
 

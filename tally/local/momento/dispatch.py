@@ -4,25 +4,86 @@ import functools
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import grpc
 import msgspec
+from google.protobuf import message_factory
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
+from momento_wire_types import cacheclient_pb2, controlclient_pb2
 
-from tally.local.momento.control_calls import Account
+from tally.local.momento.control_calls import CONTROL_CALLS, Account
+from tally.local.momento.data_calls import DATA_CALLS
 from tally.local.momento.errors import UNAUTHENTICATED, RefusedError
 from tally.local.momento.faults import Fault, Faults, Plan
-from tally.local.momento.metering import MIN_OPERATIONS, Meter, item_sizes_bytes, operations
-from tally.local.momento.routes import Answer, Behaviour, Handler, InPool, Route, routes
-from tally.local.momento.store import Cache
-
-STATS_METHOD = "/tally.Local/Stats"
-"""Our one call beside Momento's: it answers the Stats as JSON, to an empty request."""
+from tally.local.momento.metering import (
+    MIN_OPERATIONS,
+    STATS_METHOD,
+    Meter,
+    item_sizes_bytes,
+    operations,
+)
+from tally.local.momento.store import LocalCache
 
 MAX_DELAYED_CALLS = 256
 """How many calls wait out an injected delay at a time, each in a thread; others wait for those."""
 
 _NO_FAULT = Fault()
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in the stubs only
+Behaviour = Callable[[Message, grpc.ServicerContext], Message | Iterator[Message]]
+Answer = Message | list[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One of Momento's calls, and the function that answers it.
+
+    Attributes:
+        call: takes the cache that a data call names, or else the whole account, and the request;
+            of a stream it returns the list of answers.
+        is_data: whether it is a data call: those are billed, and may have faults.
+    """
+
+    method: MethodDescriptor
+    call: Callable[[Any, Any], Answer]
+    is_data: bool
+
+    @property
+    def name(self) -> str:
+        """The name of the call, as `SetIfHash`."""
+        return self.method.name
+
+    def handler(self, behaviour: Behaviour) -> Handler:
+        """What gRPC needs to serve it."""
+        request = message_factory.GetMessageClass(self.method.input_type)
+        answer = message_factory.GetMessageClass(self.method.output_type)
+        kind = (
+            grpc.unary_stream_rpc_method_handler
+            if self.method.server_streaming
+            else grpc.unary_unary_rpc_method_handler
+        )
+        return kind(
+            behaviour,
+            request_deserializer=request.FromString,
+            response_serializer=answer.SerializeToString,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class InPool:
+    """A behaviour in threads of its own: gRPC takes the pool from this attribute (`_server.py`)."""
+
+    behaviour: Behaviour
+    experimental_thread_pool: ThreadPoolExecutor
+
+    def __call__(
+        self, request: Message, context: grpc.ServicerContext
+    ) -> Message | Iterator[Message]:
+        """Answer the call."""
+        return self.behaviour(request, context)
 
 
 class Dispatch(grpc.GenericRpcHandler):
@@ -120,7 +181,7 @@ class Dispatch(grpc.GenericRpcHandler):
         finally:
             self._meter.add(route.name, billed)
 
-    def _subject(self, route: Route, headers: Mapping[str, str]) -> Cache | Account:
+    def _subject(self, route: Route, headers: Mapping[str, str]) -> LocalCache | Account:
         return self._account.caches[headers.get("cache", "")] if route.is_data else self._account
 
     def _authenticate(self, headers: Mapping[str, str]) -> None:
@@ -133,3 +194,22 @@ class Dispatch(grpc.GenericRpcHandler):
 
 def _headers(metadata: Iterable[tuple[str, str | bytes]]) -> dict[str, str]:
     return {name: value for name, value in metadata if isinstance(value, str)}
+
+
+def routes() -> dict[str, Route]:
+    """Every call that is served, by its method as gRPC has it: `/cache_client.Scs/Get`."""
+    data = cacheclient_pb2.DESCRIPTOR.services_by_name["Scs"]
+    control = controlclient_pb2.DESCRIPTOR.services_by_name["ScsControl"]
+    return {
+        **_of_service(data, DATA_CALLS, is_data=True),
+        **_of_service(control, CONTROL_CALLS, is_data=False),
+    }
+
+
+def _of_service(
+    service: ServiceDescriptor, calls: Mapping[str, Callable[[Any, Any], Any]], *, is_data: bool
+) -> dict[str, Route]:
+    return {
+        f"/{service.full_name}/{name}": Route(service.methods_by_name[name], call, is_data)
+        for name, call in calls.items()
+    }

@@ -5,8 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import grpc
 import msgspec
 from google.protobuf.message import Message
+
+STATS_METHOD = "/tally.Local/Stats"
+"""Our one call beside Momento's: it answers MomentoStats as JSON, to an empty request."""
+
+STATS_TIMEOUT_S = 5.0
 
 CHUNK_BYTES = 1_024
 """Each begun chunk of an item is one operation."""
@@ -58,7 +64,7 @@ _SIZES_BYTES: Mapping[str, Callable[[Any, Any], list[int]]] = {
 }
 
 
-class Stats(msgspec.Struct, frozen=True):
+class MomentoStats(msgspec.Struct, frozen=True):
     """What a server has done since its start, by the names of the calls (`SetIfHash`).
 
     Attributes:
@@ -84,7 +90,19 @@ class Meter:
             self._calls[call] += 1
             self._operations[call] += operations
 
-    def stats(self) -> Stats:
+    def stats(self) -> MomentoStats:
         """The counters as they are now."""
         with self._lock:
-            return Stats(dict(self._calls), dict(self._operations))
+            return MomentoStats(dict(self._calls), dict(self._operations))
+
+
+def read_stats(endpoint: str, timeout_s: float = STATS_TIMEOUT_S) -> MomentoStats:
+    """The counters of the embedded server at `host:port`, over the wire.
+
+    Raises:
+        grpc.RpcError: there is no server, or it is Momento's.
+    """
+    with grpc.insecure_channel(endpoint) as channel:
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(STATS_METHOD)
+        answer = call(b"", timeout=timeout_s)
+    return msgspec.json.decode(answer, type=MomentoStats)

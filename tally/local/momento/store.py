@@ -44,7 +44,7 @@ class Item:
     expires_at_ns: int
 
 
-class Cache:
+class LocalCache:
     """Items by key; every call sees an expired item as absent. The caller does the locking."""
 
     def __init__(self, now_ns: Clock) -> None:
@@ -127,9 +127,9 @@ class Caches:
 
     def __init__(self, now_ns: Clock) -> None:
         self._now_ns = now_ns
-        self._caches: dict[str, Cache] = {}
+        self._caches: dict[str, LocalCache] = {}
 
-    def __getitem__(self, name: str) -> Cache:
+    def __getitem__(self, name: str) -> LocalCache:
         """The cache of this name.
 
         Raises:
@@ -147,7 +147,7 @@ class Caches:
         _check_name(name)
         if name in self._caches:
             raise RefusedError(CACHE_EXISTS.about(name))
-        self._caches[name] = Cache(self._now_ns)
+        self._caches[name] = LocalCache(self._now_ns)
 
     def delete(self, name: str) -> None:
         """Delete a cache and what is in it; raises as a look-up does."""
