@@ -32,6 +32,7 @@ from tally.cli.output import (
     chatter,
     counted,
     fail,
+    refuse,
     say_json,
 )
 from tally.cli.signals import Interrupts, interruptible
@@ -87,11 +88,9 @@ def _given(queue_url: str) -> str:
             and SQS be asked for it again and again.
     """
     if not queue_url:
-        message = f"there is none; {EXAMPLE}"
-        raise typer.BadParameter(message)
+        refuse(f"there is none; {EXAMPLE}")
     if not _URL.match(queue_url):
-        message = f"must be a URL, as `tally local up` prints one, found {shown(queue_url)}"
-        raise typer.BadParameter(message)
+        refuse(f"must be a URL, as `tally local up` prints one, found {shown(queue_url)}")
     return queue_url
 
 
@@ -125,7 +124,7 @@ def send(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
     chosen = {"counter": counter, "amount": amount, "max": maximum, "min": minimum}
     given = {name: value for name, value in chosen.items() if value is not None}
     if problem := _problem(given, count, file, form, unsent):
-        raise typer.BadParameter(problem)
+        refuse(problem)
     source: Iterable[Line]
     if file is not None:
         source, total = lines.read(file, form or _format(file)), _size(file)

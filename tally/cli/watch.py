@@ -16,8 +16,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tally.cli.momento import Counters, Shards, counts_of, reading
 from tally.cli.output import Output, say_json
+from tally.cli.reading import Counters, Shards, counts_of, reading
 from tally.cli.signals import interruptible
 from tally.reading.errors import ReadError
 from tally.reading.values import PASSING

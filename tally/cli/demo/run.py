@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from botocore.exceptions import BotoCoreError
 
-from tally.cli.demo import plan
+from tally.cli.demo import workload
 from tally.cli.demo.faults import ForgetfulSqs, MortalFunction
 from tally.local.lambda_.environment import Function
 from tally.local.lambda_.event_source import Batching
@@ -107,8 +107,8 @@ class Demo:
 
     def __init__(self, options: Options, watch: Watch, now_ms: int) -> None:
         self.options = options
-        self.plan = plan.draw(options.counters, options.events)
-        self.bad = plan.bad_bodies(now_ms)
+        self.plan = workload.draw(options.counters, options.events)
+        self.bad = workload.bad_bodies(now_ms)
         self.watch = watch
         self.sqs: ForgetfulSqs | None = None
         self.mortals: list[MortalFunction] = []
@@ -208,7 +208,7 @@ class Demo:
         url = self.stack.queue.queue_url
         for body in self.bad.values():
             self.stack.queue.client().send_message(QueueUrl=url, MessageBody=body)
-        increments = plan.shuffled(self.plan, self.options.seed)
+        increments = workload.shuffled(self.plan, self.options.seed)
         with _publishers(url, self.stack.queue.client()) as publishers:
             size = min(MAX_CHUNK_EVENTS, -(-len(increments) // CHUNKS))
             for start in range(0, len(increments), size):

@@ -13,8 +13,8 @@ from tally.cli.dlq import printing
 from tally.cli.dlq.letters import Choice, Judge, Letter, Standing, judge_from
 from tally.cli.dlq.printing import MIN_ID_CHARS, SECONDS, say
 from tally.cli.dlq.queue import HOLD_S, DeadLetterQueue, Handling, WrongQueueError, locate
-from tally.cli.momento import MOMENTO_ERRORS
-from tally.cli.output import INTERRUPTED, Output, fail, say_json
+from tally.cli.output import INTERRUPTED, Output, fail, refuse, say_json
+from tally.cli.reading import MOMENTO_ERRORS
 from tally.cli.signals import interruptible
 from tally.publishing.sequence import now_ms
 
@@ -33,15 +33,13 @@ def duration_s(text: str) -> int:
     """
     found = _DURATION.fullmatch(text)
     if not found:
-        message = f"a time is written as 90s, 15m, 2h or 3d, found {text!r}"
-        raise typer.BadParameter(message)
+        refuse(f"a time is written as 90s, 15m, 2h or 3d, found {text!r}")
     return int(found[1]) * SECONDS[found[2] or "s"]
 
 
 def _id(text: str) -> str:
     if len(text) < MIN_ID_CHARS:
-        message = f"an id has at least {MIN_ID_CHARS} characters, found {text!r}"
-        raise typer.BadParameter(message)
+        refuse(f"an id has at least {MIN_ID_CHARS} characters, found {text!r}")
     return text
 
 
@@ -234,13 +232,10 @@ def _opened(
 
 
 def _check_given(queue_url: str, source_url: str) -> None:
-    problem = ""
     if not (queue_url or source_url):
-        problem = "give --queue-url or set SQS_DLQ_URL; or --source-url or SQS_QUEUE_URL"
-    elif queue_url == source_url:
-        problem = f"{queue_url} is given for the queue and for its dead letters"
-    if problem:
-        raise typer.BadParameter(problem)
+        refuse("give --queue-url or set SQS_DLQ_URL; or --source-url or SQS_QUEUE_URL")
+    if queue_url == source_url:
+        refuse(f"{queue_url} is given for the queue and for its dead letters")
 
 
 @contextlib.contextmanager

@@ -1,13 +1,13 @@
 """A dead-letter queue: found, looked at by receiving, redriven, purged, and given back."""
 
 import dataclasses
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tally.aws import AWS_ERRORS, described
 from tally.cli.dlq.letters import Choice, Judge, Letter, read
-from tally.cli.redrive import dead_letter_arn, url_of
 from tally.publishing.packing import MAX_ENTRIES, MAX_REQUEST_BYTES
 
 HOLD_S = 120
@@ -274,6 +274,27 @@ def locate(client: Any, queue_url: str, source_url: str) -> str:  # noqa: ANN401
     if problem:
         raise WrongQueueError(problem)
     return queue_url
+
+
+def dead_letter_arn(client: Any, source_url: str) -> str:  # noqa: ANN401 (boto3's)
+    """The ARN in a queue's redrive policy; empty if it has none."""
+    answer = client.get_queue_attributes(QueueUrl=source_url, AttributeNames=["RedrivePolicy"])
+    arn: str = redrive_policy(answer.get("Attributes", {})).get("deadLetterTargetArn", "")
+    return arn
+
+
+def redrive_policy(queue: Mapping[str, str]) -> Mapping[str, Any]:
+    """Where a queue's dead letters go, by its attributes; empty if nowhere."""
+    policy: Mapping[str, Any] = json.loads(queue.get("RedrivePolicy") or "{}")
+    return policy
+
+
+def url_of(client: Any, arn: str) -> str:  # noqa: ANN401 (boto3's)
+    """The URL of the queue with an ARN; it is in the client's region, as a dead-letter queue is."""
+    *_, account, name = arn.split(":")
+    answer = client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
+    url: str = answer["QueueUrl"]
+    return url
 
 
 def _sources(client: Any, url: str) -> list[str]:  # noqa: ANN401 (boto3's)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tally.aws import AWS_ERRORS, described
-from tally.cli.redrive import redrive_policy
+from tally.cli.dlq.queue import redrive_policy
 from tally.counters.event import MAX_FUTURE_MS
 from tally.reading.errors import ReadError
 from tally.stores.errors import BrokenSetupError

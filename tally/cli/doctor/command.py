@@ -7,7 +7,7 @@ import typer
 
 from tally.cli.doctor.checks import Finding, Mark, Timing
 from tally.cli.doctor.examination import Examination, World
-from tally.cli.output import FAILED, INTERRUPTED, OK, Output, say_json
+from tally.cli.output import FAILED, INTERRUPTED, OK, Output, refuse, say_json
 from tally.cli.signals import interruptible
 from tally.counters.errors import InvalidIncrementError
 from tally.counters.event import build
@@ -78,14 +78,11 @@ def _check(timeout_s: int | None, window_s: int, counter: str, *, round_trip: bo
     Raises:
         BadParameter: they do not, or the counter's name is invalid.
     """
-    problem = ""
     if window_s and not timeout_s:
-        problem = "--window belongs to --function-timeout: give both, or neither"
-    elif counter and not round_trip:
-        problem = "--counter is for the round trip: leave it out, or --no-round-trip"
-    if problem:
-        raise typer.BadParameter(problem)
+        refuse("--window belongs to --function-timeout: give both, or neither")
+    if counter and not round_trip:
+        refuse("--counter is for the round trip: leave it out, or --no-round-trip")
     try:
         build({"counter": counter or "any"})
     except InvalidIncrementError as error:
-        raise typer.BadParameter(str(error)) from None
+        refuse(str(error))

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tally.aws import AWS_ERRORS, CONNECT_ERRORS, connect, described
+from tally.cli.dlq.queue import redrive_policy, url_of
 from tally.cli.doctor import checks
 from tally.cli.doctor.checks import (
     BY_HAND,
@@ -24,9 +25,8 @@ from tally.cli.doctor.checks import (
     good,
     skipped,
 )
-from tally.cli.momento import MOMENTO_ERRORS
 from tally.cli.output import EXAMPLE
-from tally.cli.redrive import redrive_policy, url_of
+from tally.cli.reading import MOMENTO_ERRORS
 from tally.counters.event import Increment
 from tally.counters.outcome import Outcome
 from tally.environment import Cache, Environment, SettingsError
