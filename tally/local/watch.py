@@ -169,11 +169,11 @@ def metrics_of(line: dict[str, Any]) -> dict[str, int]:
     }
 
 
-def _parsed(line: str) -> dict[str, Any] | None:
+def _parsed(line: str) -> dict[str, Any]:
     try:
         return msgspec.json.decode(line, type=dict[str, Any])
     except msgspec.DecodeError:
-        return None
+        return {}
 
 
 class _Record(msgspec.Struct):

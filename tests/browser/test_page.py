@@ -9,12 +9,12 @@ from selenium.webdriver.common.by import By
 
 from tally.local.http.server import listening, serving
 from tally.local.http.site import Site
-from tally.local.lambda_.environment import InProcess
 from tally.local.lambda_.event_source import Batching
 from tally.local.stack import Stack, StackSettings
 from tally.local.watch import Watch
 from tests.support.browser import MISSING, be, chromium, eventually
 from tests.support.handlers import echo
+from tests.support.in_process import InProcess
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 

@@ -14,8 +14,9 @@ from werkzeug.test import Client
 from tally.local.child import ChildError
 from tally.local.http.server import listening
 from tally.local.http.site import MAX_BODY_BYTES, PAGES, POLICY, SAFE, Site
-from tally.local.lambda_.environment import InProcess, Invocation
+from tally.local.lambda_.environment import Invocation
 from tally.local.lambda_.runtime import FunctionError
+from tests.support.in_process import InProcess
 
 STATUS = {"rate": 1.5}
 MEETING_S = 0.3

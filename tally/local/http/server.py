@@ -74,7 +74,7 @@ def serving(
         status = Status(
             watch,
             depth=stack.queue.depth,
-            reader=reader,
+            counts=reader.counts,
             max_receives=settings.max_receive_count,
         )
         site = Site(api, status=status.look, printed=printed)

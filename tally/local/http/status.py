@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -28,20 +28,13 @@ TOTALS = {
 """The page's names for sums of the consumer's metrics."""
 
 
-class ReadsCounts(Protocol):
-    """What is used of a Reader."""
-
-    def counts(self, counters: Iterable[str]) -> Mapping[str, int | None]:
-        """The counts of counters."""
-
-
 class Status:
     """Answers how the stack does.
 
     Args:
         watch: what the consumers said.
         depth: counts the messages of the queues.
-        reader: reads the counts.
+        counts: reads the counts of counters.
         max_receives: how often a message is delivered before it is a dead letter.
         clock: monotonic, in seconds.
     """
@@ -51,13 +44,13 @@ class Status:
         watch: Watch,
         *,
         depth: Callable[[], Depth],
-        reader: ReadsCounts,
+        counts: Callable[[Iterable[str]], Mapping[str, int | None]],
         max_receives: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._watch = watch
         self._depth = depth
-        self._reader = reader
+        self._counts = counts
         self._max_receives = max_receives
         self._clock = clock
         self._lock = threading.Lock()
@@ -84,7 +77,7 @@ class Status:
             "failed_batches": seen.failed_batches,
             "queue": self._queue(),
             "counters": self._counters(seen),
-            "returned": [self._told(one) for one in returned],
+            "returned": [self._as_json(one) for one in returned],
         }
 
     def _queue(self) -> dict[str, int] | None:
@@ -106,7 +99,8 @@ class Status:
             counts = self._read(names)
         except (ReadError, BrokenSetupError):
             return None
-        return [{"name": name, "count": _text(counts[name])} for name in names]
+        texts = {name: None if count is None else str(count) for name, count in counts.items()}
+        return [{"name": name, "count": texts[name]} for name in names]
 
     def _read(self, names: list[str]) -> Mapping[str, int | None]:
         """The counts; of what another program has written under a name there is none.
@@ -115,21 +109,15 @@ class Status:
             BrokenSetupError, ReadError: Momento refuses, or does not answer.
         """
         try:
-            return self._reader.counts(names)
+            return self._counts(names)
         except ReadError as error:
             if error.trouble is not None:
                 raise
-        return {name: self._read_one(name) for name in names}
+        if len(names) == 1:
+            return {names[0]: None}
+        return {name: self._read([name])[name] for name in names}
 
-    def _read_one(self, name: str) -> int | None:
-        try:
-            return self._reader.counts([name])[name]
-        except ReadError as error:
-            if error.trouble is not None:
-                raise
-            return None
-
-    def _told(self, one: Returned) -> dict[str, Any]:
+    def _as_json(self, one: Returned) -> dict[str, Any]:
         return {
             "counter": one.counter,
             "reason": one.reason,
@@ -137,7 +125,3 @@ class Status:
             "receives": one.receives,
             "max_receives": self._max_receives,
         }
-
-
-def _text(count: int | None) -> str | None:
-    return None if count is None else str(count)

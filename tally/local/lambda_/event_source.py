@@ -57,8 +57,7 @@ class Batching:
 
     Attributes:
         batch_size: how many messages at most make a batch, 1 to 10,000 (FIFO: 10).
-        window_s: how long a batch waits for more after its first message. 0 is one receive, and
-            so a batch of 10 at most. (Lambda has whole seconds; a local queue is nearer.)
+        window_s: how long a batch waits for more after its first message; 0 is one receive.
         poll_s: the long poll for the first message, 0 to 20; `stop` takes up to this long.
     """
 
@@ -91,8 +90,8 @@ DEFAULT_BATCHING = Batching()
 class EventSourceMapping:
     """Pollers of one queue, one for each function: as many as Lambda's MaximumConcurrency.
 
-    The functions belong to the caller, who closes them after `stop`; `kill` may be called on them
-    at any time. `observe` is called with each delivery, by the poller's thread.
+    The caller closes the functions after `stop`, and may `kill` them at any time. `observe` is
+    called with each delivery, by the poller's thread.
     """
 
     def __init__(

@@ -64,25 +64,23 @@ class Account:
     signing_keys: SigningKeys
 
 
-def create_cache(account: Account, request: pb._CreateCacheRequest) -> pb._CreateCacheResponse:
-    """CreateCache."""
+def _create_cache(account: Account, request: pb._CreateCacheRequest) -> pb._CreateCacheResponse:
     account.caches.create(request.cache_name)
     return pb._CreateCacheResponse()
 
 
-def delete_cache(account: Account, request: pb._DeleteCacheRequest) -> pb._DeleteCacheResponse:
-    """DeleteCache."""
+def _delete_cache(account: Account, request: pb._DeleteCacheRequest) -> pb._DeleteCacheResponse:
     account.caches.delete(request.cache_name)
     return pb._DeleteCacheResponse()
 
 
-def flush_cache(account: Account, request: pb._FlushCacheRequest) -> pb._FlushCacheResponse:
+def _flush_cache(account: Account, request: pb._FlushCacheRequest) -> pb._FlushCacheResponse:
     """FlushCache: empty a cache and keep it."""
     account.caches[request.cache_name].clear()
     return pb._FlushCacheResponse()
 
 
-def list_caches(account: Account, _request: pb._ListCachesRequest) -> pb._ListCachesResponse:
+def _list_caches(account: Account, _request: pb._ListCachesRequest) -> pb._ListCachesResponse:
     """ListCaches: all on one page, with the limits that the store keeps."""
     limits = pb._CacheLimits(max_item_size_kb=MAX_ITEM_KIB, max_ttl_seconds=MAX_TTL_MS // 1000)
     names = account.caches.names()
@@ -91,7 +89,7 @@ def list_caches(account: Account, _request: pb._ListCachesRequest) -> pb._ListCa
     )
 
 
-def create_signing_key(
+def _create_signing_key(
     account: Account, request: pb._CreateSigningKeyRequest
 ) -> pb._CreateSigningKeyResponse:
     """CreateSigningKey: a JSON Web Key, of which SDKs read `kid`; it holds no secret."""
@@ -99,15 +97,14 @@ def create_signing_key(
     return pb._CreateSigningKeyResponse(key=json.dumps({"kid": key_id}), expires_at=expires_at)
 
 
-def revoke_signing_key(
+def _revoke_signing_key(
     account: Account, request: pb._RevokeSigningKeyRequest
 ) -> pb._RevokeSigningKeyResponse:
-    """RevokeSigningKey."""
     account.signing_keys.revoke(request.key_id)
     return pb._RevokeSigningKeyResponse()
 
 
-def list_signing_keys(
+def _list_signing_keys(
     account: Account, _request: pb._ListSigningKeysRequest
 ) -> pb._ListSigningKeysResponse:
     """ListSigningKeys: all on one page, without the keys themselves."""
@@ -119,12 +116,12 @@ def list_signing_keys(
 
 
 CONTROL_CALLS: Mapping[str, Callable[[Account, Any], Any]] = {
-    "CreateCache": create_cache,
-    "DeleteCache": delete_cache,
-    "FlushCache": flush_cache,
-    "ListCaches": list_caches,
-    "CreateSigningKey": create_signing_key,
-    "RevokeSigningKey": revoke_signing_key,
-    "ListSigningKeys": list_signing_keys,
+    "CreateCache": _create_cache,
+    "DeleteCache": _delete_cache,
+    "FlushCache": _flush_cache,
+    "ListCaches": _list_caches,
+    "CreateSigningKey": _create_signing_key,
+    "RevokeSigningKey": _revoke_signing_key,
+    "ListSigningKeys": _list_signing_keys,
 }
 """The calls by their name."""

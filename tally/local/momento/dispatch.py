@@ -89,8 +89,7 @@ class InPool:
 class Dispatch(grpc.GenericRpcHandler):
     """Serves the calls that have a route; gRPC answers UNIMPLEMENTED to every other, quietly.
 
-    One handler for all, and not the generated servicers: those log a NotImplementedError for
-    each call that they inherit, and would need a method for each of some fifty.
+    One handler for all, since the generated servicers log an error for each call they inherit.
 
     Args:
         account: what the calls read and write.

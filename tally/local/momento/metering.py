@@ -55,25 +55,22 @@ _SIZES_BYTES: Mapping[str, Callable[[Any, Any], list[int]]] = {
     "Get": lambda _request, answer: [len(answer.cache_body)],
     "GetWithHash": lambda _request, answer: [len(answer.found.value)],
     "GetBatch": lambda _request, answers: [len(item.cache_body) for item in answers],
-    "Set": lambda request, _answer: [len(request.cache_body)],
-    "SetIf": lambda request, _answer: [len(request.cache_body)],
-    "SetIfHash": lambda request, _answer: [len(request.cache_body)],
-    "SetIfNotExists": lambda request, _answer: [len(request.cache_body)],
+    **dict.fromkeys(
+        ("Set", "SetIf", "SetIfHash", "SetIfNotExists"),
+        lambda request, _answer: [len(request.cache_body)],
+    ),
     "SetBatch": lambda request, _answers: [len(item.cache_body) for item in request.items],
     "KeysExist": lambda request, _answer: [sum(map(len, request.cache_keys))],
 }
 
 
 class MomentoStats(msgspec.Struct, frozen=True):
-    """What a server has done since its start, by the names of the calls (`SetIfHash`).
-
-    Attributes:
-        calls: how often each arrived with an accepted key, also those that an injected error ended.
-        operations: what Momento would have billed for them.
-    """
+    """What a server has done since its start, by the names of the calls (`SetIfHash`)."""
 
     calls: dict[str, int]
+    """How often each arrived with an accepted key, also those that an injected error ended."""
     operations: dict[str, int]
+    """What Momento would have billed for them."""
 
 
 class Meter:

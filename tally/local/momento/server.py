@@ -98,7 +98,10 @@ class MomentoServer:
             PortTakenError: the port cannot be had.
             RuntimeError: another process took it in the very moment of the start.
         """
-        _check_free(self.port)
+        # gRPC's own refusal tells no reason, and logs a line of its own to stderr.
+        if reason := why_not(self.port):
+            text = f"cannot listen on {self.endpoint}: {reason}"
+            raise PortTakenError(text)
         self.port = self._server.add_insecure_port(self.endpoint)
         self._server.start()
 
@@ -126,18 +129,7 @@ class MomentoProcess(Child):
         self.endpoint = ""
 
     def start(self) -> str:
-        """Start the server.
-
-        Raises:
-            ChildError: it did not start.
-        """
+        """Start the server; raises as a Child does."""
         line = super().start()
         self.endpoint = line.rpartition(" ")[2]
         return line
-
-
-def _check_free(port: int) -> None:
-    # gRPC's own refusal tells no reason, and logs a line of its own to stderr.
-    if reason := why_not(port):
-        text = f"cannot listen on {HOST}:{port}: {reason}"
-        raise PortTakenError(text)

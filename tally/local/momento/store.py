@@ -58,11 +58,7 @@ class LocalCache:
         return None if item is None else item.value
 
     def put(self, key: bytes, value: bytes, ttl_ms: int) -> None:
-        """Store a value; it replaces the old one and its time to live.
-
-        Raises:
-            RefusedError: no time to live, or key and value exceed MAX_ITEM_BYTES.
-        """
+        """Store a value with its time to live, instead of the old ones; raises as `check_item`."""
         check_item(key, value, ttl_ms)
         self._items[key] = Item(value, self._expiry_ns(ttl_ms))
         if len(self._items) >= self._sweep_at_items:
@@ -80,8 +76,7 @@ class LocalCache:
         """Add to a decimal integer, 0 where there is none, and set its time to live anew.
 
         Raises:
-            RefusedError: the value is no base-10 integer, or the sum leaves int64; the item is as
-                it was.
+            RefusedError: the value is no base-10 integer, or the sum leaves int64.
         """
         current = self.get(key)
         total = amount if current is None else _integer(current) + amount
@@ -96,11 +91,7 @@ class LocalCache:
         return None if item is None else item.expires_at_ns - self._now_ns()
 
     def keep(self, key: bytes, ttl_ms: int) -> None:
-        """Set the time to live of an item that is there.
-
-        Raises:
-            RefusedError: no time to live.
-        """
+        """Set the time to live of an item that is there; raises as `check_item`."""
         item = self._items[key]
         check_item(key, item.value, ttl_ms)
         self._items[key] = Item(item.value, self._expiry_ns(ttl_ms))

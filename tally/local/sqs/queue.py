@@ -27,8 +27,6 @@ from tally.local.sqs.aws import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
@@ -48,9 +46,8 @@ class Depth:
 class LocalQueue:
     """A queue and its dead-letter queue in moto, served on 127.0.0.1 by a process of its own.
 
-    In a process of its own because moto would fight for this one's interpreter lock: beside one
-    busy thread it serves 12 messages a second here, and 110 there. It ends with this process,
-    however that one ends. moto walks the whole queue at each call, so keep the queue shallow.
+    Beside one busy thread moto serves 12 messages a second in this process, and 110 in its own,
+    which ends with this one. It walks the whole queue at each call, so keep the queue shallow.
 
     Use it as a context manager; the URLs and the client are there after `__enter__`.
     """
@@ -87,7 +84,7 @@ class LocalQueue:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the server; the queues and their messages are gone."""
+        """End the server, and with it the queues and their messages."""
         self.stop()
 
     @property
@@ -143,10 +140,10 @@ class LocalQueue:
         return self._queues
 
     def _count(self, url: str) -> tuple[int, int]:
-        names: Sequence[QueueAttributeNameType] = (
+        names: list[QueueAttributeNameType] = [
             "ApproximateNumberOfMessages",
             "ApproximateNumberOfMessagesNotVisible",
-        )
+        ]
         answer = self.client().get_queue_attributes(QueueUrl=url, AttributeNames=names)
         if "Attributes" not in answer:  # botocore takes a body that never came for an empty one
             raise ConnectionClosedError(endpoint_url=self.endpoint_url)
