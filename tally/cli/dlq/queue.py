@@ -39,7 +39,7 @@ class Handling:
         expected: how many letters SQS says there are.
         looked_at: how many were received.
         chosen: those that passed the filters, in the order in which they came.
-        anonymous: of these, those that a redrive has left, since they have no identity.
+        anonymous: of these, those that a redrive has left: they have no identity of their own.
         sent: of these, those that their queue has confirmed.
         deleted: of these, those whose deletion is confirmed.
         unsent: why, by the letter's id; SQS may have stored some of these.

@@ -184,9 +184,8 @@ class Examination:
             url = url_of(self._sqs, arn)
             answer = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
         except AWS_ERRORS as error:
-            yield bad(
-                name, described(error), "see that it is there, and that this identity may read it"
-            )
+            why = described(error)
+            yield bad(name, why, "see that it is there, and that these credentials may read it")
             return
         dead: Attributes = answer["Attributes"]
         for finding in (
@@ -232,10 +231,9 @@ def check_round_trip(
         with publisher:
             sent = publisher.publish(name, 0 if counter else 1)
     except UnsentError as error:
+        why = "; ".join(error.reasons)
         yield bad(
-            SEND,
-            "; ".join(error.reasons),
-            "see that the queue is there, and that this identity may send to it",
+            SEND, why, "see that the queue is there, and that these credentials may send to it"
         )
         return
     sent_at = world.clock()
@@ -243,11 +241,11 @@ def check_round_trip(
     look = _look(world.reader(store), sent, is_own=not counter)
     try:
         found = wait(look, Pace(world.clock, world.sleep, world.uniform), timeout_s, POLL_S)
-        is_told = found is not Outcome.PENDING or not counter or _has_ledger(world, store, name)
+        can_tell = found is not Outcome.PENDING or not counter or _has_ledger(world, store, name)
     except MOMENTO_ERRORS as error:
         yield bad(ROUND_TRIP, f"the count cannot be read: {error}", REACH)
         return
-    yield _told(name, found, _ms(world.clock() - sent_at), is_told=is_told)
+    yield _arrival(name, found, _ms(world.clock() - sent_at), can_tell=can_tell)
 
 
 def _look(reader: Reader, sent: Increment, *, is_own: bool) -> Look:
@@ -257,10 +255,10 @@ def _look(reader: Reader, sent: Increment, *, is_own: bool) -> Look:
     return lambda _left_s: Outcome.APPLIED if reader.count(sent.counter) == 1 else Outcome.PENDING
 
 
-def _told(name: str, found: Outcome, waited: str, *, is_told: bool) -> Finding:
+def _arrival(name: str, found: Outcome, waited: str, *, can_tell: bool) -> Finding:
     if found is Outcome.APPLIED:
         return good(ROUND_TRIP, f"{name} counted after {waited}")
-    if is_told:
+    if can_tell:
         return bad(
             ROUND_TRIP,
             f"{name}: {found.value} after {waited}",

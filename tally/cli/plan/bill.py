@@ -31,20 +31,13 @@ MILLION = 1_000_000
 
 @dataclass(frozen=True)
 class BillLine:
-    """A line of the bill.
-
-    Attributes:
-        service: who sends the bill.
-        what: is counted.
-        units: a month.
-        price_usd: of `price_units` units; None where no price is known.
-        price_units: 1, or a million.
-    """
+    """A line of the bill: how many units of what a service counts in a month, and their price."""
 
     service: str
     what: str
     units: float
     price_usd: float | None
+    """Of `price_units` units; None where no price is known."""
     price_units: int = 1
 
     @property

@@ -23,11 +23,8 @@ _SMALL_INTEGER, _SMALL_ARRAY = 1 << 7, 1 << 4
 class EvenLedger:
     """What a ledger holds, taken as even: each source like any other, and none rejected.
 
-    Attributes:
-        sources: how many.
-        seqs: how many each has decided.
-        gaps: how many single seqs are missing in each, evenly spread.
-        spacing_s: the time between the last events of one source and the next.
+    Each has decided so many seqs; `gaps` are the single ones that it misses, evenly spread, and
+    `spacing_s` is the time between the last events of one source and the next.
     """
 
     sources: int
