@@ -33,11 +33,8 @@ _KINDS = {
 class Later(TyperCommand):
     """A command's name and help; the command itself is imported when it is run.
 
-    Args:
-        name: what is typed.
-        where: the module in tally/cli/, and in it the function, or the Typer of a group.
-        summary: the first paragraph of its help.
-        is_local: whether it needs tally-counters[local].
+    `where` is its module in tally/cli/, and in that the function, or a group's Typer; a local one
+    needs tally-counters[local].
     """
 
     def __init__(self, name: str, where: str, summary: str, *, is_local: bool = False) -> None:

@@ -19,11 +19,7 @@ QUIET_S = 2.0
 class Lookout:
     """Tells a person what a publisher waits for, once for each request.
 
-    Args:
-        publisher: what is looked at.
-        say: prints a remark.
-        show: shows how much is confirmed.
-        now: the time of day.
+    `say` prints a remark, `show` how much is confirmed.
     """
 
     def __init__(
@@ -38,7 +34,7 @@ class Lookout:
         self._say = say
         self._show = show
         self._now = now
-        self._told = 0
+        self._last_told = 0
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -58,8 +54,8 @@ class Lookout:
         stats = self._publisher.stats
         self._show(stats)
         request = stats.requests - stats.retries
-        if stats.trying_s >= QUIET_S and request > self._told:
-            self._told = request
+        if stats.trying_s >= QUIET_S and request > self._last_told:
+            self._last_told = request
             last_try = self._now() + timedelta(seconds=MAX_SENDING_S - stats.trying_s)
             why = stats.trouble or "it does not answer"
             self._say(f"no confirmation from SQS ({why}); no new try after {last_try:%H:%M:%S}")

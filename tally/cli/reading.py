@@ -115,8 +115,7 @@ def _event_name(counter: str, event: str | None, increment_id: str | None, at: i
 def reading() -> Iterator[Reader]:
     """The reader that the environment means; what it cannot read ends the command, in one line.
 
-    Raises:
-        BadParameter: the name of a counter or an event is invalid.
+    An invalid name of a counter or an event is a usage error.
     """
     try:
         cache = cache_from(os.environ)

@@ -79,12 +79,7 @@ _URL = re.compile("https?://[^/]")
 
 
 def _given(queue_url: str) -> str:
-    """The queue's URL.
-
-    Raises:
-        BadParameter: there is none, or what there is cannot be one: botocore would take anything,
-            and SQS be asked for it again and again.
-    """
+    """The queue's URL, if it can be one: botocore would take any text, and SQS be asked in vain."""
     if not queue_url:
         refuse(f"there is none; {EXAMPLE}")
     if not _URL.match(queue_url):
@@ -143,11 +138,7 @@ def _check(
     form: Format | None,
     unsent: Path | None,
 ) -> None:
-    """See that the command makes sense, before anything is sent.
-
-    Raises:
-        BadParameter: it does not.
-    """
+    """End with a usage error if the command makes no sense, before anything is sent."""
     if ("counter" in given) is (file is not None):
         refuse("give a COUNTER or a --file, and not both")
     if unsent and not unsent.parent.is_dir():
@@ -217,16 +208,11 @@ def connected(queue_url: str) -> Iterator[SqsClient]:
 
 
 class Sending:
-    """Publishes lines, names the bad ones, and keeps what SQS does not confirm.
+    """Publishes lines, names the bad ones, and keeps what SQS does not confirm in `unsent`.
 
     It stops where the publisher has given up more than it holds, and SQS has confirmed nothing
-    since the last time.
-
-    Args:
-        publisher: sends them; it is closed by `run`.
-        unsent: the file for what SQS does not confirm.
-        chatter: where remarks go, the same that a progress bar is on.
-        tell_event: whether the name of the event is a result, as of a single one it is.
+    since the last time. Remarks go to the console that a progress bar is on; the event's name is a
+    result if `tell_event`.
     """
 
     def __init__(

@@ -81,15 +81,7 @@ Show = Callable[[Sight], object]
 
 
 class Watching:
-    """Reads counters at an interval and tells what changed.
-
-    Args:
-        read: the counts by counter.
-        show: shows a sight.
-        clock: monotonic, in seconds.
-        sleep: waits the seconds given.
-        now: the time of day.
-    """
+    """Reads counters at an interval, and shows what changed."""
 
     def __init__(
         self,
@@ -112,9 +104,8 @@ class Watching:
     def run(self, interval_s: float, ends_at: float) -> None:
         """Look at least once, and then each interval until the clock is at `ends_at`.
 
-        Raises:
-            ReadError: a value is no counter, Momento refuses to read, or every look failed. A
-                failure that passes is shown, and the next look is made.
+        A failure that passes is shown, and the next look made. ReadError if a value is no counter,
+        Momento refuses to read, or all looks failed.
         """
         due_at = self._clock()
         self._look()
@@ -148,10 +139,8 @@ class Watching:
 @contextlib.contextmanager
 def view_for(output: Output) -> Iterator[Show]:
     """What shows sights: a table that changes in place on a terminal, else a line for each row."""
-    if output is Output.JSON:
-        yield _say_object
-    elif not sys.stdout.isatty():
-        yield _say_lines
+    if output is Output.JSON or not sys.stdout.isatty():
+        yield lambda sight: _say(sight, output)
     else:
         console = Console(markup=False, emoji=False, highlight=False)
         with Live(console=console, auto_refresh=False) as live:
@@ -186,30 +175,17 @@ def _per_second(before: int | None, count: int | None, passed_s: float) -> float
     return (count - before) / passed_s
 
 
-def _say_lines(sight: Sight) -> None:
-    """Fields between tabs, for `cut` and `awk`; an empty one is nothing."""
+def _say(sight: Sight, output: Output) -> None:
+    """One line of JSON, or fields between tabs, for `cut` and `awk`; an empty one is nothing."""
+    at = sight.at.isoformat(timespec="milliseconds")
     if sight.problem:
         typer.echo(f"tally: {sight.problem}", err=True)
-        return
-    for row in sight.rows:
-        count = "" if row.count is None else str(row.count)
-        change = "" if row.per_second is None else f"{row.per_second:.1f}"
-        typer.echo(f"{_time(sight)}\t{row.counter}\t{count}\t{change}")
-
-
-def _say_object(sight: Sight) -> None:
-    """One line of JSON for each look."""
-    if sight.problem:
-        typer.echo(f"tally: {sight.problem}", err=True)
-        return
-    say_json(
-        {
-            "at": _time(sight),
-            "counts": {row.counter: row.count for row in sight.rows},
-            "per_second": {row.counter: row.per_second for row in sight.rows},
-        }
-    )
-
-
-def _time(sight: Sight) -> str:
-    return sight.at.isoformat(timespec="milliseconds")
+    elif output is Output.JSON:
+        counts = {row.counter: row.count for row in sight.rows}
+        changes = {row.counter: row.per_second for row in sight.rows}
+        say_json({"at": at, "counts": counts, "per_second": changes})
+    else:
+        for row in sight.rows:
+            count = "" if row.count is None else str(row.count)
+            change = "" if row.per_second is None else f"{row.per_second:.1f}"
+            typer.echo(f"{at}\t{row.counter}\t{count}\t{change}")

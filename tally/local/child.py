@@ -37,11 +37,7 @@ class ChildError(RuntimeError):
 class Child:
     """One server. In a process of its own: it would fight for this one's interpreter lock.
 
-    Args:
-        module: what `python -m` runs.
-        arguments: its options; EXIT_WITH_PARENT is added.
-        start_timeout_s: how long it may take to listen.
-        stop_timeout_s: how long it may take to end before it is killed.
+    `python -m` runs the module with the arguments and EXIT_WITH_PARENT.
     """
 
     def __init__(
@@ -64,11 +60,7 @@ class Child:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> str:
-        """Start the server, and return the line that it prints once it listens.
-
-        Raises:
-            ChildError: it ended at once (a port that is taken), or is not there in time.
-        """
+        """Start the server; returns the line with which it listens. ChildError if it does not."""
         # A process group of its own: Ctrl-C goes to the whole group of a terminal, and the servers
         # have to outlive the consumers that are still finishing a batch.
         self._process = subprocess.Popen(  # noqa: S603 (our own module)
@@ -128,8 +120,7 @@ def python_command(*arguments: str) -> list[str]:
 def python_path(code: str = "") -> dict[str, str]:
     """The variable with which a child Python finds the modules that this process finds.
 
-    Args:
-        code: a folder whose modules come before all others, as a function's own do in Lambda.
+    The modules of the folder `code` come before all others, as a function's own do in Lambda.
     """
     started_as_module = sys.modules["__main__"].__spec__ is not None
     puts_folder_first = started_as_module and not sys.flags.safe_path
@@ -140,13 +131,8 @@ def python_path(code: str = "") -> dict[str, str]:
 def search_path(path: Sequence[str], *, cwd: str, puts_folder_first: bool) -> list[str]:
     """Where a child looks for modules: where this process does, except in the current folder.
 
-    The current folder stays if something else than the way Python was started names it, such as
-    an editable install. Our own packages are found in any case.
-
-    Args:
-        path: this process's `sys.path`.
-        cwd: the current folder.
-        puts_folder_first: whether Python itself has added the current folder, as `python -m` does.
+    Where `python -m` put that first, it goes, unless something else names it too, such as an
+    editable install. Our own packages are found in any case.
     """
     # The empty item is what `python -c` and a prompt add. In PYTHONPATH it would mean the same.
     found = [str(Path(cwd, item)) for item in path if item]

@@ -51,14 +51,8 @@ class StackSettings:
 class Stack:
     """A context manager: everything runs inside, and everything has ended after it.
 
-    Momento, SQS and each consumer are processes of their own, and end with this one however it
-    ends. `check` tells whether one of them has died.
-
-    Args:
-        settings: what it is made of.
-        observe: called with each delivery, by a poller's thread.
-        wrap_sqs: put between the event source mapping and SQS; for faults.
-        wrap_function: put between the event source mapping and a consumer; for faults.
+    Momento, SQS and each consumer are processes of their own, and end with this one in any case. A
+    poller's thread calls `observe` with each delivery. Faults wrap SQS, or a consumer's function.
     """
 
     def __init__(
@@ -84,11 +78,7 @@ class Stack:
         self._event_source: EventSourceMapping | None = None
 
     def __enter__(self) -> Self:
-        """Start all of it.
-
-        Raises:
-            ChildError: a part did not start; those that did have ended.
-        """
+        """Start all of it; ChildError if a part does not start, and those that did have ended."""
         with contextlib.ExitStack() as parts:
             parts.callback(self.momento.stop)
             self.momento.start()
@@ -119,11 +109,7 @@ class Stack:
         }
 
     def check(self) -> None:
-        """See that all parts run.
-
-        Raises:
-            ChildError: one has died; it is named.
-        """
+        """See that all parts run; ChildError, with their names, if some have died."""
         parts = {
             "the embedded Momento server": self.momento.is_alive,
             "the local SQS": self.queue.is_alive,
@@ -154,8 +140,7 @@ class Stack:
 def functions_folder() -> str:
     """The folder that holds `consumer` and `producer`, where a function's process looks first.
 
-    In a checkout that is its top; in a wheel a folder of its own, as programs have packages of
-    these names.
+    In a checkout that is its top; in a wheel one of its own, as programs have such packages too.
     """
     tally = Path(__file__).resolve().parent.parent
     installed = tally / "functions"

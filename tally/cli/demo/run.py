@@ -99,10 +99,7 @@ class Look:
 class Demo:
     """A context manager: the stack runs inside, and has ended after it.
 
-    Args:
-        options: its size.
-        watch: where the consumers' metrics and logs are added up.
-        now_ms: the time, for messages that claim to come from the future.
+    The watch adds up what consumers say; `now_ms` is for messages that claim to be from the future.
     """
 
     def __init__(self, options: Options, watch: Watch, now_ms: int) -> None:
@@ -127,11 +124,7 @@ class Demo:
         self._ending = ExitStack()
 
     def __enter__(self) -> Self:
-        """Start the stack and the producers.
-
-        Raises:
-            ChildError: a part did not start.
-        """
+        """Start the stack and the producers; ChildError if a part does not start."""
         with ExitStack() as ending:
             ending.enter_context(self.stack)
             pool = ending.enter_context(ThreadPoolExecutor(1, "producers"))
@@ -149,9 +142,8 @@ class Demo:
         """Look how far it is, until it is at rest or MAX_DEMO_S are over.
 
         Raises:
-            ChildError: a part of the stack died.
+            ChildError, BotoCoreError: a part of the stack died.
             UnsentError: the local SQS did not take all increments.
-            BotoCoreError: the local SQS does not answer.
         """
         kill_at = [share * self.options.events for share in KILL_AT]
         reported = 0

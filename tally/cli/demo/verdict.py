@@ -67,8 +67,7 @@ def judge(demo: Demo) -> Verdict:
     """Read every counter and every dead letter.
 
     Raises:
-        ChildError: a part of the stack died meanwhile.
-        ReadError: a counter cannot be read.
+        ChildError, ReadError: a part of the stack died meanwhile.
     """
     names = [counter.name for counter in demo.plan]
     demo.stack.check()

@@ -26,11 +26,7 @@ _DURATION = re.compile("([0-9]{1,9})([smhd]?)")
 
 
 def duration_s(text: str) -> int:
-    """Seconds from `90`, `90s`, `15m`, `2h` or `3d`.
-
-    Raises:
-        BadParameter: it is none of these.
-    """
+    """Seconds from `90`, `90s`, `15m`, `2h` or `3d`; BadParameter for anything else."""
     found = _DURATION.fullmatch(text)
     if not found:
         refuse(f"a time is written as 90s, 15m, 2h or 3d, found {text!r}")
@@ -205,17 +201,10 @@ def _opened(
 ) -> Iterator[Handling]:
     """Open the dead-letter queue; errors of AWS and Momento end the command with one line.
 
-    Args:
-        queue_url: the dead-letter queue, if it was given.
-        source_url: the queue that it belongs to, if it was given.
-        choice: says whether the command can do without Momento.
-        asks: whether Momento is asked if it can be.
-
-    Raises:
-        BadParameter: no queue is given, or one for both.
+    A choice that needs no ledger does without Momento, and where not `asks`, does not ask it.
     """
     _check_given(queue_url, source_url)
-    with _told(), contextlib.ExitStack() as parts:
+    with _in_one_line(), contextlib.ExitStack() as parts:
         parts.enter_context(interruptible())
         try:
             sqs = connect("sqs", queue_url=queue_url or source_url)
@@ -242,7 +231,7 @@ def _check_given(queue_url: str, source_url: str) -> None:
 def closing(queue: DeadLetterQueue) -> Iterator[None]:
     """Give back what is held, however the command ends; and say why it ended."""
     try:
-        with _told():
+        with _in_one_line():
             yield
     finally:
         if not queue.give_back():
@@ -250,7 +239,7 @@ def closing(queue: DeadLetterQueue) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _in_one_line() -> Iterator[None]:
     """End the command with one line if AWS or Momento fails, or a signal comes."""
     try:
         yield

@@ -192,11 +192,7 @@ def judge_from(variables: Mapping[str, str]) -> Iterator[Judge]:
 def judged(
     letters: Sequence[Letter], read_values: Callable[[Sequence[str]], Sequence[bytes | None]]
 ) -> list[Letter]:
-    """The letters with their standing; `read_values` returns the values of some counters.
-
-    Raises:
-        BrokenSetupError, ReadError: those of `read_values`.
-    """
+    """The letters with their standing, by the stored values of their counters."""
     names = list(dict.fromkeys(event.counter for letter in letters for event in letter.events))
     stored: dict[str, Counter | None] = {}
     for start in range(0, len(names), MAX_COUNTERS_PER_CALL):

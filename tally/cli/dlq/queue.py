@@ -111,11 +111,6 @@ class DeadLetterQueue:
     """Messages received once each, and held until they are deleted or given back.
 
     A receive raises a message's receive count, which means nothing in a dead-letter queue.
-
-    Args:
-        client: boto3's SQS client.
-        url: the dead-letter queue.
-        clock: monotonic, in seconds.
     """
 
     def __init__(
@@ -140,8 +135,7 @@ class DeadLetterQueue:
     def source(self, given: str) -> str:
         """The queue that the letters go back to: the one given, or the only one there is.
 
-        Raises:
-            WrongQueueError: there are none or several, or the one given has other dead letters.
+        WrongQueueError if there are none or several, or the one given has other dead letters.
         """
         if not given:
             urls = _sources(self._client, self.url)
@@ -158,10 +152,8 @@ class DeadLetterQueue:
     def pages(self, expected: int) -> Iterator[list[Letter]]:
         """New letters as they come, at most ten at once, until a receive brings none at all.
 
-        Of a FIFO group SQS shows the first ten, and the next when those are deleted.
-
-        Args:
-            expected: how many are there; to wait for more than these would be in vain.
+        Of a FIFO group SQS shows the first ten, and the next when those are deleted. Beyond the
+        number expected, it does not wait for more.
         """
         for _ in range(MAX_RECEIVES):
             ends_at_s = self._clock() + USE_S
@@ -257,10 +249,7 @@ def locate(client: Any, queue_url: str, source_url: str) -> str:  # noqa: ANN401
     """The URL of the dead-letter queue: the one given, or that of the source's redrive policy.
 
     One that is given must have dead letters: what `purge` deletes from another was to be counted.
-
-    Raises:
-        WrongQueueError: the one given has dead letters of its own, or is nobody's; or none is
-            given, and the source has none.
+    WrongQueueError if it has dead letters of its own, or nobody's, or the source has none.
     """
     problem = ""
     if not queue_url:

@@ -53,13 +53,7 @@ SIGNS = {Mark.OK: "✓", Mark.BAD: "✗", Mark.SKIPPED: "–"}
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One line of a doctor's report.
-
-    Attributes:
-        name: of what was looked at.
-        text: what was found; of a check that was skipped, why.
-        advice: what to do about it.
-    """
+    """One line of a report: what was found, or why nothing was, and what to do about it."""
 
     name: str
     verdict: Mark
@@ -108,10 +102,7 @@ def check_cache(name: str, read: Callable[[], object]) -> list[Finding]:
 def check_clock(answer: Mapping[str, Any], asked_ms: int, answered_ms: int) -> Finding:
     """Whether this machine's clock agrees with SQS's, by which increments are judged.
 
-    Args:
-        answer: what botocore returns, also with an error.
-        asked_ms: this machine's time before the call, in ms since the epoch.
-        answered_ms: the same, after it.
+    Botocore's answer may be an error's; this machine's times before and after it are in ms.
     """
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     date_parts = email.utils.parsedate_tz(date)

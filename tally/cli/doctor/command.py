@@ -73,11 +73,7 @@ def doctor(  # noqa: PLR0913 (the options of a command, which typer passes by na
 
 
 def _check(timeout_s: int | None, window_s: int, counter: str, *, round_trip: bool) -> None:
-    """See that the options make sense together.
-
-    Raises:
-        BadParameter: they do not, or the counter's name is invalid.
-    """
+    """End with a usage error if the options make no sense together, or the counter has no name."""
     if window_s and not timeout_s:
         refuse("--window belongs to --function-timeout: give both, or neither")
     if counter and not round_trip:

@@ -50,14 +50,8 @@ NAME_BYTES = 8
 class World:
     """The process's environment, AWS, time and chance; tests bring their own.
 
-    Attributes:
-        variables: the environment.
-        connect: makes boto3's client of a service; `queue_url` may name the region.
-        now_ms: the time that increments are stamped with, in ms since the epoch.
-        clock: monotonic, in seconds.
-        sleep: waits the seconds given.
-        uniform: draws between two numbers.
-        entropy: so many random bytes.
+    `connect` makes boto3's client of a service, in the region that `queue_url` may name; `now_ms`
+    stamps increments; `entropy` draws so many bytes, and `uniform` between two numbers.
     """
 
     variables: Mapping[str, str]
@@ -81,12 +75,8 @@ class World:
 class Examination:
     """One visit: `findings` yields what it finds, as it finds it; what it opens it closes.
 
-    Attributes:
-        queue_url: empty: SQS_QUEUE_URL.
-        timing: of the function, if it is known by hand.
-        round_trip: whether an increment is sent.
-        counter: for the round trip; empty: one of its own.
-        timeout_s: of the round trip, in seconds.
+    Without a queue_url it takes SQS_QUEUE_URL's; `timing` is the function's, if known by hand; the
+    counter and the timeout are for the round trip, if there is one.
     """
 
     world: World
@@ -216,14 +206,10 @@ class Examination:
 def check_round_trip(
     world: World, publisher: Publisher, store: Store, counter: str, timeout_s: float
 ) -> Iterator[Finding]:
-    """Publish an increment, and read until it is decided.
+    """Publish an increment, and read until it is decided, or `timeout_s` are over.
 
-    Args:
-        world: time and chance.
-        publisher: to the queue; it is closed here.
-        store: where the counters are.
-        counter: where to count; it is changed by nothing. Empty: a new one, which becomes 1.
-        timeout_s: how long to wait for it, in seconds.
+    The publisher is closed here. A counter that is given is changed by nothing; without one it is a
+    new one, which becomes 1.
     """
     started_at = world.clock()
     name = counter or world.own_counter()

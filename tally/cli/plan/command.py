@@ -117,11 +117,7 @@ def plan(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
 
 
 def _prices(given: Iterable[str]) -> Prices:
-    """The default prices, with those given in their places.
-
-    Raises:
-        BadParameter: one is not NAME=USD.
-    """
+    """The default prices, with those given, each NAME=USD, in their places."""
     prices = {}
     for each in given:
         name, _, usd = each.partition("=")
@@ -142,11 +138,7 @@ def _usd(given: str, text: str) -> float:
 
 
 def _check(load: Load) -> None:
-    """See that queue and function can be set up so.
-
-    Raises:
-        BadParameter: they cannot.
-    """
+    """End with a usage error if queue and function cannot be set up so."""
     if load.batch_size > MAX_UNGATHERED and not load.window_s:
         refuse(f"a --batch-size over {MAX_UNGATHERED} needs a --window of at least 1")
     if load.body_bytes > MAX_MESSAGE_BYTES:

@@ -50,17 +50,9 @@ def serving(
     port: int = 0,
     printed: Callable[[Invocation], object] = lambda _: None,
 ) -> Iterator[str]:
-    """Serve the API as deployed, and a page of what goes on; inside, their address.
+    """Serve the API as deployed, and a page of what the stack's watch saw; inside, their address.
 
-    Args:
-        stack: runs, and got `watch`.
-        settings: its settings.
-        watch: what the page shows.
-        port: of 127.0.0.1; 0 is any free one.
-        printed: called with each invocation of the API.
-
-    Raises:
-        ChildError: the port is taken.
+    Port 0 is any free one; ChildError if the port is taken. `printed` gets each invocation.
     """
     with contextlib.ExitStack() as parts:
         api = LambdaEnvironment(
@@ -85,8 +77,7 @@ def serving(
 def listening(app: "WSGIApplication", *, port: int = 0) -> Iterator[str]:
     """Serve an application on 127.0.0.1, a thread for each connection; inside, its address.
 
-    Raises:
-        ChildError: the port is taken.
+    Port 0 is any free one; ChildError if the port is taken.
     """
     # Bound here: werkzeug would end the process where the port is taken.
     with contextlib.closing(socket.socket()) as bound:

@@ -3,12 +3,13 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tally.local.sqs.queue import Depth
-from tally.local.watch import Returned, Seen, Watch
+from tally.local.watch import Seen, Watch
 from tally.reading.errors import ReadError
 from tally.stores.errors import BrokenSetupError
 
@@ -29,15 +30,7 @@ TOTALS = {
 
 
 class Status:
-    """Answers how the stack does.
-
-    Args:
-        watch: what the consumers said.
-        depth: counts the messages of the queues.
-        counts: reads the counts of counters.
-        max_receives: how often a message is delivered before it is a dead letter.
-        clock: monotonic, in seconds.
-    """
+    """Answers how the stack does: by its watch, its queues and its counts."""
 
     def __init__(
         self,
@@ -51,7 +44,7 @@ class Status:
         self._watch = watch
         self._depth = depth
         self._counts = counts
-        self._max_receives = max_receives
+        self._limit = {"max_receives": max_receives}
         self._clock = clock
         self._lock = threading.Lock()
         self._answer: dict[str, Any] = {}
@@ -77,7 +70,7 @@ class Status:
             "failed_batches": seen.failed_batches,
             "queue": self._queue(),
             "counters": self._counters(seen),
-            "returned": [self._as_json(one) for one in returned],
+            "returned": [asdict(one) | self._limit for one in returned],
         }
 
     def _queue(self) -> dict[str, int] | None:
@@ -103,11 +96,7 @@ class Status:
         return [{"name": name, "count": texts[name]} for name in names]
 
     def _read(self, names: list[str]) -> Mapping[str, int | None]:
-        """The counts; of what another program has written under a name there is none.
-
-        Raises:
-            BrokenSetupError, ReadError: Momento refuses, or does not answer.
-        """
+        """The counts, or the error of Momento; what another program wrote is no count, and None."""
         try:
             return self._counts(names)
         except ReadError as error:
@@ -116,12 +105,3 @@ class Status:
         if len(names) == 1:
             return {names[0]: None}
         return {name: self._read([name])[name] for name in names}
-
-    def _as_json(self, one: Returned) -> dict[str, Any]:
-        return {
-            "counter": one.counter,
-            "reason": one.reason,
-            "detail": one.detail,
-            "receives": one.receives,
-            "max_receives": self._max_receives,
-        }

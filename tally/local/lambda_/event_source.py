@@ -130,8 +130,7 @@ class EventSourceMapping:
     def stop(self, timeout_s: float, *, kill_timeout_s: float = KILL_TIMEOUT_S) -> None:
         """End all pollers: batches under way finish, and after `timeout_s` are killed.
 
-        Raises:
-            TimeoutError: a function survived being killed, as one in this process does.
+        TimeoutError if a function survives that, as one in this process does.
         """
         self._stopping.set()
         self._join(timeout_s)
@@ -188,8 +187,7 @@ class Poller:
     def poll_once(self) -> Delivery | None:
         """Gather a batch, invoke the function and delete what succeeded; None: nothing came.
 
-        Raises:
-            BotoCoreError, ClientError: SQS did not answer a receive.
+        BotoCoreError or ClientError if SQS does not answer a receive.
         """
         batch = self._gather()
         if not batch:

@@ -17,12 +17,7 @@ KEY_ID_BYTES = 16
 
 
 class SigningKeys:
-    """Ids that expire, which is all that an SDK sees of signing keys. Nothing here signs.
-
-    Args:
-        now_s: the time since the epoch, in seconds.
-        new_id: a new id, drawn at random.
-    """
+    """Ids that expire, which is all that an SDK sees of signing keys. Nothing here signs."""
 
     def __init__(
         self,
@@ -40,11 +35,7 @@ class SigningKeys:
         return key_id, expires_at
 
     def revoke(self, key_id: str) -> None:
-        """Forget an id.
-
-        Raises:
-            RefusedError: there is none.
-        """
+        """Forget an id; RefusedError if there is none."""
         if key_id not in self.listed():
             raise RefusedError(UNKNOWN_SIGNING_KEY)
         del self._expiry_s[key_id]

@@ -162,12 +162,9 @@ _TTL_UPDATES: Mapping[str, Callable[[int, int], bool]] = {
 def _stores(
     request: pb._SetIfRequest | pb._SetIfHashRequest, current: bytes | None, operand: str
 ) -> bool:
-    """Whether a condition is met.
+    """Whether a condition is met, by the value that is there, or its hash; None where nothing is.
 
-    Args:
-        request: its condition is a field, named after its kind.
-        current: the value that is there, for SetIfHash its hash; None where nothing is.
-        operand: the field with what the caller compares it with, if the condition compares.
+    The condition's kind is a field, in which `operand` is what the caller compares with, if any.
     """
     kind = request.WhichOneof("condition")
     if kind is None:

@@ -41,10 +41,8 @@ Answer = Message | list[Message]
 class Route:
     """One of Momento's calls, and the function that answers it.
 
-    Attributes:
-        call: takes the cache that a data call names, or else the whole account, and the request;
-            of a stream it returns the list of answers.
-        is_data: whether it is a data call: those are billed, and may have faults.
+    A data call is called with the cache that it names, and the request, is billed, and may have
+    faults; any other with the account. A streaming one returns a list.
     """
 
     method: MethodDescriptor
@@ -90,13 +88,7 @@ class Dispatch(grpc.GenericRpcHandler):
     """Serves the calls that have a route; gRPC answers UNIMPLEMENTED to every other, quietly.
 
     One handler for all, since the generated servicers log an error for each call they inherit.
-
-    Args:
-        account: what the calls read and write.
-        meter: where they are counted.
-        pause: waits so many seconds, for injected delays.
-        api_keys: the keys that are accepted; where it is empty, any key and none.
-        plan: what befalls the calls that bring no fault in their headers.
+    `pause` waits for injected delays; where `api_keys` is empty, any key is accepted, and none.
     """
 
     def __init__(

@@ -94,11 +94,7 @@ class Meter:
 
 
 def read_stats(endpoint: str, timeout_s: float = STATS_TIMEOUT_S) -> MomentoStats:
-    """The counters of the embedded server at `host:port`, over the wire.
-
-    Raises:
-        grpc.RpcError: there is no server, or it is Momento's.
-    """
+    """The counters of the embedded server at `host:port`; grpc.RpcError if there is none."""
     with grpc.insecure_channel(endpoint) as channel:
         call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(STATS_METHOD)
         answer = call(b"", timeout=timeout_s)

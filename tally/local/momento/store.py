@@ -75,8 +75,7 @@ class LocalCache:
     def increment(self, key: bytes, amount: int, ttl_ms: int) -> int:
         """Add to a decimal integer, 0 where there is none, and set its time to live anew.
 
-        Raises:
-            RefusedError: the value is no base-10 integer, or the sum leaves int64.
+        RefusedError if the value is no base-10 integer, or the sum leaves int64.
         """
         current = self.get(key)
         total = amount if current is None else _integer(current) + amount
@@ -121,20 +120,12 @@ class Caches:
         self._caches: dict[str, LocalCache] = {}
 
     def __getitem__(self, name: str) -> LocalCache:
-        """The cache of this name.
-
-        Raises:
-            RefusedError: the name is empty, or there is none.
-        """
+        """The cache of this name; RefusedError if it is empty, or there is none."""
         self._check_known(name)
         return self._caches[name]
 
     def create(self, name: str) -> None:
-        """Create an empty cache.
-
-        Raises:
-            RefusedError: the name is empty, or there is one.
-        """
+        """Create an empty cache; RefusedError if the name is empty, or there is one."""
         _check_name(name)
         if name in self._caches:
             raise RefusedError(CACHE_EXISTS.about(name))
@@ -156,11 +147,7 @@ class Caches:
 
 
 def check_item(key: bytes, value: bytes, ttl_ms: int) -> None:
-    """See to what every item must keep.
-
-    Raises:
-        RefusedError: no time to live, or key and value exceed MAX_ITEM_BYTES.
-    """
+    """RefusedError without a time to live, or if key and value exceed MAX_ITEM_BYTES."""
     size_bytes = len(key) + len(value)
     if size_bytes > MAX_ITEM_BYTES:
         raise RefusedError(ITEM_TOO_LARGE.about(size_bytes, MAX_ITEM_BYTES))

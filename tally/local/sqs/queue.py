@@ -71,11 +71,7 @@ class LocalQueue:
         self._client: SQSClient | None = None
 
     def __enter__(self) -> Self:
-        """Start the server and create the queues.
-
-        Raises:
-            ChildError: it ended at once (a port that is taken), or is not there in time.
-        """
+        """Start the server and create the queues; ChildError if it does not start."""
         with contextlib.ExitStack() as undo:  # whatever comes, a Ctrl-C as well
             undo.callback(self.stop)
             self._queues = Queues(**json.loads(self._server.start()))
@@ -119,11 +115,7 @@ class LocalQueue:
         return self._client
 
     def depth(self) -> Depth:
-        """Count the messages of both queues.
-
-        Raises:
-            BotoCoreError: the server does not answer, or died before the end of its answer.
-        """
+        """Count the messages of both queues; BotoCoreError if the server does not answer."""
         return Depth(*self._count(self.queue_url), *self._count(self.dead_letter_url))
 
     def stop(self) -> None:
