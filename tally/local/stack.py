@@ -86,7 +86,13 @@ class Stack:
             self.functions = [self._function() for _ in range(self._settings.consumers)]
             for function in self.functions:
                 parts.callback(function.close)
-            self._event_source = self._make_event_source()
+            self._event_source = EventSourceMapping(
+                self._wrap_sqs(self.queue.client()),
+                self.queue.queue_url,
+                self.functions,
+                batching=self._settings.batching,
+                observe=self._observe,
+            )
             # Before it starts: a signal in between would leave pollers that nobody ends.
             parts.callback(self._event_source.stop, STOP_TIMEOUT_S)
             self._event_source.start()
@@ -126,15 +132,6 @@ class Stack:
             CONSUMER, code=functions_folder(), variables=variables, settings=self._settings.function
         )
         return self._wrap_function(environment)
-
-    def _make_event_source(self) -> EventSourceMapping:
-        return EventSourceMapping(
-            self._wrap_sqs(self.queue.client()),
-            self.queue.queue_url,
-            self.functions,
-            batching=self._settings.batching,
-            observe=self._observe,
-        )
 
 
 def functions_folder() -> str:

@@ -3,9 +3,9 @@
 import dataclasses
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any, Self
 
 from botocore.exceptions import BotoCoreError
@@ -18,7 +18,7 @@ from tally.local.sqs.queue import Depth
 from tally.local.stack import Stack, StackSettings
 from tally.local.watch import DECIDED, Seen, Watch
 from tally.publishing.publisher import Publisher
-from tally.publishing.sequence import Sequence as Identities
+from tally.publishing.sequence import Sequence
 
 PRODUCERS = 4
 """Publishers with a source each, in turn."""
@@ -197,11 +197,14 @@ class Demo:
 
     def _publish(self) -> None:
         """Send the bad messages and all increments; wait where the queue would become deep."""
-        url = self.stack.queue.queue_url
+        url, client = self.stack.queue.queue_url, self.stack.queue.client()
         for body in self.bad.values():
-            self.stack.queue.client().send_message(QueueUrl=url, MessageBody=body)
+            client.send_message(QueueUrl=url, MessageBody=body)
         increments = workload.shuffled(self.plan, self.options.seed)
-        with _publishers(url, self.stack.queue.client()) as publishers:
+        publishers = [Publisher(url, client=client, sequence=Sequence()) for _ in range(PRODUCERS)]
+        with ExitStack() as closing:
+            for publisher in publishers:
+                closing.enter_context(publisher)
             size = min(MAX_CHUNK_EVENTS, -(-len(increments) // CHUNKS))
             for start in range(0, len(increments), size):
                 publisher = publishers[start // size % PRODUCERS]
@@ -227,12 +230,3 @@ class Demo:
     def _wrap_function(self, function: Function) -> Function:
         self.mortals.append(MortalFunction(function, self._dooms))
         return self.mortals[-1]
-
-
-@contextmanager
-def _publishers(url: str, client: Any) -> Iterator[Sequence[Publisher]]:  # noqa: ANN401 (boto3's)
-    with ExitStack() as closing:
-        yield [
-            closing.enter_context(Publisher(url, client=client, sequence=Identities()))
-            for _ in range(PRODUCERS)
-        ]

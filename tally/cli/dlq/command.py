@@ -33,6 +33,10 @@ def duration_s(text: str) -> int:
     return int(found[1]) * SECONDS[found[2] or "s"]
 
 
+def _sent_before(age: str) -> int:
+    return now_ms() - duration_s(age) * 1_000
+
+
 def _id(text: str) -> str:
     if len(text) < MIN_ID_CHARS:
         refuse(f"an id has at least {MIN_ID_CHARS} characters, found {text!r}")
@@ -57,11 +61,11 @@ Ids = Annotated[
         help=f"Of this id, or its first {MIN_ID_CHARS} characters; repeatable.",
     ),
 ]
-Older = Annotated[
+Before = Annotated[
     int | None,
     typer.Option(
         "--older-than",
-        parser=duration_s,
+        parser=_sent_before,
         metavar="AGE",
         help="Sent before: 90s, 15m, 2h, 3d.",
     ),
@@ -88,7 +92,7 @@ def list_(  # noqa: PLR0913 (the options of a command, which typer passes by nam
     counter: OfCounter = None,
     reason: Reason = None,
     ids: Ids = None,
-    older_than: Older = None,
+    sent_before: Before = None,
     limit: Limit = DEFAULT_LIMIT,
     output: StdOut = Output.TEXT,
 ) -> None:
@@ -97,7 +101,7 @@ def list_(  # noqa: PLR0913 (the options of a command, which typer passes by nam
     Looking means receiving: a letter is hidden meanwhile, and its receive count rises, which means
     nothing here. Why a valid one came here is in the consumer's log, under its message id.
     """
-    choice = Choice(limit, counter, reason, ids or (), _before(older_than))
+    choice = Choice(limit, counter, reason, ids or (), sent_before)
     with _opened(queue_url, source_url, choice) as handling:
         handling.look()
         printing.listed(handling, output)
@@ -132,7 +136,7 @@ def redrive(  # noqa: PLR0913 (the options of a command, which typer passes by n
     counter: OfCounter = None,
     reason: Reason = None,
     ids: Ids = None,
-    older_than: Older = None,
+    sent_before: Before = None,
     limit: Limit = DEFAULT_LIMIT,
     include_anonymous: Anonymous = False,
     dry_run: DryRun = False,
@@ -146,7 +150,7 @@ def redrive(  # noqa: PLR0913 (the options of a command, which typer passes by n
     Exit status 1: not all that was asked for is done.
     """
     why = reason or (None if ids else Standing.VALID)
-    choice = Choice(limit, counter, why, ids or (), _before(older_than))
+    choice = Choice(limit, counter, why, ids or (), sent_before)
     with _opened(queue_url, source_url, choice, asks=dry_run) as handling:
         if dry_run:
             handling.look()
@@ -167,7 +171,7 @@ def purge(  # noqa: PLR0913 (the options of a command, which typer passes by nam
     counter: OfCounter = None,
     reason: Reason = None,
     ids: Ids = None,
-    older_than: Older = None,
+    sent_before: Before = None,
     limit: Limit = DEFAULT_LIMIT,
     yes: Yes = False,
     dry_run: DryRun = False,
@@ -178,7 +182,7 @@ def purge(  # noqa: PLR0913 (the options of a command, which typer passes by nam
     What was not looked at stays. What was is held for some 110 s: an answer that comes later
     deletes nothing. Exit status 1: not confirmed, or not all is deleted.
     """
-    choice = Choice(limit, counter, reason, ids or (), _before(older_than))
+    choice = Choice(limit, counter, reason, ids or (), sent_before)
     with _opened(queue_url, source_url, choice) as handling:
         handling.look()
         if dry_run:
@@ -189,10 +193,6 @@ def purge(  # noqa: PLR0913 (the options of a command, which typer passes by nam
             printing.confirm(handling.chosen)
         handling.purge()
     printing.purged(handling, output)
-
-
-def _before(age_s: int | None) -> int | None:
-    return None if age_s is None else now_ms() - age_s * 1_000
 
 
 @contextlib.contextmanager
