@@ -8,13 +8,11 @@ from rich.table import Table
 from tally.cli.demo.run import Demo
 from tally.cli.demo.workload import DemoCounter
 from tally.local.momento import read_stats
+from tally.publishing.packing import MAX_ENTRIES
 from tally.reading.reader import Reader
 
 MAX_DEAD_LETTERS = 100
 """How many dead letters are looked at; the demo makes five."""
-
-RECEIVE_MESSAGES = 10
-"""How many messages SQS hands out at once."""
 
 MAX_SHOWN_COUNTERS = 12
 """Rows of the table: the wrong counters first, then the hottest."""
@@ -93,8 +91,8 @@ def _dead_letters(demo: Demo) -> list[DeadLetter]:
     what = {body: what for what, body in demo.bad.items()}
     client, url = demo.stack.queue.client(), demo.stack.queue.dead_letter_url
     letters: list[DeadLetter] = []
-    for _ in range(MAX_DEAD_LETTERS // RECEIVE_MESSAGES):
-        answer = client.receive_message(QueueUrl=url, MaxNumberOfMessages=RECEIVE_MESSAGES)
+    for _ in range(MAX_DEAD_LETTERS // MAX_ENTRIES):
+        answer = client.receive_message(QueueUrl=url, MaxNumberOfMessages=MAX_ENTRIES)
         letters += (
             DeadLetter(what.get(one["Body"], OTHER), reasons.get(one["MessageId"], "never said"))
             for one in answer.get("Messages", [])

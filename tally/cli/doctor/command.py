@@ -8,12 +8,10 @@ import typer
 from tally.cli.doctor.checks import Finding, Mark, Timing
 from tally.cli.doctor.examination import Examination, World
 from tally.cli.output import FAILED, INTERRUPTED, OK, Output, refuse, say_json
+from tally.cli.plan.load import MAX_TIMEOUT_S
 from tally.cli.signals import interruptible
 from tally.counters.errors import InvalidIncrementError
 from tally.counters.event import build
-
-MAX_TIMEOUT_S = 900
-"""A Lambda function's, and a batching window's is 300: nothing needs longer."""
 
 QueueUrl = Annotated[str, typer.Option(envvar="SQS_QUEUE_URL", help="The queue.")]
 FunctionTimeout = Annotated[

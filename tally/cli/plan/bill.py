@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tally.cli.plan.figures import Figures
-from tally.publishing.packing import BILLED_BYTES
+from tally.publishing.packing import BILLED_BYTES, MAX_ENTRIES
 
 MONTH_S = 730 * 3_600
 """The month of AWS's own calculator: 730 hours."""
@@ -21,9 +21,6 @@ POLLERS = 5
 
 LONG_POLL_S = 20
 """How long a receive waits at most for a message (SQS API, WaitTimeSeconds)."""
-
-DELETED = 10
-"""Messages that one delete takes at most (SQS API, DeleteMessageBatch)."""
 
 MILLION = 1_000_000
 """Requests and operations are priced by it."""
@@ -90,4 +87,4 @@ def _receives_per_s(figures: Figures) -> float:
 
 def _deletes_per_s(figures: Figures) -> float:
     """Ten messages a request, and at least one request a batch."""
-    return figures.batches_per_s * max(1.0, figures.messages / DELETED)
+    return figures.batches_per_s * max(1.0, figures.messages / MAX_ENTRIES)

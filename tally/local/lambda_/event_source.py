@@ -14,13 +14,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tally.local.lambda_.environment import Function, Invocation
 from tally.local.lambda_.sqs_event import failed_messages, sqs_record
 from tally.local.sqs.aws import queue_arn
+from tally.publishing.packing import MAX_ENTRIES
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
-
-REQUEST_MESSAGES_MAX = 10
-"""How many messages SQS receives or deletes in one request."""
 
 BATCH_MESSAGES_MAX = 10_000
 """How many messages Lambda hands to one invocation."""
@@ -69,8 +67,8 @@ class Batching:
         if not 1 <= self.batch_size <= BATCH_MESSAGES_MAX:
             reason = f"batch_size must be 1 to {BATCH_MESSAGES_MAX}, found {self.batch_size}"
             raise ValueError(reason)
-        if self.batch_size > REQUEST_MESSAGES_MAX and self.window_s <= 0:
-            reason = f"a batch_size over {REQUEST_MESSAGES_MAX} needs a window_s over 0"
+        if self.batch_size > MAX_ENTRIES and self.window_s <= 0:
+            reason = f"a batch_size over {MAX_ENTRIES} needs a window_s over 0"
             raise ValueError(reason)
 
 
@@ -224,7 +222,7 @@ class Poller:
     def _receive(self, wanted: int, poll_s: int) -> "list[_Received]":
         answer = self._sqs.receive_message(
             QueueUrl=self._queue_url,
-            MaxNumberOfMessages=min(REQUEST_MESSAGES_MAX, wanted),
+            MaxNumberOfMessages=min(MAX_ENTRIES, wanted),
             WaitTimeSeconds=poll_s,
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],
@@ -232,8 +230,8 @@ class Poller:
         return [_Received(message, self._arn) for message in answer.get("Messages", [])]
 
     def _delete(self, messages: "Sequence[_Received]") -> None:
-        for start in range(0, len(messages), REQUEST_MESSAGES_MAX):
-            left = messages[start : start + REQUEST_MESSAGES_MAX]
+        for start in range(0, len(messages), MAX_ENTRIES):
+            left = messages[start : start + MAX_ENTRIES]
             for attempt in range(DELETE_ATTEMPTS_MAX):
                 self._stopping.wait(attempt * DELETE_WAIT_S)
                 left = self._undeleted(left)

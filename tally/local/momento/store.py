@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tally.counters.event import INT64_MAX, INT64_MIN
 from tally.local.momento.errors import (
     CACHE_EXISTS,
     ITEM_TOO_LARGE,
@@ -22,8 +23,6 @@ MAX_ITEM_KIB = 4_883
 """The length of key and value together; Momento calls it 5 MB, and ListCaches 4883."""
 
 MAX_ITEM_BYTES = MAX_ITEM_KIB * 1024
-
-INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 MIN_SWEEP_ITEMS = 1_024
 """Expired items that nobody asks for are dropped whenever a cache has doubled past this."""
