@@ -80,23 +80,17 @@ class Sight(NamedTuple):
 Show = Callable[[Sight], object]
 
 
+@dataclasses.dataclass
 class Watching:
     """Reads counters at an interval, and shows what changed."""
 
-    def __init__(
-        self,
-        read: Callable[[], Mapping[str, int | None]],
-        show: Show,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], object] = time.sleep,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        self._read = read
-        self._show = show
-        self._clock = clock
-        self._sleep = sleep
-        self._now = now
+    read: Callable[[], Mapping[str, int | None]]
+    show: Show
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], object] = time.sleep
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def __post_init__(self) -> None:
         self._rows: list[Row] = []
         self._failure: ReadError | None = None
         self._seen_at = 0.0
@@ -107,10 +101,10 @@ class Watching:
         A failure that passes is shown, and the next look made. ReadError if a value is no counter,
         Momento refuses to read, or all looks failed.
         """
-        due_at = self._clock()
+        due_at = self.clock()
         self._look()
-        while (due_at := max(due_at + interval_s, self._clock())) <= ends_at:
-            self._sleep(max(0.0, due_at - self._clock()))  # it may just have passed
+        while (due_at := max(due_at + interval_s, self.clock())) <= ends_at:
+            self.sleep(max(0.0, due_at - self.clock()))  # it may just have passed
             self._look()
         if self._failure and not self._rows:
             text = f"every look failed, the last: {self._failure}"
@@ -118,14 +112,14 @@ class Watching:
 
     def _look(self) -> None:
         try:
-            counts = self._read()
+            counts = self.read()
         except ReadError as error:
             if error.trouble not in PASSING:
                 raise
             self._failure = error
-            self._show(Sight(self._now(), self._rows, str(error)))
+            self.show(Sight(self.now(), self._rows, str(error)))
             return
-        seen_at = self._clock()
+        seen_at = self.clock()
         before = {row.counter: row.count for row in self._rows}
         passed_s = seen_at - self._seen_at
         self._rows = [
@@ -133,7 +127,7 @@ class Watching:
             for name, count in counts.items()
         ]
         self._seen_at = seen_at
-        self._show(Sight(self._now(), self._rows))
+        self.show(Sight(self.now(), self._rows))
 
 
 @contextlib.contextmanager

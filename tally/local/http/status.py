@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -29,37 +29,32 @@ TOTALS = {
 """The page's names for sums of the consumer's metrics."""
 
 
+@dataclass
 class Status:
     """Answers how the stack does: by its watch, its queues and its counts."""
 
-    def __init__(
-        self,
-        watch: Watch,
-        *,
-        depth: Callable[[], Depth],
-        counts: Callable[[Iterable[str]], Mapping[str, int | None]],
-        max_receives: int,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._watch = watch
-        self._depth = depth
-        self._counts = counts
-        self._limit = {"max_receives": max_receives}
-        self._clock = clock
+    watch: Watch
+    depth: Callable[[], Depth]
+    counts: Callable[[Iterable[str]], Mapping[str, int | None]]
+    max_receives: int
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._answer: dict[str, Any] = {}
-        self._good_until = clock()
+        self._good_until = self.clock()
 
     def look(self) -> dict[str, Any]:
         """The status as JSON has it; `queue` and `counters` are null while they do not answer."""
         with self._lock:
-            if not self._answer or self._clock() >= self._good_until:
+            if not self._answer or self.clock() >= self._good_until:
                 self._answer = self._ask()
-                self._good_until = self._clock() + FRESH_S
+                self._good_until = self.clock() + FRESH_S
             return self._answer
 
     def _ask(self) -> dict[str, Any]:
-        seen = self._watch.look()
+        seen = self.watch.look()
+        limit = {"max_receives": self.max_receives}
         returned = list(seen.returned.values())[:MAX_RETURNED_SHOWN]
         return {
             "seconds": round(seen.seconds, 1),
@@ -70,12 +65,12 @@ class Status:
             "failed_batches": seen.failed_batches,
             "queue": self._queue(),
             "counters": self._counters(seen),
-            "returned": [asdict(one) | self._limit for one in returned],
+            "returned": [asdict(one) | limit for one in returned],
         }
 
     def _queue(self) -> dict[str, int] | None:
         try:
-            depth = self._depth()
+            depth = self.depth()
         except (BotoCoreError, ClientError):
             return None
         return {
@@ -98,7 +93,7 @@ class Status:
     def _read(self, names: list[str]) -> Mapping[str, int | None]:
         """The counts, or the error of Momento; what another program wrote is no count, and None."""
         try:
-            return self._counts(names)
+            return self.counts(names)
         except ReadError as error:
             if error.trouble is not None:
                 raise

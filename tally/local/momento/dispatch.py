@@ -25,7 +25,6 @@ from tally.local.momento.metering import (
     item_sizes_bytes,
     operations,
 )
-from tally.local.momento.store import LocalCache
 
 MAX_DELAYED_CALLS = 256
 """How many calls wait out an injected delay at a time, each in a thread; others wait for those."""
@@ -163,7 +162,9 @@ class Dispatch(grpc.GenericRpcHandler):
         billed = MIN_OPERATIONS if route.is_data else 0
         try:
             with self._lock:
-                answer = route.call(self._subject(route, headers), request)
+                caches = self._account.caches
+                subject = caches[headers.get("cache", "")] if route.is_data else self._account
+                answer = route.call(subject, request)
             if route.is_data:
                 consistent = headers.get("read-concern") == "consistent"
                 sizes_bytes = item_sizes_bytes(route.name, request, answer)
@@ -171,9 +172,6 @@ class Dispatch(grpc.GenericRpcHandler):
             return answer
         finally:
             self._meter.add(route.name, billed)
-
-    def _subject(self, route: Route, headers: Mapping[str, str]) -> LocalCache | Account:
-        return self._account.caches[headers.get("cache", "")] if route.is_data else self._account
 
     def _authenticate(self, headers: Mapping[str, str]) -> None:
         if self._api_keys and headers.get("authorization") not in self._api_keys:
