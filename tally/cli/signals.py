@@ -48,7 +48,7 @@ class Interrupts:
         hears.settimeout(0)
         teller = threading.Thread(target=self._tell_each, args=(heard,), daemon=True)
         with heard, _handled_by(self._note):
-            # The handler must not tell: it runs in this thread, which may hold the lock that needs.
+            # The handler must not tell: its thread, this one, may hold the lock that telling needs.
             before = signal.set_wakeup_fd(hears.fileno(), warn_on_full_buffer=False)
             teller.start()
             try:
