@@ -8,7 +8,7 @@ import pytest
 from momento import Configurations
 
 from tally.local.momento import HOST, MomentoServer, PortTakenError
-from tally.local.momento.store import MIN_SWEEP_ITEMS, Cache
+from tally.local.momento.store import MIN_SWEEP_ITEMS, LocalCache
 from tests.support.momento import CACHE, DEADLINE_S, AsyncSdk, HandClock, Raw, RefusalError, Sdk
 
 NEIGHBOUR = str(ipaddress.ip_address(HOST) + 1)  # loopback too, where the system has all of it
@@ -117,7 +117,7 @@ def test_pings_on_an_idle_connection_are_answered_and_never_too_many(server):
 
 def test_expired_items_that_nobody_asks_for_are_dropped():
     clock = HandClock()
-    cache = Cache(clock)
+    cache = LocalCache(clock)
     for n in range(MIN_SWEEP_ITEMS - 1):
         cache.put(b"%d" % n, b"value", 1_000)
     clock.advance_ms(1_000)

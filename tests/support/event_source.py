@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tally.local.lambda_.environment import InProcess
+from tests.support.in_process import InProcess
 
 UNAVAILABLE = ClientError({"Error": {"Code": "ServiceUnavailable"}}, "any")
 ARN = "arn:aws:sqs:us-east-1:123456789012:queue"

@@ -13,8 +13,7 @@ from tally.counters.event import Envelope
 from tally.counters.identity import identify
 from tally.counters.ledger import Limits
 from tally.local.lambda_.environment import LambdaEnvironment
-from tally.local.lambda_.event_source import EventSourceMapping
-from tally.local.lambda_.poller import Batching
+from tally.local.lambda_.event_source import Batching, EventSourceMapping
 from tally.local.lambda_.runtime import FunctionSettings
 from tally.local.momento import MomentoServer
 from tally.local.sqs.queue import LocalQueue
