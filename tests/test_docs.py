@@ -10,7 +10,7 @@ import grpc
 import msgspec
 import pytest
 
-from consumer import settings
+from consumer.settings import ConsumerSettings
 from tally.counters import columns
 from tally.counters.body import parse
 from tally.counters.columns import Columns
@@ -119,7 +119,7 @@ def constants() -> set[str]:
 def variables_read() -> set[str]:
     environment = Remembering({})
     with pytest.raises(SettingsError):
-        settings.read(environment)
+        ConsumerSettings.from_environment(environment)
     return environment.asked
 
 

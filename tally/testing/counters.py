@@ -14,9 +14,9 @@ from tally.publishing.publisher import Publisher
 from tally.publishing.sending import Pacer
 from tally.publishing.sequence import now_ms
 from tally.reading.reader import Reader
-from tally.settling.activity import Activity
 from tally.settling.copies import Copies
-from tally.settling.progress import Settlement, Unsettled
+from tally.settling.progress import Activity, Settlement
+from tally.settling.reason import Unsettled
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.memory import Items, MemoryStore

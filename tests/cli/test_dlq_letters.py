@@ -60,7 +60,7 @@ def counted(body, number=0):
 )
 def test_a_letter_tells_its_identity_and_its_counters(body, identity, counters):
     letter = read(message(1, body))
-    assert (letter.identity, letter.counters) == (identity, counters)
+    assert (letter.form, letter.counters) == (identity, counters)
 
 
 def test_an_invalid_letter_tells_what_breaks_the_contract():

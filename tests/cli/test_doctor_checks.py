@@ -18,7 +18,7 @@ from tally.counters.body import parse
 from tally.counters.counter import fold
 from tally.counters.event import Envelope, Event
 from tally.counters.ledger import Limits
-from tally.reading.values import MAX_TRIES
+from tally.reading.reader import MAX_TRIES
 from tests.cli.deployment import DEAD, MAPPING, QUEUE, FakeAws, world
 from tests.support.consumers import NO_KEY, make_momento, make_reader
 from tests.support.lambda_event import SENT_AT_MS
@@ -156,7 +156,7 @@ def test_what_lambda_does_not_tell_can_be_given_by_hand():
 def test_a_dead_letter_queue_that_cannot_be_read_is_told():
     line = (
         "✗ dead-letter queue: AccessDenied (HTTP 403); "
-        "see that it is there, and that this identity may read it"
+        "see that it is there, and that these credentials may read it"
     )
     assert examined(FakeAws(dead=DENIED)) == [*ALL_WELL[:6], line]
 
@@ -360,9 +360,8 @@ def test_a_momento_that_refuses_to_be_read_is_told():
 def test_what_sqs_refuses_is_told_and_not_waited_for():
     channel = ReadChannel()
     refused = one_fails(0, "AccessDenied", sender_fault=True)
-    assert round_trip(channel, FakeSqs(refused)) == [
-        "✗ send: AccessDenied; see that the queue is there, and that this identity may send to it"
-    ]
+    advice = "see that the queue is there, and that these credentials may send to it"
+    assert round_trip(channel, FakeSqs(refused)) == [f"✗ send: AccessDenied; {advice}"]
     assert channel.calls == []
 
 

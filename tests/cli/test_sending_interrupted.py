@@ -140,7 +140,7 @@ class Moments:
         name = frame.f_code.co_name if event == "return" else None
         if self._since:
             self._since = None if name == self._since else self._since
-        elif name == "_sum_up":
+        elif name == "_keep_unsent_of":
             sys.setprofile(None)
         else:
             self.seen += 1

@@ -15,10 +15,10 @@ from momento.auth import CredentialProvider
 from moto import mock_aws
 
 from consumer import wiring
-from consumer.settings import Settings
+from consumer.settings import ConsumerSettings
 from tally import aws
-from tally.environment import Local, Service, SettingsError
-from tally.settling.activity import Activity
+from tally.environment import Cache, Local, Service, SettingsError
+from tally.settling.progress import Activity
 from tally.stores.errors import BrokenSetupError
 from tally.stores.momento import connection
 from tally.stores.momento.connection import TLS_PORT, connect, credentials_for
@@ -100,8 +100,8 @@ def listener():
 
 def build_on(channel, told, observer, **given):
     store = MomentoStore(
-        told.cache_name,
-        credentials_for(told.momento),
+        told.cache.name,
+        credentials_for(told.cache.momento),
         ttl_s=told.ttl_s,
         open_channel=lambda: channel,
         clock=channel.clock,
@@ -145,7 +145,7 @@ def test_credentials_are_the_sdks_own():
 def test_a_consumer_carries_the_key_of_secrets_manager_and_asks_for_it_once(secrets, observer):
     secrets.create_secret(Name=SECRET_NAME, SecretString=KEY)
     channel = FakeChannel(Clock())
-    told = Settings(CACHE, Service(ENDPOINT, api_key_secret=SECRET_NAME))
+    told = ConsumerSettings(Cache(CACHE, Service(ENDPOINT, api_key_secret=SECRET_NAME)))
     consumer = build_on(channel, told, observer)
     secrets.delete_secret(SecretId=SECRET_NAME, ForceDeleteWithoutRecovery=True)
     for seq in range(2):
@@ -226,7 +226,7 @@ def test_a_secret_that_cannot_be_asked_for_is_an_error_too(account, variables, r
 )
 def test_a_key_of_another_kind_is_an_error_that_does_not_quote_it(observer, key, problem):
     with pytest.raises(SettingsError) as caught:
-        wiring.build(Settings(CACHE, Service(ENDPOINT, key)), observer=observer)
+        wiring.build(ConsumerSettings(Cache(CACHE, Service(ENDPOINT, key))), observer=observer)
     assert caught.value.problems == [problem]
     shown = "".join(traceback.format_exception(caught.value))
     assert key.strip() not in shown
@@ -234,7 +234,7 @@ def test_a_key_of_another_kind_is_an_error_that_does_not_quote_it(observer, key,
 
 def test_the_key_is_in_no_line_and_in_no_error_even_if_momento_quotes_it(observer, log, capsys):
     channel = FakeChannel(Clock())
-    consumer = build_on(channel, Settings(CACHE, Service(ENDPOINT, KEY)), observer)
+    consumer = build_on(channel, ConsumerSettings(Cache(CACHE, Service(ENDPOINT, KEY))), observer)
     channel.faults = [Fault("GetWithHash", grpc.StatusCode.INVALID_ARGUMENT, details=KEY)]
     assert consumer.handle(event(record("m1", increment())), None) == failures("m1")
     channel.faults = [Fault("GetWithHash", grpc.StatusCode.UNAUTHENTICATED, details=KEY)]
@@ -249,7 +249,7 @@ def test_the_key_is_in_no_line_and_in_no_error_even_if_momento_quotes_it(observe
 def test_a_consumer_keeps_to_its_settings_and_to_the_clock_it_is_given(observer):
     channel = FakeChannel(Clock())
     channel.faults = [Fault("SetIf", grpc.StatusCode.UNAVAILABLE, times=3)]
-    told = Settings(CACHE, Local("127.0.0.1", 8080), ttl_s=90, max_counter_value=1)
+    told = ConsumerSettings(Cache(CACHE, Local("127.0.0.1", 8080)), ttl_s=90, max_counter_value=1)
     consumer = build_on(channel, told, observer, sleep=channel.clock.sleep, uniform=Draws())
     records = [record("m1", increment(0)), record("m2", increment(1))]
     assert consumer.handle(event(*records), None) == failures()

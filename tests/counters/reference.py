@@ -12,6 +12,9 @@ from tally.counters.decision import Decision
 from tally.counters.event import Event
 from tally.counters.ledger import Limits
 
+NEW = frozenset({Decision.APPLIED, Decision.REJECTED})
+"""Only these change a counter."""
+
 
 @dataclass
 class KnownSource:
@@ -36,7 +39,7 @@ def reference_fold(value, events, limits):
     """The next value, or None, and the decisions: what fold() must answer."""
     state = load(value)
     decisions = [decide(state, event, limits) for event in events]
-    if not any(decision.is_new for decision in decisions):
+    if NEW.isdisjoint(decisions):
         return None, decisions
     for number in {event.source for event in events} & state.sources.keys():
         forget_rejections(state.sources[number], limits)

@@ -283,8 +283,7 @@ def test_any_order_any_duplicates_and_any_batches_give_one_value(batches, rest):
     assert read_count(value) == 14
 
 
-def test_a_decision_says_whether_it_is_new_and_settled():
-    assert {each for each in Decision if each.is_new} == {APPLIED, REJECTED}
+def test_a_decision_says_whether_it_is_settled():
     assert {each for each in Decision if not each.is_settled} == {UNDECIDABLE, FULL}
 
 

@@ -15,7 +15,7 @@ from tally.counters.decision import Decision
 from tally.counters.event import Envelope
 from tally.counters.identity import identify
 from tally.counters.ledger import Limits
-from tally.local.lambda_.poller import Batching
+from tally.local.lambda_.event_source import Batching
 from tally.local.lambda_.runtime import FunctionSettings
 from tally.local.momento import MomentoServer
 from tally.local.momento.errors import injected

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tally.local.child import EXIT_WITH_PARENT, Child, ChildError
-from tally.local.momento.process import MomentoProcess
+from tally.local.momento.server import MomentoProcess
 from tests.support.processes import WAIT_S, main_thread_is_in, wait_until
 
 SERVER = "tests.local.server"

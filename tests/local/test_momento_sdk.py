@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tally.local.momento import MomentoServer
-from tally.local.momento.signing_keys import SigningKeys
+from tally.local.momento.control_calls import SigningKeys
 from tests.local.sdk import AsyncSdk, Sdk
 from tests.support.momento import CACHE, HandClock, Raw, RefusalError
 

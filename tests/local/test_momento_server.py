@@ -8,7 +8,7 @@ import pytest
 from momento import Configurations
 
 from tally.local.momento import HOST, MomentoServer, PortTakenError
-from tally.local.momento.store import MIN_SWEEP_ITEMS, Cache
+from tally.local.momento.store import MIN_SWEEP_ITEMS, LocalCache
 from tests.local.sdk import AsyncSdk, Sdk
 from tests.support.momento import CACHE, DEADLINE_S, HandClock, Raw, RefusalError
 
@@ -118,7 +118,7 @@ def test_pings_on_an_idle_connection_are_answered_and_never_too_many(server):
 
 def test_expired_items_that_nobody_asks_for_are_dropped():
     clock = HandClock()
-    cache = Cache(clock)
+    cache = LocalCache(clock)
     for n in range(MIN_SWEEP_ITEMS - 1):
         cache.put(b"%d" % n, b"value", 1_000)
     clock.advance_ms(1_000)

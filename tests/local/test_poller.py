@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tally.local.lambda_.poller import Batching, Poller
+from tally.local.lambda_.event_source import Batching, Poller
 from tests.support.event_source import Impatient, Recorder
 from tests.support.sqs import ARN, FakeSqs, client_error, failing, message, message_id
 

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from tally.local.child import ChildError
-from tally.local.lambda_.poller import Batching, Delivery
+from tally.local.lambda_.event_source import Batching, Delivery
 from tally.local.stack import Stack, StackSettings
 from tally.publishing.publisher import Publisher
 from tests.support.consumers import read_counts

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tally.local.http.api import serving
-from tally.local.lambda_.poller import Batching
+from tally.local.child import without_aws
+from tally.local.http.server import serving
+from tally.local.lambda_.event_source import Batching
 from tally.local.stack import Stack, StackSettings
-from tally.local.variables import without_aws
 from tally.local.watch import Watch
 from tests.support.processes import WAIT_S, wait_until
 from tests.support.terminal import users_aws

@@ -5,7 +5,7 @@ import pytest
 from tally.counters.errors import InvalidIncrementError
 from tally.counters.outcome import Outcome
 from tally.reading.errors import ReadError
-from tally.reading.values import MAX_COUNTERS_PER_CALL
+from tally.reading.reader import MAX_COUNTERS_PER_CALL
 from tally.stores.errors import BrokenSetupError
 from tally.stores.port import Trouble
 from tests.support.api import EVENT, Called, found, invalid, problem

@@ -17,8 +17,7 @@ from tally.counters.shards import MAX_SHARDS
 from tally.environment import SettingsError
 from tally.local.momento.server import HOST, MomentoServer
 from tally.reading.errors import ReaderClosedError, ReadError
-from tally.reading.reader import Reader
-from tally.reading.values import MAX_COUNTERS_PER_CALL
+from tally.reading.reader import MAX_COUNTERS_PER_CALL, Reader
 from tally.reading.waiting import MIN_CALL_S, POLL_S
 from tally.stores.errors import BrokenSetupError
 from tally.stores.momento.connection import connect

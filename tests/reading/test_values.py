@@ -9,9 +9,8 @@ from momento_wire_types import cacheclient_pb2 as pb
 from tally.local.momento.errors import injected
 from tally.local.momento.faults import Fault
 from tally.local.momento.server import MomentoServer
-from tally.reading.errors import ReaderClosedError, ReadError
-from tally.reading.reader import Reader
-from tally.reading.values import BACKOFF_S, MAX_TRIES, PASSING, THROTTLED_BACKOFF_S
+from tally.reading.errors import PASSING, ReaderClosedError, ReadError
+from tally.reading.reader import BACKOFF_S, MAX_TRIES, THROTTLED_BACKOFF_S, Reader
 from tally.stores.errors import BrokenSetupError
 from tally.stores.momento.troubles import TROUBLES
 from tally.stores.port import Trouble

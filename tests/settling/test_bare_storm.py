@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tally.counters.event import Event
 from tally.local.momento.store import MAX_TTL_MS
-from tally.settling.activity import Activity
-from tally.settling.progress import Unsettled
+from tally.settling.progress import Activity
+from tally.settling.reason import Unsettled
 from tests.support.clock import Clock
 from tests.support.consumers import AT_MS, make_bare_writer
 from tests.support.momento_channel import AT_LEAST_ONCE, Effect, FakeChannel, FakeStore, Fault

@@ -6,8 +6,8 @@ import pytest
 
 from tally.counters.counter import fold
 from tally.counters.ledger import Limits
-from tally.settling.activity import Activity
 from tally.settling.copies import MAX_COPIES, MAX_COPIES_BYTES, Copies
+from tally.settling.progress import Activity
 from tally.stores.port import Copy
 from tests.support.consumers import events, make_writer
 

@@ -4,8 +4,7 @@ import grpc
 import pytest
 
 from tally.counters.decision import Decision
-from tally.settling.progress import Unsettled
-from tally.settling.reason import Reason
+from tally.settling.reason import Reason, Unsettled
 from tally.settling.rounds import MAX_ROUNDS, MIN_ROUND_S, ROUND_MARGIN, THROTTLED_ROUND_S
 from tally.stores.momento.store import MAX_CALLS_IN_FLIGHT
 from tests.support.clock import START_S

@@ -7,9 +7,8 @@ from tally.counters.counter import fold
 from tally.counters.decision import Decision
 from tally.counters.event import INT64_MAX
 from tally.counters.ledger import Limits
-from tally.settling.activity import Activity
-from tally.settling.progress import MAX_THROTTLED_TRIES, Unsettled
-from tally.settling.reason import Reason
+from tally.settling.progress import MAX_THROTTLED_TRIES, Activity
+from tally.settling.reason import Reason, Unsettled
 from tally.stores.errors import BrokenSetupError
 from tally.stores.momento.store import MAX_CALLS_IN_FLIGHT
 from tests.support.clock import START_S

@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from tally.counters.counter import Counter
-from tally.settling.activity import Activity
+from tally.settling.progress import Activity
 from tests.support.clock import Clock
 from tests.support.consumers import Draws, events, make_writer
 from tests.support.momento_channel import Effect, FakeChannel, FakeStore, Fault

@@ -15,8 +15,8 @@ import grpc
 
 from tally.counters.event import Event
 from tally.counters.ledger import Limits
-from tally.settling.activity import Activity
 from tally.settling.copies import Copies
+from tally.settling.progress import Activity
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.momento.store import MomentoStore

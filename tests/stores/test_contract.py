@@ -9,8 +9,8 @@ from tally.counters.counter import read_count
 from tally.counters.event import Event
 from tally.counters.ledger import Limits
 from tally.local.momento.server import MomentoServer
-from tally.settling.activity import Activity
 from tally.settling.copies import Copies
+from tally.settling.progress import Activity
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.errors import StoreClosedError

@@ -5,7 +5,7 @@ import momento as sdk
 import pytest
 from momento.auth import CredentialProvider
 
-from tally.local.momento.conditions import value_hash
+from tally.local.momento.data_calls import value_hash
 from tally.stores.momento.calls import billed
 from tally.stores.momento.connection import deadline_s
 from tally.stores.momento.store import MAX_CALLS_IN_FLIGHT

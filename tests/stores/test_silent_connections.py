@@ -11,8 +11,8 @@ from momento.auth import CredentialProvider
 import producer.settings
 import producer.wiring
 from consumer import wiring
-from consumer.settings import Settings
-from tally.environment import Local
+from consumer.settings import ConsumerSettings
+from tally.environment import Cache, Local
 from tally.local.lambda_.runtime import FunctionSettings, LambdaContext
 from tally.local.momento.server import HOST, MomentoServer
 from tally.reading.reader import Reader
@@ -99,7 +99,7 @@ def store(proxy):
 
 
 def consumer(proxy, store):
-    told = Settings(CACHE, Local(HOST, proxy.port))
+    told = ConsumerSettings(Cache(CACHE, Local(HOST, proxy.port)))
     return wiring.build(told, observer=wiring.observer({}), store=store)
 
 
@@ -136,7 +136,7 @@ def test_a_get_of_the_api_is_answered(proxy):
         "MOMENTO_CACHE_NAME": CACHE,
         "SQS_QUEUE_URL": "http://127.0.0.1:9/queue",
     }
-    api = producer.wiring.build(producer.settings.read(variables), {})
+    api = producer.wiring.build(producer.settings.ApiSettings.from_environment(variables), {})
     get = request("GET", "/counters/c")
 
     def status():

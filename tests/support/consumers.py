@@ -5,13 +5,13 @@ import json
 
 from momento.auth import CredentialProvider
 
-from consumer.invocation import Consumer
+from consumer.batch import Consumer
 from tally.counters.event import INT64_MAX, Event
 from tally.local.momento.server import HOST
 from tally.reading.reader import Reader
-from tally.settling.activity import Activity
 from tally.settling.bare_writer import BareWriter
 from tally.settling.copies import Copies
+from tally.settling.progress import Activity
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.momento.store import MomentoStore

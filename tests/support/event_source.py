@@ -3,7 +3,7 @@
 import threading
 from typing import Any
 
-from tally.local.lambda_.environment import InProcess
+from tests.support.in_process import InProcess
 
 
 class Impatient(threading.Event):

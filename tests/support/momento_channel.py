@@ -16,7 +16,7 @@ import grpc
 
 from tally.local.momento.data_calls import DATA_CALLS, get_batch, get_with_hash
 from tally.local.momento.errors import UNKNOWN_CACHE, RefusedError
-from tally.local.momento.store import MAX_TTL_MS, Cache
+from tally.local.momento.store import MAX_TTL_MS, LocalCache
 from tests.support.clock import Clock
 
 CACHE = "tally"
@@ -107,7 +107,7 @@ class FakeRpcError(grpc.RpcError):
         return self._details
 
 
-class FakeStore(Cache):
+class FakeStore(LocalCache):
     """The items of one cache by their names, with what each held before; writers share it."""
 
     def __init__(self, clock):
