@@ -280,7 +280,7 @@ def _forget(outboxes: PerProcess[Outbox]) -> None:
     if outbox is not None and not outbox.is_closed:
         if outbox.has_open:
             warn_unclosed()
-        outbox.finish()
+        outbox.forget()
 
 
 def _has_gil() -> bool:

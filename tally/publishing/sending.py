@@ -153,15 +153,13 @@ class Sender:
     """Sends requests one after the other, with the counts of what it did.
 
     Attributes:
-        confirmed: increments that SQS confirmed.
-        messages: messages that SQS confirmed.
         requests: requests sent, repeats included.
         retries: the repeats among them.
     """
 
     def __init__(self, queue_url: str, pacer: Pacer, client: SqsClient | None = None) -> None:
         """Nothing is opened yet; see `Connection`."""
-        self.confirmed = self.messages = self.requests = self.retries = 0
+        self.requests = self.retries = 0
         self._queue_url = queue_url
         self._pacer = pacer
         self._connection = Connection(
@@ -214,8 +212,7 @@ class Sender:
     def _settle(self, waiting: dict[str, Message], answer: _Answer) -> list[Failure]:
         """Take out of `waiting` what was confirmed or refused; returns what was refused."""
         for entry_id in answer.confirmed & waiting.keys():
-            self.confirmed += len(waiting.pop(entry_id).parts)
-            self.messages += 1
+            del waiting[entry_id]
         refused = [entry_id for entry_id in waiting if entry_id in answer.refused]
         return [Failure(waiting.pop(entry_id), answer.refused[entry_id]) for entry_id in refused]
 
