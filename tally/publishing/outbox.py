@@ -14,7 +14,7 @@ from tally.publishing.holding import ABANDONED, LATE, NOT_TRIED, Holding
 from tally.publishing.inbox import Bell, Inbox, Marker, Put
 from tally.publishing.packing import Message
 from tally.publishing.process import log_forgotten
-from tally.publishing.sending import NOTHING_SENT, Failure, Outage, Outcome, Sender, Stats
+from tally.publishing.sending import NOTHING_SENT, Failure, Outage, RequestOutcome, Sender, Stats
 
 MAX_UNSENT_BYTES = 4 * 1_048_576
 """Messages given up and not yet told of: then publish() raises them."""
@@ -376,7 +376,7 @@ class Outbox:
             self._is_closing |= self._holding.give_up(NOT_TRIED)
         self._tell_progress()
 
-    def _sent(self, shift: Shift, messages: Sequence[Message]) -> Outcome:
+    def _sent(self, shift: Shift, messages: Sequence[Message]) -> RequestOutcome:
         shift.waits_for_sqs = True
         try:
             return self._sender.send(messages)

@@ -17,8 +17,8 @@ from tally.publishing.sending import (
     MAX_ATTEMPTS,
     MAX_SENDING_S,
     Failure,
-    Outcome,
     Pacer,
+    RequestOutcome,
     Sender,
 )
 from tests.support.clock import Clock
@@ -50,7 +50,7 @@ PASSING = [
 ]
 
 
-CONFIRMED = Outcome([], [], is_answered=True)
+CONFIRMED = RequestOutcome([], [], is_answered=True)
 
 
 def messages(*parts):
@@ -120,7 +120,7 @@ def test_a_request_that_no_repeat_will_change_is_sent_once(error, reason):
     one = sender(FakeSqs(lost_before(error)), time)
     first, second = messages(b"1", b"2")
     failures = [Failure(first, reason), Failure(second, reason)]
-    assert one.send([first, second]) == Outcome([], failures, is_answered=False)
+    assert one.send([first, second]) == RequestOutcome([], failures, is_answered=False)
     assert (counts(one), time.slept_s) == ((1, 0), [])
 
 
@@ -139,7 +139,7 @@ def test_a_request_that_no_repeat_will_change_is_sent_once(error, reason):
 def test_of_an_error_that_may_quote_a_secret_only_the_class_is_told(error, reason):
     one = sender(FakeSqs(*[lost_before(error)] * MAX_ATTEMPTS))
     [message] = messages(b"1")
-    assert one.send([message]) == Outcome([], [Failure(message, reason)], is_answered=False)
+    assert one.send([message]) == RequestOutcome([], [Failure(message, reason)], is_answered=False)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_an_entry_with_a_fault_of_the_sender_is_not_sent_again():
     one = sender(sqs)
     first, second = messages(b"1", b"2")
     refused = [Failure(first, "InvalidMessageContents")]
-    assert one.send([first, second]) == Outcome(refused, [], is_answered=True)
+    assert one.send([first, second]) == RequestOutcome(refused, [], is_answered=True)
     assert sqs.bodies == ["[2]"]
     assert counts(one) == (1, 0)
 
@@ -174,7 +174,7 @@ def test_an_answer_that_does_not_mention_a_message_confirms_nothing(answer):
     one = sender(sqs)
     [message] = messages(b"1")
     unknown = Failure(message, "SQS's answer does not mention it")
-    assert one.send([message]) == Outcome([], [unknown], is_answered=True)
+    assert one.send([message]) == RequestOutcome([], [unknown], is_answered=True)
     assert sqs.bodies == ["[1]"] * MAX_ATTEMPTS
     assert counts(one) == (MAX_ATTEMPTS, MAX_ATTEMPTS - 1)
 
