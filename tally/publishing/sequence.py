@@ -62,12 +62,16 @@ class Sequence:
         publishes to `hot#3` by its name must not be given the same seq.
         """
         at = self.clock_ms()
-        source = self._sessions.get().source
+        session = self._sessions.get()
+        source = session.source
         name = source.name_of(counter, shards)
         if not source.has_room_for(name):
-            source = self._sessions.get().draw()
+            source = session.draw()
             name = source.name_of(counter, shards)
-        return Identity(source.digits, source.take(name), at)
+        seq = source.take(name)
+        if self._sessions.get() is not session:  # a signal handler has forked in between
+            return self.next(counter, shards)
+        return Identity(source.digits, seq, at)
 
     def renew(self) -> None:
         """Draw a new source: after a virtual machine was cloned or restored from a snapshot."""

@@ -40,7 +40,7 @@ OF_PRODUCER = (
         "counters forgotten, source kept",
         "A program with very many counters begins them again at seq 0 of the same source.",
         _SEQUENCE,
-        "source = self._sessions.get().draw()",
+        "source = session.draw()",
         "source._numbers.clear()",
         tests="tests/publishing/test_sequence.py",
     ),

@@ -68,7 +68,7 @@ def test_a_full_source_is_left_for_a_new_one_and_no_counter_is_forgotten_in_it()
 
 
 def test_a_process_with_another_id_draws_its_own_source():
-    pids = iter((7, 7, 8, 8))
+    pids = iter((7,) * 4 + (8,) * 4)
     sources = iter((b"parent..", b"child..."))
     one = Sequence(
         clock_ms=lambda: NOW_MS, entropy=lambda _: next(sources), getpid=lambda: next(pids)
@@ -80,6 +80,13 @@ def test_a_process_with_another_id_draws_its_own_source():
         (child, 0),
         (child, 1),
     ]
+
+
+def test_a_fork_in_the_midst_gives_the_child_an_identity_of_its_own():
+    pids = iter((7, 8, 8, 8))
+    sources = iter((b"parent..", b"child..."))
+    one = Sequence(entropy=lambda _: next(sources), getpid=lambda: next(pids))
+    assert one.next("a")[:2] == (b"child...".hex(), 0)
 
 
 def test_a_process_keeps_nothing_of_its_ancestors():
