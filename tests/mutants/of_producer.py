@@ -13,7 +13,7 @@ OF_PRODUCER = (
         "A restored program repeats the identities of the one it was cloned from.",
         _SEQUENCE,
         "_Source(self._entropy(SOURCE_BYTES).hex())",
-        "self.__dict__.get('source') or _Source(self._entropy(SOURCE_BYTES).hex())",
+        "_Source(getattr(self.__dict__.get('source'), 'digits', '') or self._entropy(8).hex())",
     ),
     Mutation(
         "source drawn from the counter",
