@@ -5,8 +5,7 @@ import enum
 from collections.abc import Mapping
 
 from tally.counters.event import INT64_MAX, INT64_MIN
-from tally.environment import Environment, Local, Service
-from tally.stores.momento.store import MAX_TTL_S
+from tally.environment import MAX_MOMENTO_TTL_S, Cache, Environment, Valkey
 
 
 class Guarantee(enum.StrEnum):
@@ -20,9 +19,8 @@ class Guarantee(enum.StrEnum):
 class Settings:
     """What the consumer is told by its environment."""
 
-    cache_name: str
-    momento: Local | Service
-    ttl_s: int = MAX_TTL_S
+    cache: Cache | Valkey
+    ttl_s: int = MAX_MOMENTO_TTL_S
     max_counter_value: int = INT64_MAX
     guarantee: Guarantee = Guarantee.EXACTLY_ONCE
 
@@ -35,8 +33,10 @@ def read(variables: Mapping[str, str]) -> Settings:
     """
     environment = Environment(variables)
     cache = environment.cache()
-    ttl_s = environment.integer("MOMENTO_TTL_SECONDS", (MAX_TTL_S, 1, MAX_TTL_S))
+    ttl_s = environment.ttl_s(cache)
     bound = environment.integer("MAX_COUNTER_VALUE", (INT64_MAX, INT64_MIN, INT64_MAX))
     guarantee = environment.choice("COUNTER_GUARANTEE", tuple(Guarantee))
+    if guarantee == Guarantee.AT_LEAST_ONCE and isinstance(cache, Valkey):
+        environment.refuse(f"COUNTER_GUARANTEE={guarantee} needs Momento, and not Valkey")
     environment.finish()
-    return Settings(cache.name, cache.momento, ttl_s, bound, Guarantee(guarantee))
+    return Settings(cache, ttl_s, bound, Guarantee(guarantee))

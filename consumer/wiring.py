@@ -5,6 +5,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping
+from typing import cast
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
@@ -13,13 +14,12 @@ from consumer import settings
 from consumer.invocation import Consumer
 from consumer.observability import NAMESPACE, SERVICE, Observer
 from consumer.settings import Guarantee, Settings
-from tally.environment import Cache
 from tally.settling.bare_writer import BareWriter
 from tally.settling.copies import Copies
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.opening import open_store
-from tally.stores.port import AddingStore
+from tally.stores.port import AddingStore, Store
 
 
 @functools.cache
@@ -36,7 +36,7 @@ def build(
     told: Settings,
     *,
     observer: Observer,
-    store: AddingStore | None = None,
+    store: Store | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
     uniform: Callable[[float, float], float] = random.uniform,
@@ -54,11 +54,11 @@ def build(
     Raises:
         SettingsError: the key is invalid, or its secret cannot be read.
     """
-    cache = Cache(told.cache_name, told.momento)
-    store = store or open_store(cache, ttl_s=told.ttl_s, clock=clock)
+    store = store or open_store(told.cache, ttl_s=told.ttl_s, clock=clock)
     rounds = Rounds(store, clock=clock, sleep=sleep, uniform=uniform)
     if told.guarantee is Guarantee.AT_LEAST_ONCE:
-        return Consumer(BareWriter(store, rounds), observer, told.max_counter_value)
+        adding = cast("AddingStore", store)  # the settings refuse any other
+        return Consumer(BareWriter(adding, rounds), observer, told.max_counter_value)
     return Consumer(Writer(rounds, Copies()), observer, told.max_counter_value)
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-from tally.environment import Cache, Environment
+from tally.environment import Cache, Environment, Valkey
 
 
 @dataclasses.dataclass(frozen=True)
@@ -11,7 +11,7 @@ class Settings:
     """What the API is told by its environment."""
 
     queue_url: str
-    cache: Cache
+    cache: Cache | Valkey
 
 
 def read(variables: Mapping[str, str]) -> Settings:

@@ -11,7 +11,6 @@ from consumer import settings, wiring
 from consumer.messages import Failure, Message
 from consumer.observability import Observer
 from consumer.settings import Settings
-from tally.environment import Cache
 from tally.settling.activity import Activity
 from tally.stores.opening import open_store
 
@@ -40,7 +39,7 @@ def tally(endpoint: str, cache: str) -> Iterator[Handle]:
         cache: in which no other consumer writes the same counters.
     """
     told = settings_for(endpoint, cache)
-    store = open_store(Cache(told.cache_name, told.momento))
+    store = open_store(told.cache)
     with contextlib.closing(store):
         consumer = wiring.build(told, observer=wiring.observer({}), store=store)
 

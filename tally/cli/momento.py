@@ -10,7 +10,7 @@ import typer
 from tally.cli.output import EXAMPLE, fail
 from tally.counters.errors import InvalidIncrementError
 from tally.counters.shards import MAX_SHARDS
-from tally.environment import Cache, SettingsError, cache_from
+from tally.environment import Cache, SettingsError, Valkey, cache_from
 from tally.reading.errors import ReadError
 from tally.reading.reader import Reader
 from tally.stores.errors import BrokenSetupError
@@ -45,7 +45,7 @@ def reading() -> Iterator[Reader]:
         fail(str(error))
 
 
-def _cache() -> Cache:
+def _cache() -> Cache | Valkey:
     """The cache that the environment means; that it means none ends the command, in one line."""
     try:
         return cache_from(os.environ)

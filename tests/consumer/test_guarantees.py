@@ -21,7 +21,7 @@ from consumer.settings import Guarantee, Settings
 from tally.counters.counter import fold
 from tally.counters.event import INT64_MAX
 from tally.counters.ledger import Limits
-from tally.environment import Local
+from tally.environment import Cache, Local
 from tally.local.momento import faults
 from tally.local.momento.errors import injected
 from tally.local.momento.server import HOST, MomentoServer
@@ -91,7 +91,9 @@ class Deployment:
     """A consumer of one guarantee on a store."""
 
     def __init__(self, guarantee, store, default_max):
-        told = Settings(CACHE, Local(HOST, 1), max_counter_value=default_max, guarantee=guarantee)
+        told = Settings(
+            Cache(CACHE, Local(HOST, 1)), max_counter_value=default_max, guarantee=guarantee
+        )
         self.store = store
         self.guarantee = guarantee
         self.log = io.StringIO()

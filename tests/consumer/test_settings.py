@@ -6,7 +6,7 @@ import pytest
 
 from consumer.settings import Guarantee, Settings, read
 from tally.counters.event import INT64_MAX, INT64_MIN
-from tally.environment import Local, Service, SettingsError
+from tally.environment import Cache, Local, Service, SettingsError
 
 LOCAL = {"MOMENTO_CACHE_NAME": "tally", "MOMENTO_LOCAL": "127.0.0.1:8080"}
 KEY = "a-key-that-nobody-may-see"
@@ -29,22 +29,22 @@ def without(environment, *names):
 
 
 def test_a_local_momento_needs_two_variables_and_the_rest_has_its_default():
-    assert read(LOCAL) == Settings("tally", Local("127.0.0.1", 8080), 86_400, INT64_MAX)
+    assert read(LOCAL) == Settings(Cache("tally", Local("127.0.0.1", 8080)), 86_400, INT64_MAX)
     assert read(LOCAL).guarantee is Guarantee.EXACTLY_ONCE
 
 
 def test_the_service_needs_an_endpoint_and_a_key():
-    assert read(SERVICE) == Settings("tally", Service("cell-1.example.com", KEY))
+    assert read(SERVICE) == Settings(Cache("tally", Service("cell-1.example.com", KEY)))
 
 
 def test_the_key_may_come_from_secrets_manager_instead():
     environment = without(SERVICE, "MOMENTO_API_KEY") | {"MOMENTO_API_KEY_SECRET": "momento/key"}
     service = Service("cell-1.example.com", api_key_secret="momento/key")  # noqa: S106 (its name)
-    assert read(environment) == Settings("tally", service)
+    assert read(environment) == Settings(Cache("tally", service))
 
 
 def test_a_local_momento_goes_before_the_service_and_needs_no_key():
-    assert read(SERVICE | LOCAL).momento == Local("127.0.0.1", 8080)
+    assert read(SERVICE | LOCAL).cache == Cache("tally", Local("127.0.0.1", 8080))
 
 
 @pytest.mark.parametrize(

@@ -22,12 +22,12 @@ from consumer import wiring
 from consumer.observability import Observer
 from consumer.settings import Settings
 from tally import aws
-from tally.environment import Local, Service, SettingsError
+from tally.environment import Cache, Local, Service, SettingsError
 from tally.settling.activity import Activity
 from tally.stores.errors import BrokenSetupError
-from tally.stores.momento import connection
 from tally.stores.momento.connection import TLS_PORT, connect, credentials_for
 from tally.stores.momento.store import MomentoStore
+from tally.stores.secret import SECRET_PATIENCE
 from tests.support.consumers import Draws, make_momento
 from tests.support.keys import ENDPOINT, KEY, api_key
 from tests.support.lambda_event import event, failures, increment, record
@@ -89,8 +89,8 @@ def listener():
 
 def build_on(channel, told, observer, **given):
     store = MomentoStore(
-        told.cache_name,
-        credentials_for(told.momento),
+        told.cache.name,
+        credentials_for(told.cache.momento),
         ttl_s=told.ttl_s,
         open_channel=lambda: channel,
         clock=channel.clock,
@@ -134,7 +134,7 @@ def test_credentials_are_the_sdks_own():
 def test_a_consumer_carries_the_key_of_secrets_manager_and_asks_for_it_once(secrets, observer):
     secrets.create_secret(Name=SECRET_NAME, SecretString=KEY)
     channel = FakeChannel(Clock())
-    told = Settings(CACHE, Service(ENDPOINT, api_key_secret=SECRET_NAME))
+    told = Settings(Cache(CACHE, Service(ENDPOINT, api_key_secret=SECRET_NAME)))
     consumer = build_on(channel, told, observer)
     secrets.delete_secret(SecretId=SECRET_NAME, ForceDeleteWithoutRecovery=True)
     for seq in range(2):
@@ -173,9 +173,7 @@ def test_secrets_manager_is_asked_twice_and_not_waited_for_longer_than_a_caller_
     with secrets_manager(500, {}) as (variables, asked):
         account.setenv(*next(iter(variables.items())))
         assert refused()[0].endswith("(HTTP 500)")
-        with contextlib.closing(
-            aws.connect("secretsmanager", **connection.SECRET_PATIENCE)
-        ) as client:
+        with contextlib.closing(aws.connect("secretsmanager", **SECRET_PATIENCE)) as client:
             config = client.meta.config
     assert asked == [{"SecretId": SECRET_NAME}] * 2
     assert (config.connect_timeout, config.read_timeout) == (5, 5)
@@ -215,7 +213,7 @@ def test_a_secret_that_cannot_be_asked_for_is_an_error_too(account, variables, r
 )
 def test_a_key_of_another_kind_is_an_error_that_does_not_quote_it(observer, key, problem):
     with pytest.raises(SettingsError) as caught:
-        wiring.build(Settings(CACHE, Service(ENDPOINT, key)), observer=observer)
+        wiring.build(Settings(Cache(CACHE, Service(ENDPOINT, key))), observer=observer)
     assert caught.value.problems == [problem]
     shown = "".join(traceback.format_exception(caught.value))
     assert key.strip() not in shown
@@ -223,7 +221,7 @@ def test_a_key_of_another_kind_is_an_error_that_does_not_quote_it(observer, key,
 
 def test_the_key_is_in_no_line_and_in_no_error_even_if_momento_quotes_it(observer, log, capsys):
     channel = FakeChannel(Clock())
-    consumer = build_on(channel, Settings(CACHE, Service(ENDPOINT, KEY)), observer)
+    consumer = build_on(channel, Settings(Cache(CACHE, Service(ENDPOINT, KEY))), observer)
     channel.faults = [Fault("GetWithHash", grpc.StatusCode.INVALID_ARGUMENT, details=KEY)]
     assert consumer.handle(event(record("m1", increment())), None) == failures("m1")
     channel.faults = [Fault("GetWithHash", grpc.StatusCode.UNAUTHENTICATED, details=KEY)]
@@ -238,7 +236,7 @@ def test_the_key_is_in_no_line_and_in_no_error_even_if_momento_quotes_it(observe
 def test_a_consumer_keeps_to_its_settings_and_to_the_clock_it_is_given(observer):
     channel = FakeChannel(Clock())
     channel.faults = [Fault("SetIf", grpc.StatusCode.UNAVAILABLE, times=3)]
-    told = Settings(CACHE, Local("127.0.0.1", 8080), ttl_s=90, max_counter_value=1)
+    told = Settings(Cache(CACHE, Local("127.0.0.1", 8080)), ttl_s=90, max_counter_value=1)
     consumer = build_on(channel, told, observer, sleep=channel.clock.sleep, uniform=Draws())
     records = [record("m1", increment(0)), record("m2", increment(1))]
     assert consumer.handle(event(*records), None) == failures()

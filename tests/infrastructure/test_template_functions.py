@@ -12,13 +12,13 @@ from infrastructure import package
 from infrastructure.template import DIGEST, TEMPLATE, digest
 from producer import settings as api_settings
 from tally.counters.event import INT64_MAX, INT64_MIN
-from tally.environment import Cache, Service, SettingsError
+from tally.environment import VALKEY, Cache, Service, SettingsError
 
 API_KEY_ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key-AbCdEf"
 MOMENTO = Service("cell-1.example.momentohq.com", api_key_secret=API_KEY_ARN)
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
-NOT_OF_A_DEPLOYMENT = {"MOMENTO_API_KEY", "MOMENTO_LOCAL"}
-"""The key itself, which belongs into the secret, and a server without one."""
+NOT_OF_A_DEPLOYMENT = {"MOMENTO_API_KEY", "MOMENTO_LOCAL", *VALKEY}
+"""The key itself, which belongs into the secret, a server without one, and another store."""
 
 
 class Remembering(Mapping[str, str]):
@@ -50,8 +50,7 @@ def test_the_transformed_template_is_made_of_this_template(template):
 def test_the_consumer_reads_what_the_template_tells_it(stack):
     told = environment(stack, "ConsumerFunction")
     assert consumer_settings.read(told) == consumer_settings.Settings(
-        cache_name="tally",
-        momento=MOMENTO,
+        Cache("tally", MOMENTO),
         ttl_s=86_400,
         max_counter_value=INT64_MAX,
     )

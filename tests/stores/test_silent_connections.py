@@ -9,7 +9,7 @@ import producer.settings
 import producer.wiring
 from consumer import wiring
 from consumer.settings import Settings
-from tally.environment import Local
+from tally.environment import Cache, Local
 from tally.local.lambda_.runtime import FunctionSettings, LambdaContext
 from tally.local.momento.server import HOST, MomentoServer
 from tally.reading.reader import Reader
@@ -40,7 +40,7 @@ def store(proxy):
 
 
 def consumer(proxy, store):
-    told = Settings(CACHE, Local(HOST, proxy.port))
+    told = Settings(Cache(CACHE, Local(HOST, proxy.port)))
     return wiring.build(told, observer=wiring.observer({}), store=store)
 
 

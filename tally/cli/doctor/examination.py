@@ -16,6 +16,7 @@ from tally.cli.doctor.checks import (
     FUNCTION,
     MOMENTO,
     REACH,
+    VALKEY,
     Attributes,
     Finding,
     Mark,
@@ -29,7 +30,7 @@ from tally.cli.output import EXAMPLE
 from tally.cli.redrive import redrive_policy, url_of
 from tally.counters.event import Increment
 from tally.counters.outcome import Outcome
-from tally.environment import Cache, Environment, SettingsError
+from tally.environment import Cache, Environment, SettingsError, Valkey
 from tally.local.ports import is_loopback
 from tally.publishing.errors import UnsentError
 from tally.publishing.publisher import Publisher
@@ -106,7 +107,7 @@ class Examination:
         with self._open:
             environment = Environment(self.world.variables)
             self.queue_url = self.queue_url or environment.required("SQS_QUEUE_URL")
-            cache: Cache | None = environment.cache()
+            cache: Cache | Valkey | None = environment.cache()
             try:
                 environment.finish()
                 yield good(ENVIRONMENT, "complete")
@@ -117,17 +118,21 @@ class Examination:
             yield from self._aws()
             yield from self._round_trip()
 
-    def _momento(self, cache: Cache | None) -> Iterator[Finding]:
+    def _momento(self, cache: Cache | Valkey | None) -> Iterator[Finding]:
         if cache is None:
             yield skipped(MOMENTO, "the environment does not tell where it is")
             return
         try:
             store = self._open.enter_context(contextlib.closing(open_store(cache)))
         except SettingsError as error:
-            yield bad(MOMENTO, str(error), "mend the key, or the permission to read its secret")
+            name = VALKEY if isinstance(cache, Valkey) else MOMENTO
+            yield bad(name, str(error), "mend the key, or the permission to read its secret")
             return
         reader, counter = self.world.reader(store), self.world.own_counter()
-        found = checks.check_cache(cache.name, lambda: reader.count(counter))
+        if isinstance(cache, Valkey):
+            found = checks.check_valkey(lambda: reader.count(counter))
+        else:
+            found = checks.check_cache(cache.name, lambda: reader.count(counter))
         if all(finding.verdict is Mark.OK for finding in found):
             self._store = store
         yield from found

@@ -1,0 +1,81 @@
+"""A server of RESP on loopback that answers each command as a test says, in TLS if it is to."""
+
+import contextlib
+import socket
+import threading
+
+import hiredis
+
+HOST = "127.0.0.1"
+CHUNK_BYTES = 65_536
+PAUSE_S = 0.02
+TRICKLE = b"+"
+"""What `trickle` repeats: the beginning of an answer that never ends."""
+
+
+class Peer:
+    """A context manager; `commands` has the words of each command, of all connections.
+
+    Args:
+        answer: gets the number of the connection, from 1 on, and the words of a command; it gives
+            the bytes of an answer, `trickle`, or None to close the connection.
+        tls: of the server's side.
+    """
+
+    def __init__(self, answer, tls=None):
+        self._answer = answer
+        self._tls = tls
+        self._listener = socket.create_server((HOST, 0))
+        self._sockets = []
+        self._ended = threading.Event()
+        self.port = self._listener.getsockname()[1]
+        self.commands = []
+        self.connections = 0
+
+    def __enter__(self):
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._ended.set()
+        self._listener.close()
+        for each in self._sockets:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            for connection, _ in iter(self._listener.accept, None):
+                self.connections += 1
+                self._sockets.append(connection)
+                arguments = (connection, self.connections)
+                threading.Thread(target=self._serve, args=arguments, daemon=True).start()
+
+    def _serve(self, connection, number):
+        with contextlib.suppress(OSError, hiredis.ProtocolError):
+            if self._tls:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+                self._sockets.append(connection)
+            parser = hiredis.Reader(notEnoughData=...)
+            for data in iter(lambda: connection.recv(CHUNK_BYTES), b""):
+                parser.feed(data)
+                for words in iter(parser.gets, ...):
+                    self.commands.append(words)
+                    if not self._say(connection, self._answer(number, words)):
+                        return
+
+    def _say(self, connection, answer):
+        if answer is None:
+            connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+            return False
+        while answer is trickle and not self._ended.wait(PAUSE_S):
+            connection.sendall(TRICKLE)
+        if answer is not trickle:
+            connection.sendall(answer)
+        return True
+
+
+def trickle():
+    """An answer that comes byte by byte, and never ends."""
