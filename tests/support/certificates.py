@@ -1,4 +1,4 @@
-"""An authority of our own, and certificates that it signs."""
+"""An authority of our own, and certificates that it signs, with all that Python 3.13 asks for."""
 
 import datetime as dt
 import ipaddress
@@ -10,6 +10,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 DAY = dt.timedelta(days=1)
+SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 class Authority:
@@ -23,16 +34,20 @@ class Authority:
         builder = builder.add_extension(
             x509.BasicConstraints(ca=True, path_length=0), critical=True
         )
+        builder = builder.add_extension(SIGNS_CERTIFICATES, critical=True)
+        self._identifier = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
+        builder = builder.add_extension(self._identifier, critical=False)
         self.path = folder / "authority.pem"
         self.path.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
 
     def server(self, name):
         """The TLS of a server with a certificate for a name or an address."""
         key = ec.generate_private_key(ec.SECP256R1())
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(self._identifier)
         builder = _builder(_named("a server"), self._name, key)
-        builder = builder.add_extension(
-            x509.SubjectAlternativeName([_general(name)]), critical=False
-        )
+        builder = builder.add_extension(issuer, critical=False)
+        names = x509.SubjectAlternativeName([_general(name)])
+        builder = builder.add_extension(names, critical=False)
         path = self._folder / "server.pem"
         private = key.private_bytes(
             serialization.Encoding.PEM,
