@@ -44,6 +44,11 @@ class Peer:
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
 
+    def push(self, data):
+        """Say on each connection what nobody asked for."""
+        for each in self._sockets:
+            each.sendall(data)
+
     def _accept(self):
         with contextlib.suppress(OSError):
             for connection, _ in iter(self._listener.accept, None):

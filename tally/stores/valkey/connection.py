@@ -6,6 +6,7 @@ puts values into the texts of errors, and all take longer to import than a batch
 """
 
 import contextlib
+import select
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -82,6 +83,12 @@ class Connection:
         if self._parser.has_data():
             answers.clear()  # which of them was the one too many, nobody knows
             raise MuddledError(TOO_MANY)
+
+    def is_quiet(self) -> bool:
+        """Whether the server has said nothing since: neither its end, nor what nobody asked for."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return not poll.poll(0)
 
     def close(self) -> None:
         """Close this process's end; without a word, since it may be a fork's."""

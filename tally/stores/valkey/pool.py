@@ -45,7 +45,8 @@ class Pool:
         """A connection that can be trusted, the last used one; None if there is no such."""
         pid, now = self._getpid(), self._wall_clock()
         while kept := self._pop():
-            if kept.pid == pid and abs(now - kept.used_at) <= MAX_IDLE_S:
+            is_young = kept.pid == pid and abs(now - kept.used_at) <= MAX_IDLE_S
+            if is_young and kept.connection.is_quiet():
                 return kept.connection
             kept.connection.close()
         return None

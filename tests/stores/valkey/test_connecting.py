@@ -50,14 +50,15 @@ def over_tls(tls, host, *, trusts=None):
         address = Valkey(host, peer.port)
         options = {"tls": lambda: ssl.create_default_context(cafile=trusts)} if trusts else {}
         with contextlib.closing(store_at(address, deadline_s=TIME_S, **options)) as store:
-            yield store
+            yield peer, store
 
 
 @pytest.mark.parametrize("host", ["localhost", HOST])
 def test_a_server_that_proves_its_name_is_spoken_to_in_tls(authority, host):
-    with over_tls(authority.server(host), host, trusts=authority.path) as store:
+    with over_tls(authority.server(host), host, trusts=authority.path) as (peer, store):
         assert read(store, "a", "b") == [ABSENT, ABSENT]
         assert store.values(["c"] * 100, TIME_S) == ([None] * 100, None)
+        assert peer.connections == 1
 
 
 @pytest.mark.parametrize(
@@ -70,14 +71,14 @@ def test_a_server_that_proves_its_name_is_spoken_to_in_tls(authority, host):
 )
 def test_a_server_that_does_not_prove_its_name_breaks_the_setup(authority, name, trusts_it, says):
     trusts = authority.path if trusts_it else None
-    with over_tls(authority.server(name), "localhost", trusts=trusts) as store:
+    with over_tls(authority.server(name), "localhost", trusts=trusts) as (_, store):
         [failed] = read(store, "c")
         assert failed.trouble is Trouble.BROKEN_SETUP
         assert failed.detail.startswith(f"the server's certificate: {says}")
 
 
 def test_a_server_without_tls_is_no_answer(authority):
-    with over_tls(None, "localhost", trusts=authority.path) as store:
+    with over_tls(None, "localhost", trusts=authority.path) as (_, store):
         store.deadline_s = SILENCE_S
         [failed] = read(store, "c")
         assert failed.trouble is Trouble.UNKNOWN_OUTCOME
@@ -190,8 +191,8 @@ def test_renewing_closes_the_connection_that_there_is(peer):
 
 
 def unused():
-    """A connection that nobody has spoken on."""
-    return Connection(socket.socket(), (), time.monotonic)
+    """A connection on which nobody speaks."""
+    return Connection(socket.socket(type=socket.SOCK_DGRAM), (), time.monotonic)
 
 
 def is_closed(connection):

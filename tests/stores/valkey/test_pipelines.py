@@ -12,6 +12,7 @@ from tally.stores.port import ABSENT, NOT_SENT, Copy, Failed, LostRace, Stored, 
 from tally.stores.valkey import troubles
 from tally.stores.valkey.pipelines import MAX_COMMANDS, MAX_PIPELINE_BYTES
 from tally.stores.valkey.store import MAX_SILENT, NO_ANSWER, UNSENT, ValkeyStore
+from tests.support.processes import wait_until
 from tests.support.resp_peer import HOST, Peer, trickle
 from tests.support.valkey import store_at
 
@@ -117,6 +118,16 @@ def test_an_answer_too_many_makes_all_of_them_doubtful():
         text = "the server gave more answers than it was asked for"
         assert read(store, *NAMES) == [Failed(Trouble.UNKNOWN_OUTCOME, text)] * 10
         assert read(store, "c9") == [Copy(b"c9", b"c9")]
+
+
+def test_what_comes_after_the_last_answer_is_not_the_next_ones():
+    with talking(lambda _number, words: bulk(words[1])) as (peer, store):
+        assert read(store, "a") == [Copy(b"a", b"a")]
+        peer.push(NIL)
+        [kept] = store._pipelines._pool._kept
+        assert wait_until(lambda: not kept.connection.is_quiet())
+        assert read(store, "b") == [Copy(b"b", b"b")]
+        assert peer.connections == 2
 
 
 @pytest.mark.parametrize("nonsense", [b"*1\r\n:1\r\n", b":2\r\n", b"*-1\r\n*0\r\n"[5:]])

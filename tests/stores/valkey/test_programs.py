@@ -9,10 +9,11 @@ import sys
 import pytest
 
 from consumer import settings, wiring
+from tally.cli.dlq.letters import judge_from
 from tally.reading.reader import Reader
 from tally.stores.errors import BrokenSetupError
 from tally.stores.opening import open_store
-from tests.support.lambda_event import event, failures, increment, record
+from tests.support.lambda_event import event, failures, increment, name, record
 from tests.support.silent_proxy import SilentProxy
 from tests.support.terminal import QUIET, Said, Terminal
 from tests.support.valkey import HOST, store_at
@@ -27,6 +28,13 @@ from tally.local.lambda_.runtime import FunctionSettings, LambdaContext
 from tests.support.api import event
 context = LambdaContext("r-1", FunctionSettings())
 sys.stderr.write(lambda_handler(event("GET", "/counters/c"), context)["body"])
+"""
+
+COLD = """
+import sys
+from consumer import wiring
+wiring.consumer()
+sys.stderr.write(str(sorted({"grpc", "momento", "google.protobuf"} & set(sys.modules))))
 """
 
 
@@ -72,18 +80,28 @@ def test_no_password_is_in_what_a_consumer_logs_or_raises(valkey, capsys):
     assert KEY not in str(caught.value) + "".join(capsys.readouterr())
 
 
-def test_the_api_reads_there(valkey):
-    valkey.command("SET", "c", "41")
-    told = QUIET | variables(valkey, SQS_QUEUE_URL=NOWHERE)
-    asked = subprocess.run(  # noqa: S603 (our own words)
-        [sys.executable, "-P", "-c", GET],
-        env={name: text for name, text in (os.environ | told).items() if text is not None},
+def run(program, told):
+    """What a program of its own says on standard error."""
+    environment = os.environ | QUIET | told
+    said = subprocess.run(  # noqa: S603 (our own words)
+        [sys.executable, "-P", "-c", program],
+        env={name: text for name, text in environment.items() if text is not None},
         check=False,
         timeout=TIME_S,
         capture_output=True,
         text=True,
     )
-    assert json.loads(asked.stderr)["count"] == 41
+    assert said.returncode == 0, said.stderr
+    return said.stderr
+
+
+def test_the_api_reads_there(valkey):
+    valkey.command("SET", "c", "41")
+    assert json.loads(run(GET, variables(valkey, SQS_QUEUE_URL=NOWHERE)))["count"] == 41
+
+
+def test_a_cold_consumer_waits_for_no_sdk_of_momento():
+    assert run(COLD, {"VALKEY_URL": "redis://localhost:9"}) == "[]"
 
 
 def test_commands_read_there(valkey):
@@ -91,6 +109,9 @@ def test_commands_read_there(valkey):
         deployed.handle(event(record("m1", increment(0))), None)
     terminal = Terminal(variables(valkey))
     assert terminal("get", "page:home") == Said(0, "1\n", "")
+    assert terminal("outcome", "page:home", name()) == Said(0, "applied\n", "")
+    with judge_from(variables(valkey)) as judge:
+        assert judge([]) == []
 
 
 def test_a_doctor_asks_it(valkey):
