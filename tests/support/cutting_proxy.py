@@ -26,35 +26,40 @@ class CuttingProxy:
         self._silent_share = silent_share
         self._listener = socket.create_server((HOST, 0))
         self._sockets = []
+        self._threads = []
         self._lock = threading.Lock()
         self.port = self._listener.getsockname()[1]
         self.cuts = 0
         self.silences = 0
 
     def __enter__(self):
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._start(self._accept)
         return self
 
     def __exit__(self, *_):
-        self._listener.close()
-        with self._lock:
-            for each in self._sockets:
-                _end(each)
+        _shut(self._listener)
+        self._threads[0].join()  # after which there is no other socket
+        for each in self._sockets:
+            _shut(each)
+        for thread in self._threads:
+            thread.join()
+        for each in (self._listener, *self._sockets):
+            each.close()
+
+    def _start(self, work, *arguments):
+        self._threads.append(threading.Thread(target=work, args=arguments, daemon=True))
+        self._threads[-1].start()
 
     def _accept(self):
         with contextlib.suppress(OSError):
             for client, _ in iter(self._listener.accept, None):
+                self._sockets.append(client)
                 server = socket.create_connection(self._to)
-                with self._lock:
-                    self._sockets += [client, server]
-                    silent = self._random.random() < self._silent_share
-                    spans = [self._random.randint(1, self._most_bytes) for _ in range(2)]
-                for source, target, span in (
-                    (client, server, spans[0]),
-                    (server, client, spans[1]),
-                ):
-                    arguments = (source, target, span, silent)
-                    threading.Thread(target=self._pump, args=arguments, daemon=True).start()
+                self._sockets.append(server)
+                is_silent = self._random.random() < self._silent_share
+                for source, target in ((client, server), (server, client)):
+                    span = self._random.randint(1, self._most_bytes)
+                    self._start(self._pump, source, target, span, is_silent)
 
     def _pump(self, source, target, left, is_silent):
         with contextlib.suppress(OSError):
@@ -67,11 +72,10 @@ class CuttingProxy:
             self.cuts += left <= 0 and not is_silent
             self.silences += left <= 0 and is_silent
         if not (left <= 0 and is_silent):
-            _end(source)
-            _end(target)
+            _shut(source)
+            _shut(target)
 
 
-def _end(connection):
+def _shut(connection):
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
-    connection.close()

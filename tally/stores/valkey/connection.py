@@ -118,7 +118,7 @@ def connect(
     tls: Callable[[], Any],
     resolve: Resolve = socket.getaddrinfo,
 ) -> socket.socket:
-    """Connect to a server, at one of its addresses after the other, each in its share of the time.
+    """Connect to a server, at the first of its addresses that answers.
 
     Args:
         valkey: where it is.
@@ -130,25 +130,16 @@ def connect(
     Raises:
         OSError: it cannot be reached in time, or does not prove to be the server.
     """
-    addresses = _resolved(valkey, left_s(ends_at, clock), resolve)
-    for place, (family, kind, protocol, _, address) in enumerate(addresses):
-        with contextlib.ExitStack() as undone:
-            connecting = socket.socket(family, kind, protocol)
-            undone.callback(connecting.close)
-            connecting.settimeout(left_s(ends_at, clock) / (len(addresses) - place))
-            try:
-                connecting.connect(address)
-            except OSError:
-                if place == len(addresses) - 1:
-                    raise
-                continue
-            connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if valkey.is_tls:
-                connecting.settimeout(left_s(ends_at, clock))
-                connecting = tls().wrap_socket(connecting, server_hostname=valkey.host)
-            undone.pop_all()
-            return connecting
-    raise OSError(NO_ADDRESS)
+    plain = _reached(_resolved(valkey, left_s(ends_at, clock), resolve), ends_at, clock)
+    with contextlib.ExitStack() as undone:
+        undone.callback(plain.close)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connected = plain
+        if valkey.is_tls:
+            plain.settimeout(left_s(ends_at, clock))
+            connected = tls().wrap_socket(plain, server_hostname=valkey.host)
+        undone.pop_all()
+    return connected
 
 
 def left_s(ends_at: float, clock: Callable[[], float]) -> float:
@@ -161,6 +152,26 @@ def left_s(ends_at: float, clock: Callable[[], float]) -> float:
     if left <= 0:
         raise TimeoutError(LATE)
     return left
+
+
+def _reached(
+    addresses: Sequence[tuple[Any, ...]], ends_at: float, clock: Callable[[], float]
+) -> socket.socket:
+    """A socket to the first address that answers, each asked for its share of the time."""
+    failure = OSError(NO_ADDRESS)
+    for place, (family, kind, protocol, _, address) in enumerate(addresses):
+        with contextlib.ExitStack() as undone:
+            try:
+                reached = socket.socket(family, kind, protocol)
+                undone.callback(reached.close)
+                reached.settimeout(left_s(ends_at, clock) / (len(addresses) - place))
+                reached.connect(address)
+            except OSError as error:
+                failure = error
+                continue
+            undone.pop_all()
+            return reached
+    raise failure
 
 
 def _resolved(valkey: Valkey, wait_s: float, resolve: Resolve) -> Sequence[tuple[Any, ...]]:

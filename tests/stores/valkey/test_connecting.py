@@ -28,6 +28,8 @@ TIME_S = 20.0
 SILENCE_S = 0.2
 NIL = b"$-1\r\n"
 THREADS = 8
+INET = socket.AF_INET
+NO_FAMILY = (999, ("nowhere", 1))  # of addresses that no machine has
 
 
 def absent(_number, _words):
@@ -93,8 +95,8 @@ def test_what_is_trusted_checks_certificate_and_name():
 def connected(peer, addresses, ends_in_s=TIME_S):
     """The socket that a name with these addresses leads to."""
     found = [
-        (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)
-        for address in addresses
+        (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)
+        for family, address in addresses
     ]
     return connect(
         Valkey("cache", peer.port, is_tls=False),
@@ -119,14 +121,14 @@ def nowhere():
 
 
 def test_of_several_addresses_the_first_that_answers_is_used(peer, nowhere):
-    with connected(peer, [(HOST, nowhere), (HOST, peer.port)]) as found:
+    with connected(peer, [NO_FAMILY, (INET, (HOST, nowhere)), (INET, (HOST, peer.port))]) as found:
         assert found.getpeername() == (HOST, peer.port)
         assert found.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_name_that_leads_nowhere_says_so(peer, nowhere):
     with pytest.raises(ConnectionRefusedError):
-        connected(peer, [(HOST, nowhere)] * 2)
+        connected(peer, [(INET, (HOST, nowhere))] * 2)
     with pytest.raises(OSError, match=r"^the name has no address$"):
         connected(peer, [])
 
