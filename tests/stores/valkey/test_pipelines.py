@@ -1,15 +1,18 @@
 """Pipelines against a server that a test makes say whatever it likes."""
 
 import contextlib
+import hashlib
 import threading
 import time
 
 import pytest
 
+from tally.counters.ledger import Limits
 from tally.environment import Valkey
 from tally.stores.errors import StoreClosedError
 from tally.stores.port import ABSENT, NOT_SENT, Copy, Failed, LostRace, Stored, Swap, Trouble
 from tally.stores.valkey import troubles
+from tally.stores.valkey.commands import SWAP
 from tally.stores.valkey.pipelines import MAX_COMMANDS, MAX_PIPELINE_BYTES
 from tally.stores.valkey.store import MAX_SILENT, NO_ANSWER, UNSENT, ValkeyStore
 from tests.support.processes import wait_until
@@ -165,6 +168,18 @@ def test_only_swaps_whose_script_was_unknown_are_sent_again():
         ]
 
 
+def test_a_swap_is_a_script_with_what_was_seen_and_what_is_to_be():
+    with talking(lambda _number, _words: ONE, ttl_s=90) as (peer, store):
+        swaps = [Swap("c", ABSENT, b"1"), Swap("c", Copy(b"", b""), b"1")]
+        assert write(store, *swaps) == [Stored(b"1")] * 2
+        script = [b"EVALSHA", hashlib.sha1(SWAP).hexdigest().encode(), b"1"]  # noqa: S324 (its name)
+        assert peer.commands == [
+            [*script, b"c", b"1", b"90000"],
+            [*script, b"c", b"1", b"90000", b""],
+        ]
+        assert store.limits("c") == Limits()
+
+
 def test_a_pipeline_ends_at_its_bytes():
     told = []
 
@@ -253,6 +268,7 @@ def test_a_closed_store_answers_nothing_and_closes_what_is_given_back():
     with talking(answer) as (peer, store):
         stores.append(store)
         assert read(store, "c") == [ABSENT]
+        assert store._pipelines._pool._kept == []
         for ask in (lambda: store.values(["c"], TIME_S), lambda: read(store, "c")):
             with pytest.raises(StoreClosedError):
                 ask()
