@@ -107,7 +107,9 @@ def _started(path, folder, options):
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as keeper:  # noqa: S603 (our own words)
         assert keeper.stdout
-        yield Server(port, int(keeper.stdout.readline()))
+        running = Server(port, int(keeper.stdout.readline()))
+        yield running
+    assert wait_until(lambda: not is_running(running.pid))
 
 
 def store_at(address, password="", **options):

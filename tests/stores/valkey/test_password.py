@@ -120,6 +120,12 @@ def test_who_has_no_secret_has_no_other_password():
     assert Password(OLD).renewed(OLD, may_ask=True) is False
 
 
+def test_what_another_thread_has_fetched_is_not_fetched_again():
+    guard = Guard(NEW, OLD)
+    assert Password(NEW, guard.fetch).renewed(OLD, may_ask=True) is True
+    assert guard.fetched == 0
+
+
 def test_who_waited_for_anothers_fetch_in_vain_goes_on():
     password = Password(OLD, lambda: NEW, patience_s=0.0)
     with password._lock:

@@ -175,8 +175,9 @@ def test_a_wrong_password_breaks_the_setup_and_is_told_nowhere(each_server):
 
 
 def test_a_server_that_is_stopped_in_the_middle_leaves_the_outcome_unknown(each_server):
-    store = store_at(each_server.address, deadline_s=SILENCE_S)
+    store = store_at(each_server.address, deadline_s=TIME_S)
     write(store, Swap("a", ABSENT, b"1"))
+    store.deadline_s = SILENCE_S
     each_server.signal(signal.SIGSTOP)
     try:
         answers = write(store, Swap("a", held(b"1"), b"2"), Swap("b", ABSENT, b"1"))
@@ -187,6 +188,7 @@ def test_a_server_that_is_stopped_in_the_middle_leaves_the_outcome_unknown(each_
     assert store.usage.unanswered == 2
     # It was in the server's socket, and happens now.
     assert wait_until(lambda: store.values(["a", "b"], TIME_S) == ([b"2", b"1"], None))
+    store.deadline_s = TIME_S
     assert write(store, Swap("a", held(b"1"), b"3")) == [LostRace(held(b"2"))]
     store.close()
 
