@@ -26,9 +26,9 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
-from consumer import batch, messages, settings, wiring
-from consumer.invocation import Consumer
+from consumer import batch, messages, wiring
 from consumer.observability import Observer
+from consumer.settings import ConsumerSettings
 from tally.local.momento import HOST, MomentoServer
 from tally.settling import writer
 from tally.stores.momento.calls import Calls
@@ -40,8 +40,8 @@ WARM_UP = 3
 MEMORY_STEPS = 10
 MICRO = 1_000_000
 STAGES: tuple[tuple[Any, str, str], ...] = (
-    (Consumer, "handle", "metrics, and what Powertools prepares"),
-    (batch.CounterBatch, "process", "response"),
+    (batch.Consumer, "handle", "metrics, and what Powertools prepares"),
+    (batch.Consumer, "_settle", "response"),
     (messages, "read", "parse: records to events"),
     (batch, "_by_counter", "group and sort by counter"),
     (writer.Writer, "settle", "rounds"),
@@ -125,14 +125,14 @@ def serve(parent: Connection) -> None:
 
 
 @contextmanager
-def deployed() -> Iterator[Consumer]:
+def deployed() -> Iterator[batch.Consumer]:
     """A consumer on a Momento in a process of its own."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=serve, args=(theirs,), daemon=True)
     process.start()
     try:
-        told = settings.read(
+        told = ConsumerSettings.from_environment(
             {"MOMENTO_CACHE_NAME": CACHE, "MOMENTO_LOCAL": f"{HOST}:{ours.recv()}"}
         )
         logger = Logger(service=CACHE, stream=io.StringIO())
@@ -143,7 +143,7 @@ def deployed() -> Iterator[Consumer]:
         process.join()
 
 
-def handled(consumer: Consumer, text: str) -> tuple[float, float]:
+def handled(consumer: batch.Consumer, text: str) -> tuple[float, float]:
     """The CPU seconds of a batch: of the whole process, and of the handler's thread."""
     event = json.loads(text)
     process_s, thread_s = time.process_time(), time.thread_time()
@@ -155,7 +155,7 @@ def handled(consumer: Consumer, text: str) -> tuple[float, float]:
     return spent
 
 
-def tell_cpu(consumer: Consumer, options: argparse.Namespace) -> None:
+def tell_cpu(consumer: batch.Consumer, options: argparse.Namespace) -> None:
     """Print the median of the batches' CPU, and each stage's share of the sum."""
     stages, whole_s = Stages(), []
     for owner, name, stage in STAGES:
@@ -177,7 +177,7 @@ def tell_cpu(consumer: Consumer, options: argparse.Namespace) -> None:
     )
 
 
-def tell_memory(consumer: Consumer, options: argparse.Namespace) -> None:
+def tell_memory(consumer: batch.Consumer, options: argparse.Namespace) -> None:
     """Print the resident memory while the batches go by."""
     for number in range(options.batches):
         handled(consumer, batch_text(number, options.events, options.counters, options.packed))

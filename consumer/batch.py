@@ -1,116 +1,145 @@
-"""An SQS batch becomes increments by counter, and these tell which messages failed."""
+"""One invocation of the Lambda: its time, its batch, which is settled as a whole, its metrics."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from consumer import messages
-from consumer.messages import Failure, Message
+from consumer.messages import ReceivedMessage
 from consumer.observability import Observer
 from tally.counters.decision import Decision
 from tally.counters.event import Event
-from tally.settling.activity import Activity
-from tally.settling.progress import Settlement, Settler, Unsettled
-from tally.settling.reason import Reason
+from tally.settling.bare_writer import BareWriter
+from tally.settling.progress import Activity, Settlement
+from tally.settling.reason import Reason, Unsettled
+from tally.settling.rounds import usable_s
+from tally.settling.writer import Writer
+
+NO_CONTEXT_MS = 30_000
+"""The time that a call by hand, with no Lambda context, is taken to have."""
 
 _REPORTED = {
     Decision.UNDECIDABLE: Unsettled(Reason.UNDECIDABLE),
     Decision.FULL: Unsettled(Reason.FULL),
 }
 _BEFORE = (Decision.APPLIED_BEFORE, Decision.REJECTED_BEFORE, Decision.DECIDED_BEFORE)
+_NO_EXCEPTION = (None, None, None)  # there is none behind a decision
 
 
-class CounterBatch(BatchProcessor):
-    """Settles one batch as a whole: the increments of a counter are one write, not many.
+class WholeBatch(BatchProcessor):
+    """Powertools' processor, whose handler takes all records, and gives those that failed."""
+
+    def process(self) -> list[tuple[Any, ...]]:
+        """Handle the batch.
+
+        Returns:
+            Powertools' entry of each record that failed. One of each that succeeded would be read
+            by nobody, and have the garbage collector walk through the whole batch.
+        """
+        failed = self.handler(self.records)
+        return [self.failure_handler(SQSRecord(record), _NO_EXCEPTION) for record in failed]
+
+
+class Consumer:
+    """What lives from invocation to invocation: who settles, and who observes.
 
     Args:
-        settler: decides and writes the increments of each counter.
-        observer: is told of each message that is reported.
-        activity: counts what is done.
-        ends_at: the settler's clock's time by which no call may be in flight any more.
+        settler: decides and writes the increments of each counter, with one of the guarantees.
+        observer: logs and metrics.
         default_max: the bound of increments that bring no `max`.
     """
 
-    def __init__(
-        self,
-        settler: Settler,
-        observer: Observer,
-        activity: Activity,
-        *,
-        ends_at: float,
-        default_max: int,
-    ) -> None:
-        # A batch that fails as a whole is a batch of failures, not a failure of the function.
-        super().__init__(EventType.SQS, raise_on_entire_batch_failure=False)
+    def __init__(self, settler: Writer | BareWriter, observer: Observer, default_max: int) -> None:
         self._settler = settler
         self._observer = observer
-        self._activity = activity
-        self._ends_at = ends_at
         self._default_max = default_max
 
-    def process(self) -> list[tuple[Any, ...]]:
-        """Settle all records; Powertools builds the response from those that failed.
+    def handle(self, event: Mapping[str, Any], context: Any) -> PartialItemFailureResponse:  # noqa: ANN401 (Lambda's own)
+        """Settle an SQS event and report the messages that SQS must bring back.
 
-        Returns:
-            Powertools' entry of each message that failed. One of each that succeeded would be read
-            by nobody, and have the garbage collector walk through the whole batch.
+        Args:
+            event: an SQS batch, as Lambda hands it over.
+            context: Lambda's; None for a call by hand.
 
         Raises:
-            BrokenSetupError: the store refuses the set-up.
+            BrokenSetupError: the store refuses the set-up, and no message is to be deleted.
         """
-        batch = messages.read(self.records, self._default_max)
+        self._observer.begin(getattr(context, "aws_request_id", ""))
+        activity = Activity()
+        try:
+            records = event["Records"]
+            ends_at = self._settler.clock() + usable_s(_remaining_s(context), len(records))
+            # A batch that fails as a whole is a batch of failures, not a failure of the function.
+            batch = WholeBatch(EventType.SQS, raise_on_entire_batch_failure=False)
+            with batch(records, handler=partial(self._settle, ends_at, activity)):
+                batch.process()
+            return batch.response()
+        finally:
+            self._observer.publish(activity)
+
+    def _settle(
+        self, ends_at: float, activity: Activity, records: Sequence[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """Settle a batch, the increments of a counter in one write; the records that failed."""
+        batch = messages.read(records, self._default_max)
+        _fail_groups(batch)
         groups = _by_counter(batch)
-        progress = self._settler.settle(groups, self._ends_at, self._activity)
+        progress = self._settler.settle(groups, ends_at, activity)
         unsettled: dict[int, Unsettled] = {}
         for counter, settlement in progress.settlements().items():
-            unsettled |= self._unsettled(groups[counter], settlement)
+            unsettled |= _unsettled(groups[counter], settlement, activity)
         if unsettled:
             _mark(batch, unsettled)
-            messages.fail_groups(batch)
+            _fail_groups(batch)
         self._observer.swaps_lost(progress.losses)
         self._observer.counters_vanished(progress.vanished)
-        deletable: list[Any] = [message.record for message in batch if not message.failure]
-        self.success_messages += deletable
-        return [self._failed(message, message.failure) for message in batch if message.failure]
-
-    def _unsettled(self, events: Sequence[Event], settlement: Settlement) -> dict[int, Unsettled]:
-        """Count a counter's decisions; why which of its events are not settled, by their `id`.
-
-        Not by what they say: of two copies of one event in a batch only one may be settled.
-        """
-        if isinstance(settlement, Unsettled):
-            return dict.fromkeys(map(id, events), settlement)
-        activity, count = self._activity, settlement.count
-        applied = count(Decision.APPLIED)
-        activity.events_applied += applied
-        if applied == len(events):  # mostly so; each further count compares all of them
-            return {}
-        activity.events_rejected += count(Decision.REJECTED)
-        activity.events_duplicate += sum(map(count, _BEFORE))
-        activity.events_undecidable += count(Decision.UNDECIDABLE)
-        return {
-            id(event): _REPORTED[decision]
-            for event, decision in zip(events, settlement, strict=True)
-            if decision in _REPORTED
-        }
-
-    def _failed(self, message: Message, failure: Failure) -> tuple[Any, ...]:
-        self._activity.messages_returned += 1
-        self._activity.messages_invalid += failure.reason is Reason.INVALID
-        self._observer.message_returned(message, failure)
-        error = MessageReturnedError(failure.detail or failure.reason.text)
-        return self.failure_handler(SQSRecord(message.record), (type(error), error, None))
+        failed = []
+        for message in batch:
+            if message.unsettled:
+                self._observer.message_returned(message, message.unsettled)
+                activity.messages_invalid += message.unsettled.reason is Reason.INVALID
+                failed.append(message.record)
+        activity.messages_returned += len(failed)
+        return failed
 
 
-class MessageReturnedError(Exception):
-    """A message is reported to SQS; for Powertools, which keeps an exception for each failure."""
+def _remaining_s(context: Any) -> float:  # noqa: ANN401 (Lambda's own)
+    remaining = getattr(context, "get_remaining_time_in_millis", lambda: NO_CONTEXT_MS)
+    remaining_s: float = remaining() / 1_000
+    return remaining_s
 
 
-def _by_counter(batch: Sequence[Message]) -> dict[str, list[Event]]:
+def _unsettled(
+    events: Sequence[Event], settlement: Settlement, activity: Activity
+) -> dict[int, Unsettled]:
+    """Count a counter's decisions; why which of its events are not settled, by their `id`.
+
+    Not by what they say: of two copies of one event in a batch only one may be settled.
+    """
+    if isinstance(settlement, Unsettled):
+        return dict.fromkeys(map(id, events), settlement)
+    count = settlement.count
+    applied = count(Decision.APPLIED)
+    activity.events_applied += applied
+    if applied == len(events):  # mostly so; each further count compares all of them
+        return {}
+    activity.events_rejected += count(Decision.REJECTED)
+    activity.events_duplicate += sum(map(count, _BEFORE))
+    activity.events_undecidable += count(Decision.UNDECIDABLE)
+    return {
+        id(event): _REPORTED[decision]
+        for event, decision in zip(events, settlement, strict=True)
+        if decision in _REPORTED
+    }
+
+
+def _by_counter(batch: Sequence[ReceivedMessage]) -> dict[str, list[Event]]:
     """The events of the messages that have not failed, by counter, the oldest first.
 
     Their age is fairer than their arrival, and merges their runs sooner. On a FIFO queue they stay
@@ -118,7 +147,7 @@ def _by_counter(batch: Sequence[Message]) -> dict[str, list[Event]]:
     """
     groups: dict[str, list[Event]] = defaultdict(list)
     for message in batch:
-        if message.failure:
+        if message.unsettled:
             continue
         for event in message.events:
             groups[event.counter].append(event)
@@ -129,10 +158,23 @@ def _by_counter(batch: Sequence[Message]) -> dict[str, list[Event]]:
     return groups
 
 
-def _mark(batch: Iterable[Message], unsettled: Mapping[int, Unsettled]) -> None:
+def _mark(batch: Iterable[ReceivedMessage], unsettled: Mapping[int, Unsettled]) -> None:
     """Fail the messages that brought an unsettled event."""
     for message in batch:
         for event in message.events:
             if id(event) in unsettled:
-                message.fail(*unsettled[id(event)], event)
+                message.fail(unsettled[id(event)], event)
                 break
+
+
+def _fail_groups(batch: Iterable[ReceivedMessage]) -> None:
+    """Mark what follows a failed message in its FIFO group: SQS must bring it back in order."""
+    failed_groups = set()
+    for message in batch:
+        group = message.group
+        if group is None:
+            continue
+        if message.unsettled:
+            failed_groups.add(group)
+        elif group in failed_groups:
+            message.fail(Unsettled(Reason.GROUP, f"group {group}"), message.events[0])

@@ -1,8 +1,8 @@
 """The messages of a batch: read into events, and marked with what keeps them from settling."""
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
@@ -10,63 +10,52 @@ from msgspec import UNSET
 from tally.counters.body import increment_at, parse
 from tally.counters.errors import InvalidIncrementError, shown
 from tally.counters.event import Envelope, Event
-from tally.settling.reason import Reason
+from tally.settling.reason import Reason, Unsettled
 
 _DECIMAL = re.compile("[0-9]{1,18}")
 
 MAX_SENT_AT_DIGITS = 18
 """Of a SentTimestamp: any sum with it fits 64 bits."""
 
-MAX_IDENTITY_CHARS = 512
+MAX_ID_CHARS = 512
 """How much of a producer's id a log line carries: an id may be as long as a message."""
 
 
-class Failure(NamedTuple):
-    """Why a message is reported: for the first of its events that is not settled.
+class ReceivedMessage(msgspec.Struct, gc=False):
+    """An SQS record and its events; if it has failed also why, and which event is to blame.
 
-    An invalid message has no events, but perhaps the identity that its increment claims.
-    """
-
-    reason: Reason
-    detail: str = ""
-    counter: str = ""
-    event: Event | None = None
-    identity: str = ""
-
-
-class Message(msgspec.Struct, gc=False):
-    """An SQS record, its events, and its failure once it has one.
-
-    `group` is its message group on a FIFO queue; None on a standard one, where groups keep no
-    order.
+    Attributes:
+        record: as Lambda hands it over.
+        events: what its body holds; none if it is invalid.
+        group: its message group on a FIFO queue; None on a standard one, where groups keep no
+            order.
+        unsettled: why it is reported; None unless it has failed.
+        event: the first that is not settled; None in an invalid message.
+        counter: the event's; in an invalid message what its increment claims, if that is readable.
+        identity: likewise.
     """
 
     record: dict[str, Any]
     events: Sequence[Event] = ()
     group: str | None = None
-    failure: Failure | None = None
+    unsettled: Unsettled | None = None
+    event: Event | None = None
+    counter: str = ""
+    identity: str = ""
 
-    def fail(self, reason: Reason, detail: str, event: Event) -> None:
+    def fail(self, unsettled: Unsettled, event: Event) -> None:
         """Mark the message, unless it is marked: the first reason is the one reported."""
-        if self.failure is None:
-            self.failure = Failure(reason, detail, event.counter, event)
-
-    @property
-    def identity(self) -> str:
-        """The name of the event that failed; of an invalid message, what its increment claims."""
-        if self.failure is None:
-            return ""
-        event = self.failure.event
-        return event.identity if event else self.failure.identity[:MAX_IDENTITY_CHARS]
+        if self.unsettled is None:
+            self.unsettled, self.event = unsettled, event
+            self.counter, self.identity = event.counter, event.identity
 
     @property
     def id(self) -> str:
-        """The id (cut) that its producer gave the event that failed; empty if it gave none."""
-        event = self.failure.event if self.failure else None
-        if event is None:
+        """The id (cut) that its producer gave the event not settled; empty if it gave none."""
+        if self.event is None:
             return ""
-        published = increment_at(self.record["body"], self.events.index(event))
-        return "" if published.id is UNSET else published.id[:MAX_IDENTITY_CHARS]
+        published = increment_at(self.record["body"], self.events.index(self.event))
+        return "" if published.id is UNSET else published.id[:MAX_ID_CHARS]
 
     @property
     def receive_count(self) -> int:
@@ -75,24 +64,27 @@ class Message(msgspec.Struct, gc=False):
         return int(count) if _DECIMAL.fullmatch(count) else 0
 
 
-def read(records: Sequence[dict[str, Any]], default_max: int) -> list[Message]:
-    """The messages of a batch; what follows a bad one in its FIFO group has failed with it."""
+def read(records: Sequence[dict[str, Any]], default_max: int) -> list[ReceivedMessage]:
+    """The messages of a batch, those that are invalid marked."""
     messages = [_read(record, default_max) for record in records]
     if _are_of_a_fifo_queue(records):
         for message in messages:
             message.group = _attribute(message.record, "MessageGroupId")
-        fail_groups(messages)
     return messages
 
 
-def _read(record: dict[str, Any], default_max: int) -> Message:
+def _read(record: dict[str, Any], default_max: int) -> ReceivedMessage:
     """Parse the body; a bad message fails here, and stops no other."""
     try:
         body, envelope = _opened(record)
-        return Message(record, parse(body, envelope, default_max))
+        return ReceivedMessage(record, parse(body, envelope, default_max))
     except InvalidIncrementError as error:
-        why = Failure(Reason.INVALID, str(error), error.counter, identity=error.identity)
-    return Message(record, failure=why)
+        return ReceivedMessage(
+            record,
+            unsettled=Unsettled(Reason.INVALID, str(error)),
+            counter=error.counter,
+            identity=error.identity[:MAX_ID_CHARS],
+        )
 
 
 def _opened(record: dict[str, Any]) -> tuple[str, Envelope]:
@@ -104,19 +96,6 @@ def _opened(record: dict[str, Any]) -> tuple[str, Envelope]:
         reason = "is no time in ms" if sent_at else "is missing"
         raise InvalidIncrementError("attributes.SentTimestamp", reason, sent_at and shown(sent_at))
     return body, Envelope(record["messageId"], int(sent_at))
-
-
-def fail_groups(messages: Iterable[Message]) -> None:
-    """Mark what follows a failed message in its FIFO group: SQS must bring it back in order."""
-    failed_groups = set()
-    for message in messages:
-        group = message.group
-        if group is None:
-            continue
-        if message.failure:
-            failed_groups.add(group)
-        elif group in failed_groups:
-            message.fail(Reason.GROUP, f"group {group}", message.events[0])
 
 
 def _are_of_a_fifo_queue(records: Sequence[dict[str, Any]]) -> bool:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from consumer.messages import Failure, Message
-from tally.settling.activity import Activity
+from consumer.messages import ReceivedMessage
+from tally.settling.progress import Activity
+from tally.settling.reason import Unsettled
 
 NAMESPACE = "Tally"
 SERVICE = "tally"
@@ -36,19 +37,18 @@ class Observer:
         self._logger.append_keys(function_request_id=request_id)
         self._metrics.add_metadata("function_request_id", request_id)
 
-    def message_returned(self, message: Message, failure: Failure) -> None:
+    def message_returned(self, message: ReceivedMessage, unsettled: Unsettled) -> None:
         """One line for a message that is reported to SQS; there is no stack behind a decision."""
-        reason = failure.reason
         published_id = message.id
         named = {"id": published_id} if published_id else {}
-        self._write[reason.level](
+        self._write[unsettled.reason.level](
             "message returned to SQS: %s",
-            reason.text,
+            unsettled.reason.text,
             extra={
                 "action": "message_returned",
-                "reason": reason.value,
-                "detail": failure.detail,
-                "counter": failure.counter,
+                "reason": unsettled.reason.value,
+                "detail": unsettled.detail,
+                "counter": message.counter,
                 "identity": message.identity,
                 **named,
                 "message_id": message.record["messageId"],

@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 from collections.abc import Mapping
+from typing import Self
 
 from tally.counters.event import INT64_MAX, INT64_MIN
 from tally.environment import MAX_MOMENTO_TTL_S, Cache, Environment, Valkey
@@ -16,7 +17,7 @@ class Guarantee(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class ConsumerSettings:
     """What the consumer is told by its environment."""
 
     cache: Cache | Valkey
@@ -24,19 +25,19 @@ class Settings:
     max_counter_value: int = INT64_MAX
     guarantee: Guarantee = Guarantee.EXACTLY_ONCE
 
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str]) -> Self:
+        """Read the settings.
 
-def read(variables: Mapping[str, str]) -> Settings:
-    """Read the settings.
-
-    Raises:
-        SettingsError: naming each variable that is missing or wrong, and what it says.
-    """
-    environment = Environment(variables)
-    cache = environment.cache()
-    ttl_s = environment.ttl_s(cache)
-    bound = environment.integer("MAX_COUNTER_VALUE", (INT64_MAX, INT64_MIN, INT64_MAX))
-    guarantee = environment.choice("COUNTER_GUARANTEE", tuple(Guarantee))
-    if guarantee == Guarantee.AT_LEAST_ONCE and isinstance(cache, Valkey):
-        environment.refuse(f"COUNTER_GUARANTEE={guarantee} needs Momento, and not Valkey")
-    environment.finish()
-    return Settings(cache, ttl_s, bound, Guarantee(guarantee))
+        Raises:
+            SettingsError: naming each variable that is missing or wrong, and what it says.
+        """
+        environment = Environment(variables)
+        cache = environment.cache()
+        ttl_s = environment.ttl_s(cache)
+        bound = environment.integer("MAX_COUNTER_VALUE", (INT64_MAX, INT64_MIN, INT64_MAX))
+        guarantee = environment.choice("COUNTER_GUARANTEE", tuple(Guarantee))
+        if guarantee == Guarantee.AT_LEAST_ONCE and isinstance(cache, Valkey):
+            environment.refuse(f"COUNTER_GUARANTEE={guarantee} needs Momento, and not Valkey")
+        environment.finish()
+        return cls(cache, ttl_s, bound, Guarantee(guarantee))

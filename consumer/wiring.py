@@ -10,10 +10,9 @@ from typing import cast
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
-from consumer import settings
-from consumer.invocation import Consumer
+from consumer.batch import Consumer
 from consumer.observability import NAMESPACE, SERVICE, Observer
-from consumer.settings import Guarantee, Settings
+from consumer.settings import ConsumerSettings, Guarantee
 from tally.settling.bare_writer import BareWriter
 from tally.settling.copies import Copies
 from tally.settling.rounds import Rounds
@@ -29,11 +28,11 @@ def consumer() -> Consumer:
     Raises:
         SettingsError: the environment does not describe a consumer.
     """
-    return build(settings.read(os.environ), observer=observer(os.environ))
+    return build(ConsumerSettings.from_environment(os.environ), observer=observer(os.environ))
 
 
 def build(
-    told: Settings,
+    settings: ConsumerSettings,
     *,
     observer: Observer,
     store: Store | None = None,
@@ -44,7 +43,7 @@ def build(
     """Put a consumer together; it connects with its first call, not here.
 
     Args:
-        told: what the environment says.
+        settings: what the environment says.
         observer: where logs and metrics go.
         store: holds the counters, if not the one that the settings mean.
         clock: monotonic, in seconds.
@@ -54,12 +53,12 @@ def build(
     Raises:
         SettingsError: the key is invalid, or its secret cannot be read.
     """
-    store = store or open_store(told.cache, ttl_s=told.ttl_s, clock=clock)
+    store = store or open_store(settings.cache, ttl_s=settings.ttl_s, clock=clock)
     rounds = Rounds(store, clock=clock, sleep=sleep, uniform=uniform)
-    if told.guarantee is Guarantee.AT_LEAST_ONCE:
+    if settings.guarantee is Guarantee.AT_LEAST_ONCE:
         adding = cast("AddingStore", store)  # the settings refuse any other
-        return Consumer(BareWriter(adding, rounds), observer, told.max_counter_value)
-    return Consumer(Writer(rounds, Copies()), observer, told.max_counter_value)
+        return Consumer(BareWriter(adding, rounds), observer, settings.max_counter_value)
+    return Consumer(Writer(rounds, Copies()), observer, settings.max_counter_value)
 
 
 def observer(environment: Mapping[str, str]) -> Observer:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from tally.counters.event import INT64_MAX, INT64_MIN, MAX_COUNTER_BYTES
 from tally.counters.outcome import Outcome
-from tally.reading.values import MAX_COUNTERS_PER_CALL
+from tally.reading.reader import MAX_COUNTERS_PER_CALL
 
 MAX_KEY_CHARS = 255
 """How long an Idempotency-Key may be."""

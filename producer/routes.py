@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
-from producer import causes, description
+from producer import openapi, problems
 from producer.models import (
     Accepted,
     Count,
@@ -27,35 +27,16 @@ from producer.models import (
     ResetBody,
     ResetFields,
 )
-from producer.problems import NOT_STORED, Kind, ProblemError, invalid, malformed, passing
+from producer.problems import NOT_STORED, Kind, ProblemError, invalid, malformed, unconfirmed
 from tally.counters.errors import shown
 from tally.counters.event import MAX_FUTURE_MS, Increment
 from tally.counters.identity import identity_of
-from tally.counters.outcome import Outcome
 from tally.publishing.errors import UnsentError
+from tally.publishing.publisher import Publisher
 from tally.publishing.sequence import now_ms
+from tally.reading.reader import Reader
 
 JSON = "application/json"
-
-
-class Publishes(Protocol):
-    """What is used of a Publisher."""
-
-    def publish_fields(self, fields: Mapping[str, Any]) -> Increment:
-        """Publish an increment from its fields."""
-
-    def flush(self) -> None:
-        """Wait until all is confirmed."""
-
-
-class Reads(Protocol):
-    """What is used of a Reader."""
-
-    def counts(self, counters: list[str]) -> dict[str, int | None]:
-        """The counts of counters."""
-
-    def outcome(self, counter: str, event: str) -> Outcome:
-        """What became of an event."""
 
 
 class Resolver(APIGatewayRestResolver):
@@ -67,8 +48,8 @@ class Resolver(APIGatewayRestResolver):
 
 
 def build(
-    publisher: Publishes,
-    reader: Reads,
+    publisher: Publisher,
+    reader: Reader,
     *,
     logger: Logger,
     on_broken_setup: Callable[[], object] = lambda: None,
@@ -85,24 +66,24 @@ def build(
     """
     # Said explicitly: with POWERTOOLS_DEV it would print each event, and x-api-key is in it.
     app = Resolver(enable_validation=True, json_body_deserializer=_json_object, debug=False)
-    causes.install(app, logger, on_broken_setup)
+    problems.install(app, logger, on_broken_setup)
     _add_publishing(app, partial(_publish, publisher, clock_ms))
     _add_reading(app, reader)
-    description.install(app)
+    openapi.install(app)
     return app
 
 
 def _add_publishing(
     app: Resolver, publish: Callable[[APIGatewayProxyEvent, dict[str, Any]], Response[Accepted]]
 ) -> None:
-    @app.post("/counters/<counter>/increments", **description.INCREMENT)
+    @app.post("/counters/<counter>/increments", **openapi.INCREMENT)
     def increment(
         counter: Counter, body: IncrementBody = None, idempotency_key: IdempotencyKey = None
     ) -> Response[Accepted]:
         fields = (body or IncrementFields()).model_dump(exclude_none=True)
         return publish(app.current_event, {"counter": counter, "id": idempotency_key, **fields})
 
-    @app.post("/counters/<counter>/reset", **description.RESET)
+    @app.post("/counters/<counter>/reset", **openapi.RESET)
     def reset(
         counter: Counter, body: ResetBody = None, idempotency_key: IdempotencyKey = None
     ) -> Response[Accepted]:
@@ -111,25 +92,25 @@ def _add_publishing(
         return publish(app.current_event, {"counter": counter, "id": idempotency_key, **fields})
 
 
-def _add_reading(app: Resolver, reader: Reads) -> None:
-    @app.get("/counters", **description.COUNTS)
+def _add_reading(app: Resolver, reader: Reader) -> None:
+    @app.get("/counters", **openapi.COUNTS)
     def counts(name: Names) -> Response[Counts]:
         return _found(Counts(counts=reader.counts(name)))
 
-    @app.get("/counters/<counter>", **description.COUNT)
+    @app.get("/counters/<counter>", **openapi.COUNT)
     def count(counter: Counter) -> Response[Count]:
         found = reader.counts([counter])[counter]
         if found is None:
             raise ProblemError(Kind.NO_COUNTER, "it never was, or it has expired")
         return _found(Count(counter=counter, count=found))
 
-    @app.get("/counters/<counter>/increments/<event>", **description.OUTCOME)
+    @app.get("/counters/<counter>/increments/<event>", **openapi.OUTCOME)
     def outcome(counter: Counter, event: EventOf) -> Response[OutcomeOf]:
         return _found(OutcomeOf(outcome=reader.outcome(counter, event)))
 
 
 def _publish(
-    publisher: Publishes,
+    publisher: Publisher,
     clock_ms: Callable[[], int],
     request: APIGatewayProxyEvent,
     fields: dict[str, Any],
@@ -148,7 +129,7 @@ def _publish(
     try:
         publisher.flush()
     except UnsentError as error:
-        raise _unconfirmed(accepted, is_named="id" in given) from error
+        raise unconfirmed(accepted, is_named="id" in given) from error
     headers = {**NOT_STORED, "Location": accepted.outcome}
     return Response(HTTPStatus.ACCEPTED, JSON, accepted, headers)
 
@@ -185,16 +166,6 @@ def _accepted(stage: str, increment: Increment) -> Accepted:
     event = identity_of(increment)
     link = f"{stage}/counters/{quote(increment.counter, safe=':')}/increments/{event}"
     return Accepted(event=event, counter=increment.counter, outcome=link)
-
-
-def _unconfirmed(accepted: Accepted, *, is_named: bool) -> ProblemError:
-    detail = (
-        "it may have arrived; to repeat the request with the same Idempotency-Key is safe"
-        if is_named
-        else "it may have arrived; a repeat could count it twice: ask for its outcome first, and"
-        " send an Idempotency-Key another time"
-    )
-    return passing(Kind.UNCONFIRMED, detail, event=accepted.event, outcome=accepted.outcome)
 
 
 def _found(body: Count | Counts | OutcomeOf) -> Response[Any]:

@@ -2,25 +2,26 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Self
 
 from tally.environment import Cache, Environment, Valkey
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class ApiSettings:
     """What the API is told by its environment."""
 
     queue_url: str
     cache: Cache | Valkey
 
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str]) -> Self:
+        """Read the settings.
 
-def read(variables: Mapping[str, str]) -> Settings:
-    """Read the settings.
-
-    Raises:
-        SettingsError: naming each variable that is missing or wrong, and what it says.
-    """
-    environment = Environment(variables)
-    settings = Settings(environment.url("SQS_QUEUE_URL"), environment.cache())
-    environment.finish()
-    return settings
+        Raises:
+            SettingsError: naming each variable that is missing or wrong, and what it says.
+        """
+        environment = Environment(variables)
+        settings = cls(environment.url("SQS_QUEUE_URL"), environment.cache())
+        environment.finish()
+        return settings

@@ -3,54 +3,20 @@
 import functools
 import os
 from collections.abc import Mapping
-from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+from aws_lambda_powertools.metrics import EphemeralMetrics
 
-from producer import routes, settings
-from producer.routes import Resolver
-from producer.settings import Settings
+from producer import routes
+from producer.observability import NAMESPACE, SERVICE, Api
+from producer.settings import ApiSettings
 from tally.publishing.publisher import Publisher
 from tally.publishing.sending import Pacer
 from tally.reading.reader import Reader
 from tally.stores.opening import open_store
 
-NAMESPACE = "Tally"
-SERVICE = "tally"
-
 SENDING_S = 5.0
 """No attempt to publish begins later than this; API Gateway gives up on an answer after 29 s."""
-
-FIRST_SERVER_ERROR = 500
-
-
-class Api:
-    """The resolver with its logs and metrics, as a Lambda calls it.
-
-    Args:
-        resolver: answers requests.
-        logger: Powertools' own, in JSON.
-        metrics: Powertools' own, not shared with other code of the function.
-    """
-
-    def __init__(self, resolver: Resolver, logger: Logger, metrics: EphemeralMetrics) -> None:
-        self._resolver = resolver
-        self._logger = logger
-        self._metrics = metrics
-
-    def handle(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 (Lambda's own)
-        """Answer a request; its log lines carry its id, and one EMF record counts it.
-
-        Latency is in API Gateway's own metrics, and status codes in its access log.
-        """
-        self._logger.append_keys(function_request_id=context.aws_request_id)
-        response = self._resolver.resolve(event, context)
-        is_error = response["statusCode"] >= FIRST_SERVER_ERROR
-        self._metrics.add_metric("ApiRequests", MetricUnit.Count, 1)
-        self._metrics.add_metric("ApiServerErrors", MetricUnit.Count, int(is_error))
-        self._metrics.flush_metrics()
-        return response
 
 
 @functools.cache
@@ -60,7 +26,7 @@ def api() -> Api:
     Raises:
         SettingsError: the environment does not describe an API.
     """
-    return build(settings.read(os.environ), os.environ)
+    return build(ApiSettings.from_environment(os.environ), os.environ)
 
 
 @functools.cache
@@ -69,16 +35,16 @@ def publisher(queue_url: str) -> Publisher:
     return Publisher(queue_url, linger_s=0, pacer=Pacer(patience_s=SENDING_S))
 
 
-def build(told: Settings, environment: Mapping[str, str]) -> Api:
+def build(settings: ApiSettings, environment: Mapping[str, str]) -> Api:
     """Put an API together; it connects with its first request, not here.
 
     Raises:
-        SettingsError: the key is none.
+        SettingsError: the key is invalid, or its secret cannot be read.
     """
     service = environment.get("POWERTOOLS_SERVICE_NAME") or SERVICE
     namespace = environment.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE
     logger = Logger(service=service, utc=True)
-    reader = Reader(open_store(told.cache))
+    reader = Reader(open_store(settings.cache))
 
     def renew() -> None:
         # The key may have been rotated: the next request reads settings and secret again. The
@@ -87,7 +53,7 @@ def build(told: Settings, environment: Mapping[str, str]) -> Api:
         api.cache_clear()
 
     resolver = routes.build(
-        publisher(told.queue_url),
+        publisher(settings.queue_url),
         reader,
         logger=logger,
         on_broken_setup=renew,

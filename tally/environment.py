@@ -155,6 +155,7 @@ class Environment:
         text = self._variables.get(name) or choices[0]
         if text not in choices:
             self._problems.append(f"{name} must be {' or '.join(choices)}, found {text!r}")
+            return choices[0]
         return text
 
     def finish(self) -> None:

@@ -10,7 +10,7 @@ import grpc
 import msgspec
 import pytest
 
-from consumer import settings
+from consumer.settings import ConsumerSettings
 from tally.counters import columns
 from tally.counters.body import parse
 from tally.counters.columns import Columns
@@ -23,6 +23,7 @@ from tally.settling import copies, rounds
 from tally.stores.momento import calls, store
 from tally.stores.momento.connection import deadline_s
 from tally.stores.momento.troubles import TROUBLES
+from tests.support.terminal import Remembering
 from tests.support.tidy import PACKAGES
 
 ROOT = Path(__file__).parent.parent
@@ -115,22 +116,10 @@ def constants() -> set[str]:
     return {name for path in files for name in assignment.findall(path.read_text("utf-8"))}
 
 
-class Remembering(dict[str, str]):
-    """An environment that remembers what it was asked for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: set[str] = set()
-
-    def get(self, name, default=None):
-        self.asked.add(name)
-        return default
-
-
 def variables_read() -> set[str]:
-    environment = Remembering()
+    environment = Remembering({})
     with pytest.raises(SettingsError):
-        settings.read(environment)
+        ConsumerSettings.from_environment(environment)
     return environment.asked
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tidy import PACKAGES, RULES, Source
+from tests.support.tidy import PACKAGES, RULES, SourceFile
 from tests.support.tidy_rules import addresses
 
 ROOT = Path(__file__).parent.parent
@@ -20,7 +20,7 @@ SNIPPETS = [(name, bad) for name, rule in RULES.items() for bad in rule.bad]
 @cache
 def sources():
     """Every file, read and parsed once for all rules."""
-    return [Source(path, (ROOT / path).read_text(encoding="utf-8")) for path in FILES]
+    return [SourceFile(path, (ROOT / path).read_text(encoding="utf-8")) for path in FILES]
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -8,8 +8,9 @@ import grpc
 
 from benchmarks.recipes.truth import Key
 from tests.simulation.faults import Fault
-from tests.simulation.network import LATENCY_S, CallError
+from tests.simulation.network import LATENCY_S
 from tests.simulation.world import World
+from tests.support.momento_channel import FakeRpcError
 
 STATUSES = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 """How a lost call ends: at once, or when the client gives up."""
@@ -87,12 +88,12 @@ class Call:
         """Wait for the answer.
 
         Raises:
-            CallError: it never came.
+            FakeRpcError: it never came.
         """
         if self._answered_at_s > self._channel.world.timeline.now_s:
             self._channel.caller.sleep_until(self._answered_at_s)
         if self._error:
-            raise CallError(self._error)
+            raise FakeRpcError(self._error)
         return self._answer
 
     def _act(self, name: str, request: Any, subject: Key | None) -> None:  # noqa: ANN401 (generated)

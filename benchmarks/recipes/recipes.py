@@ -17,13 +17,14 @@ from benchmarks.recipes.cache import DEADLINE_S, TTL_MS, CacheClient
 from benchmarks.recipes.environment import Environment, Handle, Recipe
 from benchmarks.recipes.idempotency import MomentoPersistence
 from benchmarks.recipes.truth import key_of
-from consumer.invocation import Consumer
-from consumer.messages import Failure, Message
+from consumer.batch import Consumer
+from consumer.messages import ReceivedMessage
 from consumer.observability import Observer
 from tally.counters.body import increments
 from tally.counters.event import INT64_MAX, Increment
-from tally.settling.activity import Activity
 from tally.settling.copies import Copies
+from tally.settling.progress import Activity
+from tally.settling.reason import Unsettled
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.momento.store import MomentoStore
@@ -159,7 +160,7 @@ class Silent(Observer):
     def begin(self, request_id: str) -> None:
         """An invocation begins."""
 
-    def message_returned(self, message: Message, failure: Failure) -> None:
+    def message_returned(self, message: ReceivedMessage, unsettled: Unsettled) -> None:
         """A message is reported."""
 
     def swaps_lost(self, losses: object) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from benchmarks.recipes.truth import Key, Truth
 from tally.local.momento.data_calls import DATA_CALLS
-from tally.local.momento.store import Cache
+from tally.local.momento.store import LocalCache
 
 NS = 1_000_000_000
 
@@ -20,7 +20,7 @@ class Store:
 
     def __init__(self, truth: Truth, clock: Callable[[], float]) -> None:
         self._truth = truth
-        self._cache = Cache(lambda: int(clock() * NS))
+        self._cache = LocalCache(lambda: int(clock() * NS))
 
     def act(self, name: str, request: Any, subject: Key | None) -> Any:  # noqa: ANN401 (generated)
         """Do what a call asks for; its caller works on `subject`, if on one increment alone."""

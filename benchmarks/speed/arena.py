@@ -12,8 +12,8 @@ from benchmarks.speed.consumers import Handle, MiscountedError, tally, unread, w
 from benchmarks.speed.timing import Timed, interleaved, timed
 from benchmarks.speed.workload import Workload
 from tally.counters.event import Body
-from tally.local.momento import Stats, read_stats
-from tally.local.momento.process import MomentoProcess
+from tally.local.momento import MomentoStats, read_stats
+from tally.local.momento.server import MomentoProcess
 
 OURS = "Tally"
 OURS_PACKED = "Tally, packed messages"
@@ -76,7 +76,7 @@ class Arena(NamedTuple):
     redis: redis_peer.Server | None
     entrants: Mapping[str, Entrant]
 
-    def stats(self) -> Stats:
+    def stats(self) -> MomentoStats:
         """What the embedded Momento has done so far."""
         return read_stats(self.endpoint)
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed.workload import Workload
-from consumer import settings, wiring
-from consumer.messages import Failure, Message
+from consumer import wiring
+from consumer.messages import ReceivedMessage
 from consumer.observability import Observer
-from consumer.settings import Settings
-from tally.settling.activity import Activity
+from consumer.settings import ConsumerSettings
+from tally.settling.progress import Activity
+from tally.settling.reason import Unsettled
 from tally.stores.opening import open_store
 
 Handle = Callable[[dict[str, Any]], Any]
@@ -25,9 +26,11 @@ class MiscountedError(Exception):
     """Not every increment was counted: there is nothing to compare."""
 
 
-def settings_for(endpoint: str, cache: str) -> Settings:
+def settings_for(endpoint: str, cache: str) -> ConsumerSettings:
     """What the environment tells a consumer that counts on a local Momento."""
-    return settings.read({"MOMENTO_LOCAL": endpoint, "MOMENTO_CACHE_NAME": cache})
+    return ConsumerSettings.from_environment(
+        {"MOMENTO_LOCAL": endpoint, "MOMENTO_CACHE_NAME": cache}
+    )
 
 
 @contextlib.contextmanager
@@ -76,7 +79,7 @@ class Silent(Observer):
     def begin(self, request_id: str) -> None:
         """An invocation begins."""
 
-    def message_returned(self, message: Message, failure: Failure) -> None:
+    def message_returned(self, message: ReceivedMessage, unsettled: Unsettled) -> None:
         """A message is reported."""
 
     def swaps_lost(self, losses: object) -> None:

@@ -12,9 +12,9 @@ from momento.auth import CredentialProvider
 
 from benchmarks.speed.consumers import Silent, settings_for
 from consumer import wiring
-from consumer.invocation import Consumer
+from consumer.batch import Consumer
 from tally.local.momento.data_calls import DATA_CALLS
-from tally.local.momento.store import Cache
+from tally.local.momento.store import LocalCache
 from tally.stores.momento.store import MomentoStore
 from tests.simulation.timeline import Actor, Timeline
 
@@ -53,7 +53,7 @@ class Land:
         self.timeline = Timeline()
         self.random = Random(seed)  # noqa: S311 (for repeating a run, not for a secret)
         self.tried = self.stored = 0
-        self._cache = Cache(lambda: int(self.timeline() * NS))
+        self._cache = LocalCache(lambda: int(self.timeline() * NS))
 
     def consumer(self, actor: Actor) -> Consumer:
         """A cold consumer that lives in an actor."""

@@ -8,7 +8,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from tally import __version__
 from tally.cli.output import INTERRUPTED, fail
-from tally.cli.usage import in_our_words
+from tally.counters.errors import shown
 
 if TYPE_CHECKING:
     from typer._click import Command, Context
@@ -20,15 +20,21 @@ MARKUP: Final = "markdown"
 LOCAL = ("aws_lambda_powertools", "flask", "flask_cors", "moto", "pydantic")
 """What tally-counters[local] brings, and a local command imports in one process or another."""
 
+_KINDS = {
+    "int_parsing": "must be an integer",
+    "int_parsing_size": "must be an integer",
+    "float_parsing": "must be a number",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+}
+"""What is wrong with an option, by the type of pydantic's error; any other keeps its own text."""
+
 
 class Later(TyperCommand):
     """A command's name and help; the command itself is imported when it is run.
 
-    Args:
-        name: what is typed.
-        where: the module in tally/cli/, and in it the function, or the Typer of a group.
-        summary: the first paragraph of its help.
-        is_local: whether it needs tally-counters[local].
+    `where` is its module in tally/cli/, and in that the function, or a group's Typer; a local one
+    needs tally-counters[local].
     """
 
     def __init__(self, name: str, where: str, summary: str, *, is_local: bool = False) -> None:
@@ -62,12 +68,12 @@ ALL = (
     ),
     Later(
         "get",
-        "get:get",
+        "reading:get",
         "Print the count of each COUNTER, one a line, with its name if there are several.",
     ),
     Later(
         "outcome",
-        "outcome:outcome",
+        "reading:outcome",
         "Print what became of an increment: applied, rejected, pending or forgotten.",
     ),
     Later(
@@ -117,7 +123,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
-            in_our_words(error)
+            _in_our_words(error)
             raise
 
     def resolve_command(
@@ -133,6 +139,24 @@ class Commands(TyperGroup):
             if ctx.resilient_parsing:  # a shell completes words, and shows no other
                 return name, command, rest
             raise
+
+
+def _in_our_words(error: typer.BadParameter) -> None:
+    """Give an error that typer took from pydantic a text for people; any other stays as it is."""
+    details = getattr(error.__cause__, "errors", None)
+    if details is None:
+        return
+    first = details()[0]
+    context = first.get("ctx", {})
+    if words := _KINDS.get(first["type"]):
+        bounds = {name: _plain(bound) for name, bound in context.items()}
+        error.message = f"{words.format(**bounds)}, found {shown(first['input'])}"
+    elif "error" in context:  # a ValueError of typer's own, which names the value
+        error.message = str(context["error"]).removesuffix(".")
+
+
+def _plain(bound: Any) -> str:  # noqa: ANN401 (whatever pydantic compares with)
+    return str(int(bound)) if bound == int(bound) else str(bound)
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 (typer calls it so)

@@ -1,6 +1,7 @@
 """Looks after a publisher while it sends: shows what is confirmed, and tells that SQS is silent."""
 
 import contextlib
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,29 +17,20 @@ QUIET_S = 2.0
 """How long a request may be tried before a person is told, in seconds."""
 
 
+@dataclasses.dataclass
 class Lookout:
     """Tells a person what a publisher waits for, once for each request.
 
-    Args:
-        publisher: what is looked at.
-        say: prints a remark.
-        show: shows how much is confirmed.
-        now: the time of day.
+    `say` prints a remark, `show` how much is confirmed.
     """
 
-    def __init__(
-        self,
-        publisher: Publisher,
-        say: Callable[[str], object],
-        show: Callable[[Stats], object] = lambda _stats: None,
-        *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC).astimezone(),
-    ) -> None:
-        self._publisher = publisher
-        self._say = say
-        self._show = show
-        self._now = now
-        self._told = 0
+    publisher: Publisher
+    say: Callable[[str], object]
+    show: Callable[[Stats], object] = lambda _stats: None
+    now: Callable[[], datetime] = lambda: datetime.now(UTC).astimezone()
+
+    def __post_init__(self) -> None:
+        self._last_told = 0
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -51,18 +43,18 @@ class Lookout:
         finally:
             is_over.set()
             thread.join()
-            self._show(self._publisher.stats)
+            self.show(self.publisher.stats)
 
     def look(self) -> None:
         """Show what is confirmed, and tell of a request that takes long."""
-        stats = self._publisher.stats
-        self._show(stats)
+        stats = self.publisher.stats
+        self.show(stats)
         request = stats.requests - stats.retries
-        if stats.trying_s >= QUIET_S and request > self._told:
-            self._told = request
-            last_try = self._now() + timedelta(seconds=MAX_SENDING_S - stats.trying_s)
+        if stats.trying_s >= QUIET_S and request > self._last_told:
+            self._last_told = request
+            last_try = self.now() + timedelta(seconds=MAX_SENDING_S - stats.trying_s)
             why = stats.trouble or "it does not answer"
-            self._say(f"no confirmation from SQS ({why}); no new try after {last_try:%H:%M:%S}")
+            self.say(f"no confirmation from SQS ({why}); no new try after {last_try:%H:%M:%S}")
 
     def _watch(self, is_over: threading.Event) -> None:
         with contextlib.suppress(OSError, SystemExit):  # rich's, if nobody reads any more

@@ -52,7 +52,7 @@ def _printing() -> Iterator[None]:
     except OSError as error:
         if not isinstance(error, BrokenPipeError):  # nobody reads any more, and nobody wants to
             with contextlib.suppress(OSError):
-                sys.stderr.write(f"tally: {_told(error)}\n")
+                sys.stderr.write(f"tally: {_reason(error)}\n")
         for stream in (sys.stdout, sys.stderr):
             _let_go(stream)
         sys.exit(1)
@@ -71,7 +71,7 @@ def escaped(error: UnicodeError) -> tuple[str, int]:
     return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
-def _told(error: OSError) -> str:
+def _reason(error: OSError) -> str:
     why = error.strerror or str(error) or type(error).__name__
     return f"{error.filename}: {why}" if error.filename else why
 

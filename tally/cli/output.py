@@ -43,6 +43,11 @@ def say_json(result: Any) -> None:  # noqa: ANN401 (anything that JSON can hold)
     typer.echo(msgspec.json.encode(result).decode())
 
 
+def refuse(problem: str) -> NoReturn:
+    """End with a usage error: what was typed makes no sense."""
+    raise typer.BadParameter(problem)
+
+
 def fail(text: str) -> NoReturn:
     """Say on stderr why nothing more happens, and end with FAILED."""
     typer.echo(f"tally: {text}", err=True)

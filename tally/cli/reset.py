@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from tally.cli.lookout import Lookout
-from tally.cli.momento import Counter
-from tally.cli.output import INTERRUPTED, fail
+from tally.cli.output import fail, refuse
+from tally.cli.reading import OneCounter
 from tally.cli.send import QueueUrl, connected
 from tally.cli.signals import interruptible
 from tally.counters.errors import InvalidIncrementError
@@ -19,7 +19,7 @@ from tally.publishing.publisher import Publisher
 To = Annotated[int, typer.Option("--to", min=INT64_MIN, max=INT64_MAX, help="What it becomes.")]
 
 
-def reset(counter: Counter, queue_url: QueueUrl = "", to: To = 0) -> None:
+def reset(counter: OneCounter, queue_url: QueueUrl = "", to: To = 0) -> None:
     """Have COUNTER become 0, or another number, whatever it is.
 
     Prints the name of the event, which `tally outcome` takes. Exit status 0: SQS confirmed it,
@@ -33,8 +33,6 @@ def reset(counter: Counter, queue_url: QueueUrl = "", to: To = 0) -> None:
             with Lookout(publisher, functools.partial(typer.echo, err=True)).watching():
                 publisher.close()
     except InvalidIncrementError as error:
-        raise typer.BadParameter(str(error)) from None
+        refuse(str(error))
     except UnsentError as error:
         fail(str(error))
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None

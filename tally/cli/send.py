@@ -4,7 +4,6 @@ It names the bad lines, keeps what SQS did not confirm, and leaves nothing half 
 """
 
 import contextlib
-import dataclasses
 import itertools
 import os
 import re
@@ -16,7 +15,6 @@ from typing import Annotated, Any, BinaryIO, NoReturn
 
 import typer
 from botocore.exceptions import BotoCoreError
-from msgspec import UNSET, UnsetType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -32,6 +30,7 @@ from tally.cli.output import (
     chatter,
     counted,
     fail,
+    refuse,
     say_json,
 )
 from tally.cli.signals import Interrupts, interruptible
@@ -80,18 +79,11 @@ _URL = re.compile("https?://[^/]")
 
 
 def _given(queue_url: str) -> str:
-    """The queue's URL.
-
-    Raises:
-        BadParameter: there is none, or what there is cannot be one: botocore would take anything,
-            and SQS be asked for it again and again.
-    """
+    """The queue's URL, if it can be one: botocore would take any text, and SQS be asked in vain."""
     if not queue_url:
-        message = f"there is none; {EXAMPLE}"
-        raise typer.BadParameter(message)
+        refuse(f"there is none; {EXAMPLE}")
     if not _URL.match(queue_url):
-        message = f"must be a URL, as `tally local up` prints one, found {shown(queue_url)}"
-        raise typer.BadParameter(message)
+        refuse(f"must be a URL, as `tally local up` prints one, found {shown(queue_url)}")
     return queue_url
 
 
@@ -124,8 +116,7 @@ def send(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
     """
     chosen = {"counter": counter, "amount": amount, "max": maximum, "min": minimum}
     given = {name: value for name, value in chosen.items() if value is not None}
-    if problem := _problem(given, count, file, form, unsent):
-        raise typer.BadParameter(problem)
+    _check(given, count, file, form, unsent)
     source: Iterable[Line]
     if file is not None:
         source, total = lines.read(file, form or _format(file)), _size(file)
@@ -140,33 +131,30 @@ def send(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
     sending.report(output)
 
 
-def _problem(
+def _check(
     given: Mapping[str, Any],
     count: int,
     file: BinaryIO | None,
     form: Format | None,
     unsent: Path | None,
-) -> str:
-    """Why the command makes no sense, before anything is sent; empty if it does."""
+) -> None:
+    """End with a usage error if the command makes no sense, before anything is sent."""
     if ("counter" in given) is (file is not None):
-        return "give a COUNTER or a --file, and not both"
+        refuse("give a COUNTER or a --file, and not both")
     if unsent and not unsent.parent.is_dir():
-        return f"--unsent: there is no directory {str(unsent.parent)!r}"
-    if file is None:
-        return "--format is for a --file" if form else _invalid(given)
-    if given != {"amount": 1} or count != 1:
-        return "--amount, --count, --max and --min are for a COUNTER; a --file has its own"
-    if unsent and _is_same(file, unsent):
-        return "--unsent: is the --file, and would be written before that is read"
-    return ""
-
-
-def _invalid(fields: Mapping[str, Any]) -> str:
+        refuse(f"--unsent: there is no directory {str(unsent.parent)!r}")
+    if file is not None:
+        if given != {"amount": 1} or count != 1:
+            refuse("--amount, --count, --max and --min are for a COUNTER; a --file has its own")
+        if unsent and _is_same(file, unsent):
+            refuse("--unsent: is the --file, and would be written before that is read")
+        return
+    if form:
+        refuse("--format is for a --file")
     try:
-        build(fields)
+        build(given)
     except InvalidIncrementError as error:
-        return str(error)
-    return ""
+        refuse(str(error))
 
 
 def _is_same(file: BinaryIO, path: Path) -> bool:
@@ -208,23 +196,6 @@ def _size(file: BinaryIO) -> int | None:
     return size
 
 
-@dataclasses.dataclass
-class Summary:
-    """What became of the increments that were given, for people and for programs."""
-
-    confirmed: int = 0
-    unsent: int = 0
-    invalid: int = 0
-    messages: int = 0
-    requests: int = 0
-    retries: int = 0
-    seconds: float = 0.0
-    stopped_at: int | UnsetType = UNSET
-    """The line, or the increment of so many, from which on nothing was sent."""
-    event: str | UnsetType = UNSET
-    """The name of the event, if one was asked for."""
-
-
 @contextlib.contextmanager
 def connected(queue_url: str) -> Iterator[SqsClient]:
     """A client for a queue from the environment; if there is none, the command ends in one line."""
@@ -237,16 +208,11 @@ def connected(queue_url: str) -> Iterator[SqsClient]:
 
 
 class Sending:
-    """Publishes lines, names the bad ones, and keeps what SQS does not confirm.
+    """Publishes lines, names the bad ones, and keeps what SQS does not confirm in `unsent`.
 
     It stops where the publisher has given up more than it holds, and SQS has confirmed nothing
-    since the last time: the lines that follow would hardly fare better.
-
-    Args:
-        publisher: sends them; it is closed by `run`.
-        unsent: the file for what SQS does not confirm.
-        chatter: where remarks go, the same that a progress bar is on.
-        tell_event: whether the name of the event is a result, as of a single one it is.
+    since the last time. Remarks go to the console that a progress bar is on; the event's name is a
+    result if `tell_event`.
     """
 
     def __init__(
@@ -264,7 +230,10 @@ class Sending:
         self._confirmed = 0
         self._reasons: dict[str, None] = {}
         self._interrupts = Interrupts(self._answer)
-        self._summary = Summary()
+        self._invalid = 0
+        self._stopped_at = 0  # the line, or the increment of so many, after which nothing was sent
+        self._event = ""
+        self._took_s = 0.0
 
     def run(self, source: Iterable[Line]) -> None:
         """Publish all.
@@ -277,7 +246,7 @@ class Sending:
                 self._send(self._interrupts.until_first(source))
             finally:
                 self._keep_unsent_of(self._publisher.close)
-            self._sum_up(time.monotonic() - started_at)
+            self._took_s = round(time.monotonic() - started_at, 3)
 
     def say(self, text: str) -> None:
         """Print a remark, not wrapped: a program that reads stderr wants it in one line."""
@@ -285,7 +254,8 @@ class Sending:
 
     def report(self, output: Output) -> NoReturn:
         """Say what happened, and end with the status that says the same."""
-        summary = self._summary
+        stats = self._publisher.stats
+        unsent = stats.published - stats.confirmed
         for reason in self._reasons:
             self.say(f"not confirmed: {reason}")
         if self._unsent and self._unsent.kept:
@@ -294,17 +264,17 @@ class Sending:
             lost = counted(self._unsent.lost, "increment")
             self.say(f"not kept, but printed above, one a line: {lost} ({self._unsent.problem})")
         self.say(
-            f"{counted(summary.confirmed, 'increment')} confirmed "
-            f"in {counted(summary.messages, 'message')}, "
-            f"{summary.unsent} not confirmed, {summary.invalid} invalid"
+            f"{counted(stats.confirmed, 'increment')} confirmed "
+            f"in {counted(stats.messages, 'message')}, "
+            f"{unsent} not confirmed, {self._invalid} invalid"
         )
         if output is Output.JSON:
-            say_json(summary)
-        elif summary.event is not UNSET:
-            typer.echo(summary.event)
+            say_json(self._summary(stats))
+        elif self._event:
+            typer.echo(self._event)
         if self._interrupts.came:
             raise typer.Exit(INTERRUPTED)
-        raise typer.Exit(FAILED if summary.unsent or summary.invalid else OK)
+        raise typer.Exit(FAILED if unsent or self._invalid else OK)
 
     def _send(self, source: Iterable[Line]) -> None:
         done, last = 0, Line(0, {})
@@ -337,7 +307,7 @@ class Sending:
             before, self._confirmed = self._confirmed, self._publisher.stats.confirmed
             return before < self._confirmed and self._publish(fields)
         if self._tell_event:
-            self._summary.event = identity_of(published)
+            self._event = identity_of(published)
         return True
 
     def _answer(self, number: int) -> None:
@@ -348,28 +318,32 @@ class Sending:
         else:
             self._keep_unsent_of(self._publisher.abandon)
 
-    def _sum_up(self, duration_s: float) -> None:
-        stats = self._publisher.stats
-        self._summary.confirmed = stats.confirmed
-        self._summary.unsent = stats.published - stats.confirmed
-        self._summary.messages = stats.messages
-        self._summary.requests = stats.requests
-        self._summary.retries = stats.retries
-        self._summary.seconds = round(duration_s, 3)
+    def _summary(self, stats: Stats) -> dict[str, Any]:
+        """What became of the increments, for programs."""
+        happened = {"stopped_at": self._stopped_at, "event": self._event}
+        return {
+            "confirmed": stats.confirmed,
+            "unsent": stats.published - stats.confirmed,
+            "invalid": self._invalid,
+            "messages": stats.messages,
+            "requests": stats.requests,
+            "retries": stats.retries,
+            "seconds": self._took_s,
+        } | {name: value for name, value in happened.items() if value}
 
     def _stop(self, line: Line, done: int) -> None:
-        self._summary.stopped_at = line.number or done
+        self._stopped_at = line.number or done
         why = INTERRUPTION if self._interrupts.came else OUTAGE
         self.say(f"stopped at {_name(line, done)}, not sent, nor what follows: {why}")
 
     def _cut(self, last: Line, done: int) -> None:
-        self._summary.stopped_at = (last.number or done) + 1
+        self._stopped_at = (last.number or done) + 1
         after = f"interrupted after {_name(last, done)}: nothing after it was sent"
         self.say(after if done else NOTHING_READ)
 
     def _problem(self, number: int, text: str) -> None:
-        self._summary.invalid += 1
-        if self._summary.invalid <= MAX_SHOWN_PROBLEMS:
+        self._invalid += 1
+        if self._invalid <= MAX_SHOWN_PROBLEMS:
             self.say(f"line {number}: {text}")
 
     def _keep_unsent_of(self, ending: Callable[[], object]) -> None:

@@ -43,12 +43,12 @@ class Interrupts:
 
     @contextlib.contextmanager
     def counted(self) -> Iterator[None]:
-        """Inside, a signal is counted; all are told of before the end."""
+        """Inside, a signal is counted, and told of by the end."""
         heard, hears = socket.socketpair()
         hears.settimeout(0)
         teller = threading.Thread(target=self._tell_each, args=(heard,), daemon=True)
         with heard, _handled_by(self._note):
-            # Not told by the handler, which waits for its turn in this thread: a lock may be first.
+            # The handler must not tell: its thread, this one, may hold the lock that telling needs.
             before = signal.set_wakeup_fd(hears.fileno(), warn_on_full_buffer=False)
             teller.start()
             try:

@@ -12,15 +12,10 @@ WIDEST = 1_000_000
 
 
 def say_table(out: Console, table: Table, heading: str = "") -> None:
-    """Print a table, or its rows as lines.
+    """Print a table, or its rows as lines below a heading.
 
     Where a terminal is too narrow, rich would cut cells off, and a number without its end is
-    another number.
-
-    Args:
-        out: where to.
-        table: its columns are wrapped only where they may be; `no_wrap` says so.
-        heading: stands above the lines.
+    another number. Columns are wrapped only where they may be: `no_wrap` says so.
     """
     for column in table.columns:
         if column.no_wrap:  # which its measure leaves out of account
@@ -35,8 +30,8 @@ def say_table(out: Console, table: Table, heading: str = "") -> None:
     rows = zip(*(column.cells for column in table.columns), strict=True)
     for row, cells in zip(table.rows, rows, strict=True):
         pairs = list(zip(headers, map(str, cells), strict=True))[1:]
-        told = "; ".join(f"{header} {cell}".lstrip() for header, cell in pairs if cell)
-        say_wrapped(out, f"{cells[0]}: {told}", row.style, indent="  ")
+        text = "; ".join(f"{header} {cell}".lstrip() for header, cell in pairs if cell)
+        say_wrapped(out, f"{cells[0]}: {text}", row.style, indent="  ")
 
 
 def say_wrapped(out: Console, text: str, style: StyleType | None = None, indent: str = "") -> None:

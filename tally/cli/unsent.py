@@ -1,4 +1,4 @@
-"""What SQS did not confirm, in a file as soon as it is told: to be sent again."""
+"""What SQS did not confirm, in a file as soon as that is known: to be sent again."""
 
 import contextlib
 import itertools
@@ -14,11 +14,7 @@ class UnsentFile:
     """Keeps increments, one a line, in a file that the first of them makes.
 
     Where it cannot be written, as on a full disk, it is cut back to whole lines, so that it can be
-    sent again as it is; what it does not hold is given back.
-
-    Args:
-        path: the file.
-        write: writes bytes to a descriptor, and tells how many it took, as `os.write` does.
+    sent again as it is; what it does not hold is given back. `write` is as `os.write`.
 
     Attributes:
         kept: how many it holds.

@@ -1,5 +1,6 @@
 """`tally local up`: the stack on this machine, for other terminals to use, until Ctrl-C."""
 
+import functools
 import shlex
 import sys
 import sysconfig
@@ -13,9 +14,9 @@ from tally.cli.output import chatter, counted, fail
 from tally.cli.signals import interruptible
 from tally.environment import MAX_PORT
 from tally.local.child import ChildError
-from tally.local.http.api import serving
+from tally.local.http.server import serving
 from tally.local.lambda_.environment import Invocation
-from tally.local.lambda_.poller import Delivery
+from tally.local.lambda_.event_source import Delivery
 from tally.local.ports import LOOPBACK, refusals
 from tally.local.sqs.aws import TO_UNSET
 from tally.local.stack import Stack, StackSettings
@@ -53,14 +54,11 @@ def up(
         {"--momento-port": momento_port, "--sqs-port": sqs_port, "--http-port": http_port}
     )
     settings = StackSettings(consumers=consumers, momento_port=momento_port, sqs_port=sqs_port)
-    watch = Watch()
+    watch, printed = Watch(), functools.partial(_print_logs, "API")
 
     def observe(delivery: Delivery) -> None:
         watch.observe(delivery)
         _print_logs("consumer", delivery.invocation)
-
-    def printed(invocation: Invocation) -> None:
-        _print_logs("API", invocation)
 
     try:
         with (
@@ -106,11 +104,7 @@ def _refuse_ports(ports: Mapping[str, int]) -> None:
 
 
 def _stay(stack: Stack) -> None:
-    """Look after the parts until one dies, or a signal ends this.
-
-    Raises:
-        ChildError: a part has died.
-    """
+    """Look after the parts until one dies, which is a ChildError, or a signal ends this."""
     never = threading.Event()
     while not never.wait(CHECK_EVERY_S):
         stack.check()

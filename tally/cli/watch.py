@@ -16,11 +16,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tally.cli.momento import Counters, Shards, counts_of, reading
 from tally.cli.output import Output, say_json
+from tally.cli.reading import Counters, Shards, counts_of, reading
 from tally.cli.signals import interruptible
-from tally.reading.errors import ReadError
-from tally.reading.values import PASSING
+from tally.reading.errors import PASSING, ReadError
 
 MIN_INTERVAL_S, MAX_INTERVAL_S = 0.1, 3_600.0
 """Each look costs an operation for each counter, at least."""
@@ -80,31 +79,17 @@ class Sight(NamedTuple):
 Show = Callable[[Sight], object]
 
 
+@dataclasses.dataclass
 class Watching:
-    """Reads counters at an interval and tells what changed.
+    """Reads counters at an interval, and shows what changed."""
 
-    Args:
-        read: the counts by counter.
-        show: shows a sight.
-        clock: monotonic, in seconds.
-        sleep: waits the seconds given.
-        now: the time of day.
-    """
+    read: Callable[[], Mapping[str, int | None]]
+    show: Show
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], object] = time.sleep
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
-    def __init__(
-        self,
-        read: Callable[[], Mapping[str, int | None]],
-        show: Show,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], object] = time.sleep,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        self._read = read
-        self._show = show
-        self._clock = clock
-        self._sleep = sleep
-        self._now = now
+    def __post_init__(self) -> None:
         self._rows: list[Row] = []
         self._failure: ReadError | None = None
         self._seen_at = 0.0
@@ -112,14 +97,13 @@ class Watching:
     def run(self, interval_s: float, ends_at: float) -> None:
         """Look at least once, and then each interval until the clock is at `ends_at`.
 
-        Raises:
-            ReadError: a value is no counter, Momento refuses to read, or every look failed. A
-                failure that passes is shown, and the next look is made.
+        A failure that passes is shown, and the next look made. ReadError if a value is no counter,
+        Momento refuses to read, or all looks failed.
         """
-        due_at = self._clock()
+        due_at = self.clock()
         self._look()
-        while (due_at := max(due_at + interval_s, self._clock())) <= ends_at:
-            self._sleep(max(0.0, due_at - self._clock()))  # it may just have passed
+        while (due_at := max(due_at + interval_s, self.clock())) <= ends_at:
+            self.sleep(max(0.0, due_at - self.clock()))  # it may just have passed
             self._look()
         if self._failure and not self._rows:
             text = f"every look failed, the last: {self._failure}"
@@ -127,14 +111,14 @@ class Watching:
 
     def _look(self) -> None:
         try:
-            counts = self._read()
+            counts = self.read()
         except ReadError as error:
             if error.trouble not in PASSING:
                 raise
             self._failure = error
-            self._show(Sight(self._now(), self._rows, str(error)))
+            self.show(Sight(self.now(), self._rows, str(error)))
             return
-        seen_at = self._clock()
+        seen_at = self.clock()
         before = {row.counter: row.count for row in self._rows}
         passed_s = seen_at - self._seen_at
         self._rows = [
@@ -142,16 +126,14 @@ class Watching:
             for name, count in counts.items()
         ]
         self._seen_at = seen_at
-        self._show(Sight(self._now(), self._rows))
+        self.show(Sight(self.now(), self._rows))
 
 
 @contextlib.contextmanager
 def view_for(output: Output) -> Iterator[Show]:
     """What shows sights: a table that changes in place on a terminal, else a line for each row."""
-    if output is Output.JSON:
-        yield _say_object
-    elif not sys.stdout.isatty():
-        yield _say_lines
+    if output is Output.JSON or not sys.stdout.isatty():
+        yield lambda sight: _say(sight, output)
     else:
         console = Console(markup=False, emoji=False, highlight=False)
         with Live(console=console, auto_refresh=False) as live:
@@ -186,30 +168,17 @@ def _per_second(before: int | None, count: int | None, passed_s: float) -> float
     return (count - before) / passed_s
 
 
-def _say_lines(sight: Sight) -> None:
-    """Fields between tabs, for `cut` and `awk`; an empty one is nothing."""
+def _say(sight: Sight, output: Output) -> None:
+    """One line of JSON, or fields between tabs, for `cut` and `awk`; an empty one is nothing."""
+    at = sight.at.isoformat(timespec="milliseconds")
     if sight.problem:
         typer.echo(f"tally: {sight.problem}", err=True)
-        return
-    for row in sight.rows:
-        count = "" if row.count is None else str(row.count)
-        change = "" if row.per_second is None else f"{row.per_second:.1f}"
-        typer.echo(f"{_time(sight)}\t{row.counter}\t{count}\t{change}")
-
-
-def _say_object(sight: Sight) -> None:
-    """One line of JSON for each look."""
-    if sight.problem:
-        typer.echo(f"tally: {sight.problem}", err=True)
-        return
-    say_json(
-        {
-            "at": _time(sight),
-            "counts": {row.counter: row.count for row in sight.rows},
-            "per_second": {row.counter: row.per_second for row in sight.rows},
-        }
-    )
-
-
-def _time(sight: Sight) -> str:
-    return sight.at.isoformat(timespec="milliseconds")
+    elif output is Output.JSON:
+        counts = {row.counter: row.count for row in sight.rows}
+        changes = {row.counter: row.per_second for row in sight.rows}
+        say_json({"at": at, "counts": counts, "per_second": changes})
+    else:
+        for row in sight.rows:
+            count = "" if row.count is None else str(row.count)
+            change = "" if row.per_second is None else f"{row.per_second:.1f}"
+            typer.echo(f"{at}\t{row.counter}\t{count}\t{change}")

@@ -31,11 +31,11 @@ def summed(events: Sequence[Event]) -> Sum | None:
     for event in events:
         if event.reset is not None or _is_bounded(event):
             return None
-        identity = event.source, event.seq
-        decisions.append(_BEFORE[identity in seen])
-        if identity in seen:
+        known_by = event.source, event.seq
+        decisions.append(_BEFORE[known_by in seen])
+        if known_by in seen:
             continue
-        seen.add(identity)
+        seen.add(known_by)
         if event.amount > 0:
             up += event.amount
         else:

@@ -24,9 +24,10 @@ def parse(body: str, envelope: Envelope, default_max: int = INT64_MAX) -> list[E
             events.append(identify(increment, envelope, len(events), default_max))
     except InvalidIncrementError as error:
         increment = published[len(events)]
-        told = cloudevent.in_its_words(error) if is_cloudevent(readable(body)) else error
+        if is_cloudevent(readable(body)):
+            error = cloudevent.in_its_words(error)
         place = f"[{len(events)}]." if body.lstrip().startswith("[") else ""
-        raise told.within(place, increment.counter, claimed(increment)) from None
+        raise error.within(place, increment.counter, claimed(increment)) from None
     return events
 
 

@@ -15,15 +15,9 @@ class Decision(enum.Enum):
     FULL = "full"  # the source has left too many gaps; decidable once they close
 
     @property
-    def is_new(self) -> bool:
-        """Whether the event changed the counter, now."""
-        return self in _NEW
-
-    @property
     def is_settled(self) -> bool:
         """Whether the event is decided, so that its message may be deleted."""
         return self not in _REPORTED
 
 
-_NEW = frozenset({Decision.APPLIED, Decision.REJECTED})
 _REPORTED = frozenset({Decision.UNDECIDABLE, Decision.FULL})

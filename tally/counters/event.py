@@ -143,7 +143,7 @@ def check(increment: Increment) -> None:
     """See to the rules that the types cannot state, but for the digits of a source.
 
     Raises:
-        InvalidIncrementError: a name too long in bytes, a mixture of identities, or a reset with
+        InvalidIncrementError: a name too long in bytes, a mixture of forms, or a reset with
             an amount or a bound.
     """
     if not increment.counter.isascii():

@@ -18,7 +18,7 @@ from tally.counters.event import (
 
 
 def identify(increment: Increment, envelope: Envelope, position: int, default_max: int) -> Event:
-    """Resolve who an increment is, by the one of the three identities that its fields make.
+    """Resolve who an increment is, by the one of the three forms that its fields make.
 
     Raises:
         InvalidIncrementError: the fields make none of the three, or `at` lies in the future.
@@ -45,17 +45,30 @@ def identify(increment: Increment, envelope: Envelope, position: int, default_ma
 
 
 def _checked(increment: Increment, envelope: Envelope, position: int) -> EventName:
+    if increment.at is UNSET:
+        check(increment)
+        return EventName(derived_source(envelope.message_id), position, envelope.sent_at)
+    return name_of(increment)
+
+
+def derived_source(unique_id: str) -> int:
+    """The source of an increment that is known by an id: BLAKE2b, 64 bits, big-endian."""
+    return int.from_bytes(hashlib.blake2b(unique_id.encode(), digest_size=8).digest(), "big")
+
+
+def name_of(increment: Increment) -> EventName:
+    """The name of a native or named increment, which its event has as well.
+
+    Raises:
+        InvalidIncrementError: the fields make neither form; an anonymous increment is known by its
+            message only.
+    """
     check(increment)
     if increment.at is UNSET:
-        return EventName(derived_source(envelope.message_id), position, envelope.sent_at)
+        raise InvalidIncrementError("at", "is missing: an anonymous increment has no name")
     if increment.source is UNSET or increment.seq is UNSET:
         return EventName(derived_source(str(increment.id)), 0, increment.at)
     return EventName(source_number(increment.source), increment.seq, increment.at)
-
-
-def derived_source(identity: str) -> int:
-    """The source of an increment that is known by an id: BLAKE2b, 64 bits, big-endian."""
-    return int.from_bytes(hashlib.blake2b(identity.encode(), digest_size=8).digest(), "big")
 
 
 def identity_of(increment: Increment) -> str:
@@ -64,15 +77,11 @@ def identity_of(increment: Increment) -> str:
     Raises:
         InvalidIncrementError: it is anonymous, and known by its message only.
     """
-    if increment.at is UNSET:
-        raise InvalidIncrementError("at", "is missing: an anonymous increment has no name")
-    if increment.id is not UNSET:
-        return str(EventName(derived_source(increment.id), 0, increment.at))
-    return claimed(increment)
+    return str(name_of(increment))
 
 
 def claimed(increment: Increment) -> str:
-    """Who an increment says it is, whether or not that makes an identity."""
+    """Who an increment says it is, whether or not its fields make one of the three forms."""
     if increment.id is not UNSET:
         return increment.id
     native = (increment.source, increment.seq, increment.at)

@@ -9,8 +9,8 @@ from tally.counters.event import Body
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-# What the fields' types cannot state: the three identities, and that no other mixture is valid.
-_IDENTITIES = [
+# What the fields' types cannot state: the three forms, and that no mixture of them is valid.
+_FORMS = [
     {"title": "native", "required": ["source", "seq", "at"], "properties": {"id": False}},
     {
         "title": "named",
@@ -36,7 +36,7 @@ def body_schema() -> dict[str, Any]:
     increment = schema["$defs"]["Increment"]
     # As Python 3.13 keeps a docstring, without the indentation that 3.12 leaves in it.
     increment["description"] = inspect.cleandoc(increment["description"])
-    increment["oneOf"] = _IDENTITIES
+    increment["oneOf"] = _FORMS
     increment["dependentSchemas"] = _RESET
     return {"$schema": DIALECT, "title": "Tally message body", **schema}
 

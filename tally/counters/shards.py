@@ -6,8 +6,8 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from tally.counters.errors import InvalidIncrementError, shown
-from tally.counters.event import MAX_COUNTER_BYTES, Increment, source_number
-from tally.counters.identity import derived_source
+from tally.counters.event import MAX_COUNTER_BYTES, Increment
+from tally.counters.identity import name_of
 
 MAX_SHARDS = 100
 """The most parts of one counter: one call to Momento reads them all (`MAX_COUNTERS_PER_CALL`)."""
@@ -27,10 +27,7 @@ def shard_name(counter: str, shards: int, source: int) -> str:
 
 def sharded(increment: Increment, shards: int) -> Increment:
     """An increment that has an identity, under the name of its shard."""
-    if increment.id is not UNSET:
-        source = derived_source(increment.id)
-    else:
-        source = source_number(str(increment.source))
+    source = name_of(increment).source
     return replace(increment, counter=shard_name(increment.counter, shards, source))
 
 

@@ -1,12 +1,19 @@
-"""A server in a process of its own: it says in one line that it listens, and ends with this one."""
+"""Processes of our own: the Python and the environment that each gets, its start and its end."""
 
 import os
 import select
+import signal
 import subprocess
-from collections.abc import Sequence
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from tally.local.interpreter import python_command, python_path
-from tally.local.variables import without_aws
+OUR_FOLDER = str(Path(__file__).resolve().parents[2])
+"""Where the package `tally` is: a checkout, or site-packages."""
+
+NO_FILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+"""Without them an SDK would read those of the home directory."""
 
 START_TIMEOUT_S = 30.0
 """How long a server may take to listen; on an idle machine each takes below 1 s."""
@@ -17,6 +24,11 @@ STOP_TIMEOUT_S = 5.0
 EXIT_WITH_PARENT = "--exit-with-parent"
 """Each server's option to end when its standard input does: also if this process is killed."""
 
+STDIN_CHUNK_BYTES = 4_096
+"""How much of standard input is read, and thrown away, at a time."""
+
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+
 
 class ChildError(RuntimeError):
     """A server of the local stack did not start, or has died."""
@@ -25,11 +37,7 @@ class ChildError(RuntimeError):
 class Child:
     """One server. In a process of its own: it would fight for this one's interpreter lock.
 
-    Args:
-        module: what `python -m` runs.
-        arguments: its options; EXIT_WITH_PARENT is added.
-        start_timeout_s: how long it may take to listen.
-        stop_timeout_s: how long it may take to end before it is killed.
+    `python -m` runs the module with the arguments and EXIT_WITH_PARENT.
     """
 
     def __init__(
@@ -52,11 +60,7 @@ class Child:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> str:
-        """Start the server, and return the line that it prints once it listens.
-
-        Raises:
-            ChildError: it ended at once (a port that is taken), or is not there in time.
-        """
+        """Start the server; returns the line with which it listens. ChildError if it does not."""
         # A process group of its own: Ctrl-C goes to the whole group of a terminal, and the servers
         # have to outlive the consumers that are still finishing a batch.
         self._process = subprocess.Popen(  # noqa: S603 (our own module)
@@ -93,3 +97,73 @@ def _first_line(process: "subprocess.Popen[bytes]", timeout_s: float) -> str:
     if process.stdout and select.select([process.stdout], [], [], timeout_s)[0]:
         return process.stdout.readline().decode().strip()
     return ""
+
+
+def without_aws(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment without AWS configuration: no profile, no credentials, no endpoints.
+
+    All of `AWS_*` goes: a list of those that harm would be out of date with the next SDK.
+    """
+    kept = {name: value for name, value in environment.items() if not name.startswith("AWS_")}
+    return kept | NO_FILES
+
+
+def python_command(*arguments: str) -> list[str]:
+    """The command of a child Python.
+
+    With -P, since Python would look for modules in the current folder first, and execute a
+    `queue.py` of the user's for the standard library's, or a `consumer.py` for our function.
+    """
+    return [sys.executable, "-P", *arguments]
+
+
+def python_path(code: str = "") -> dict[str, str]:
+    """The variable with which a child Python finds the modules that this process finds.
+
+    The modules of the folder `code` come before all others, as a function's own do in Lambda.
+    """
+    started_as_module = sys.modules["__main__"].__spec__ is not None
+    puts_folder_first = started_as_module and not sys.flags.safe_path
+    path = search_path(sys.path, cwd=str(Path.cwd()), puts_folder_first=puts_folder_first)
+    return {"PYTHONPATH": os.pathsep.join([code, *path] if code else path)}
+
+
+def search_path(path: Sequence[str], *, cwd: str, puts_folder_first: bool) -> list[str]:
+    """Where a child looks for modules: where this process does, except in the current folder.
+
+    Where `python -m` put that first, it goes, unless something else names it too, such as an
+    editable install. Our own packages are found in any case.
+    """
+    # The empty item is what `python -c` and a prompt add. In PYTHONPATH it would mean the same.
+    found = [str(Path(cwd, item)) for item in path if item]
+    if puts_folder_first and cwd in found:
+        found.remove(cwd)
+    return found if OUR_FOLDER in found else [OUR_FOLDER, *found]
+
+
+def hold_signals() -> None:
+    """In the child: block the signals that end it; before any thread starts, so none gets them."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+
+
+def announce(line: str) -> None:
+    """In the child: print a line for the parent, which may be gone already."""
+    try:
+        print(line, flush=True)  # noqa: T201 - the program's output
+    except BrokenPipeError:
+        # The exit would flush it again; so has the documentation of Python's `signal` it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def wait_for_end(*, with_parent: bool) -> None:
+    """In the child: wait for a signal held, or, `with_parent`, for the end of standard input."""
+    if with_parent:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
+    signal.sigwait(_ENDING)
+
+
+def _end_with_stdin() -> None:
+    # os.read, for a daemon thread that waits in sys.stdin holds a lock that the exit needs.
+    while os.read(sys.stdin.fileno(), STDIN_CHUNK_BYTES):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)

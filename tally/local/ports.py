@@ -27,11 +27,7 @@ def why_not(port: int) -> str | None:
 
 
 def refusals(ports: Mapping[str, int]) -> list[str]:
-    """One line for each port that cannot be had, in their order; 0 is any free port.
-
-    Args:
-        ports: the option that gives each port, and the port.
-    """
+    """A line for each port that cannot be had, with the option that gives it. 0 is any free one."""
     found = []
     first: dict[int, str] = {}
     for option, port in ports.items():

@@ -4,15 +4,14 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from tally.local.child import ChildError
-from tally.local.functions import CONSUMER, functions_folder
 from tally.local.lambda_.environment import Function, LambdaEnvironment
-from tally.local.lambda_.event_source import EventSourceMapping
-from tally.local.lambda_.poller import Batching, Delivery
+from tally.local.lambda_.event_source import Batching, Delivery, EventSourceMapping
 from tally.local.lambda_.runtime import FunctionSettings
-from tally.local.momento.process import MomentoProcess
+from tally.local.momento.server import MomentoProcess
 from tally.local.sqs.aws import proxy_variables
 from tally.local.sqs.queue import LocalQueue
 
@@ -21,9 +20,10 @@ if TYPE_CHECKING:
 
 CACHE = "tally"
 
+CONSUMER = "consumer.handler.lambda_handler"
+
 STOP_TIMEOUT_S = 10.0
 """How long batches under way may take to finish when the stack ends; then they are killed."""
-
 
 LOCAL_BATCHING = Batching(batch_size=1_000, window_s=0.2)
 LOCAL_FUNCTION = FunctionSettings(timeout_s=10.0)
@@ -51,14 +51,8 @@ class StackSettings:
 class Stack:
     """A context manager: everything runs inside, and everything has ended after it.
 
-    Momento, SQS and each consumer are processes of their own, and end with this one however it
-    ends. `check` tells whether one of them has died.
-
-    Args:
-        settings: what it is made of.
-        observe: called with each delivery, by a poller's thread.
-        wrap_sqs: put between the event source mapping and SQS; for faults.
-        wrap_function: put between the event source mapping and a consumer; for faults.
+    Momento, SQS and each consumer are processes of their own, and end with this one in any case. A
+    poller's thread calls `observe` with each delivery. Faults wrap SQS, or a consumer's function.
     """
 
     def __init__(
@@ -84,11 +78,7 @@ class Stack:
         self._event_source: EventSourceMapping | None = None
 
     def __enter__(self) -> Self:
-        """Start all of it.
-
-        Raises:
-            ChildError: a part did not start; those that did have ended.
-        """
+        """Start all of it; ChildError if a part does not start, and those that did have ended."""
         with contextlib.ExitStack() as parts:
             parts.callback(self.momento.stop)
             self.momento.start()
@@ -96,7 +86,13 @@ class Stack:
             self.functions = [self._function() for _ in range(self._settings.consumers)]
             for function in self.functions:
                 parts.callback(function.close)
-            self._event_source = self._make_event_source()
+            self._event_source = EventSourceMapping(
+                self._wrap_sqs(self.queue.client()),
+                self.queue.queue_url,
+                self.functions,
+                batching=self._settings.batching,
+                observe=self._observe,
+            )
             # Before it starts: a signal in between would leave pollers that nobody ends.
             parts.callback(self._event_source.stop, STOP_TIMEOUT_S)
             self._event_source.start()
@@ -119,11 +115,7 @@ class Stack:
         }
 
     def check(self) -> None:
-        """See that all parts run.
-
-        Raises:
-            ChildError: one has died; it is named.
-        """
+        """See that all parts run; ChildError, with their names, if some have died."""
         parts = {
             "the embedded Momento server": self.momento.is_alive,
             "the local SQS": self.queue.is_alive,
@@ -141,11 +133,12 @@ class Stack:
         )
         return self._wrap_function(environment)
 
-    def _make_event_source(self) -> EventSourceMapping:
-        return EventSourceMapping(
-            self._wrap_sqs(self.queue.client()),
-            self.queue.queue_url,
-            self.functions,
-            batching=self._settings.batching,
-            observe=self._observe,
-        )
+
+def functions_folder() -> str:
+    """The folder that holds `consumer` and `producer`, where a function's process looks first.
+
+    In a checkout that is its top; in a wheel one of its own, as programs have such packages too.
+    """
+    tally = Path(__file__).resolve().parent.parent
+    installed = tally / "functions"
+    return str(installed if installed.is_dir() else tally.parent)

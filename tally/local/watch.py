@@ -12,8 +12,7 @@ import msgspec
 from tally.counters.body import increments
 from tally.counters.errors import InvalidIncrementError
 from tally.local.lambda_.environment import Function, Invocation
-from tally.local.lambda_.poller import Delivery
-from tally.local.lambda_.printed import lines_of, metrics_of
+from tally.local.lambda_.event_source import Delivery
 
 WINDOW_S = 90
 """How many seconds of throughput are kept."""
@@ -28,6 +27,9 @@ MAX_RETURNED = 200
 """How many messages that came back are remembered; the oldest goes first."""
 
 DECIDED = ("EventsApplied", "EventsRejected")
+
+EMF_MARK = "_aws"
+"""The key by which CloudWatch, and this, knows a line as metrics."""
 
 
 @dataclass(frozen=True)
@@ -153,17 +155,38 @@ class _Watched:
         self._inner.close()
 
 
+def lines_of(output: str) -> list[dict[str, Any]]:
+    """The printed lines that are JSON objects; any other, as of a traceback, is left out."""
+    return [line for line in map(_parsed, output.split("\n")) if line]
+
+
+def metrics_of(line: dict[str, Any]) -> dict[str, int]:
+    """The sum of each metric of an EMF record, by its name; none of any other line."""
+    return {
+        metric["Name"]: int(sum(line[metric["Name"]]))
+        for directive in line.get(EMF_MARK, {}).get("CloudWatchMetrics", ())
+        for metric in directive["Metrics"]
+    }
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(line, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return {}
+
+
 class _Record(msgspec.Struct):
     body: str
 
 
-class _Batch(msgspec.Struct):
+class _SqsEvent(msgspec.Struct):
     Records: list[_Record]
 
 
 def _names(payload: bytes) -> Iterable[str]:
     """The counter of each increment in a batch; a message that breaks the contract has none."""
-    for record in msgspec.json.decode(payload, type=_Batch).Records:
+    for record in msgspec.json.decode(payload, type=_SqsEvent).Records:
         try:
             found = increments(record.body)
         except InvalidIncrementError:

@@ -3,13 +3,16 @@
 from tally.counters.errors import TallyError
 from tally.stores.port import Trouble
 
+PASSING = frozenset({Trouble.UNKNOWN_OUTCOME, Trouble.THROTTLED})
+"""What another try may cure: a read has no effect, so any number of them is safe."""
+
 
 class ReadError(TallyError):
     """The store did not answer, or not with a counter.
 
     Attributes:
         trouble: what its answer means; None where it answered with what is no counter.
-        counter: whose value is none; empty where the store did not answer.
+        counter: whose value is no counter's; empty where the store did not answer.
     """
 
     def __init__(self, text: str, trouble: Trouble | None = None, *, counter: str = "") -> None:

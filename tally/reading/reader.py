@@ -2,21 +2,34 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Self
 
 from tally.counters.counter import read_count
 from tally.counters.errors import InvalidIncrementError, UnreadableValueError, shown
 from tally.counters.event import EventName, Increment, build
-from tally.counters.identity import identity_of
+from tally.counters.identity import name_of
 from tally.counters.outcome import Outcome, outcome
 from tally.counters.shards import check_shards, shard_names
 from tally.environment import cache_from
-from tally.reading.errors import ReadError
-from tally.reading.values import MAX_COUNTERS_PER_CALL, MAX_TRIES, Values
+from tally.reading.errors import PASSING, ReaderClosedError, ReadError
 from tally.reading.waiting import POLL_S, WAIT_S, Pace, wait
+from tally.stores.errors import BrokenSetupError, StoreClosedError
 from tally.stores.opening import open_store
-from tally.stores.port import Store
+from tally.stores.port import Store, Trouble
+
+MAX_COUNTERS_PER_CALL = 100
+"""Counters that one call reads. It costs an operation for each, at least; and 100 operations a
+second are Momento's default quota."""
+
+MAX_TRIES = 4
+"""How often a call is made, the first time included, as often as Momento's SDK makes a read."""
+
+BACKOFF_S = 0.05
+"""The k-th repeat waits for U(0, BACKOFF_S · 2^k): a lost connection is there again at once."""
+
+THROTTLED_BACKOFF_S = 0.25
+"""The same while the store throttles, which Momento does by the second."""
 
 
 class Reader:
@@ -29,7 +42,7 @@ class Reader:
     workers may make a reader before, and must use it only in them. A failed call is made again, at
     most MAX_TRIES times. Each read raises, beside what it says itself:
 
-        InvalidIncrementError: the name of a counter or an event is none; its `field` says which.
+        InvalidIncrementError: a counter or event name is invalid; `field` says which.
         ReadError: the store does not answer, or what is under the name is no counter.
         BrokenSetupError: the store refuses the key, or has no such cache; no repeat would help.
         ReaderClosedError: the reader is closed.
@@ -127,10 +140,10 @@ class Reader:
         Raises:
             ValueError: `timeout_s` or `poll_s` is out of its range.
         """
-        name, identity = _named(counter, event)
+        name, named_event = _named(counter, event)
 
         def look(left_s: float) -> Outcome:
-            return self._look(name, identity, min(self._deadline_s, left_s), tries=1)
+            return self._look(name, named_event, min(self._deadline_s, left_s), tries=1)
 
         return wait(look, self._pace, timeout_s, poll_s)
 
@@ -153,6 +166,60 @@ class Reader:
             raise _no_counter(counter, error) from error
 
 
+class Values:
+    """The values of counters, from any number of threads.
+
+    Args:
+        store: holds them; it stays the caller's to close.
+        sleep: waits the seconds given.
+        uniform: draws between two numbers.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        sleep: Callable[[float], object],
+        uniform: Callable[[float, float], float],
+    ) -> None:
+        self._store = store
+        self._sleep = sleep
+        self._uniform = uniform
+
+    def read(
+        self, counters: Sequence[str], deadline_s: float, tries: int = MAX_TRIES
+    ) -> list[bytes | None]:
+        """The values of at most MAX_COUNTERS_PER_CALL counters, None where there is none.
+
+        Each try may take `deadline_s`, and asks for what the tries before it did not bring: many
+        large values may take longer than one.
+
+        Raises:
+            BrokenSetupError: the store refuses the key, or has no such cache or table.
+            ReadError: it did not answer, however often it was asked.
+            ReaderClosedError: it was closed, be it meanwhile.
+        """
+        try:
+            values, failure = self._store.values(counters, deadline_s)
+            for repeat in range(1, tries):
+                if failure is None or failure.trouble not in PASSING:
+                    break
+                self._back_off(failure.trouble, repeat)
+                more, failure = self._store.values(counters[len(values) :], deadline_s)
+                values += more
+        except StoreClosedError:
+            raise ReaderClosedError from None
+        if failure is None:
+            return values
+        if failure.trouble is Trouble.BROKEN_SETUP:
+            raise BrokenSetupError(failure.detail, is_missing=failure.is_missing)
+        raise ReadError(failure.detail, failure.trouble)
+
+    def _back_off(self, trouble: Trouble, repeat: int) -> None:
+        base_s = THROTTLED_BACKOFF_S if trouble is Trouble.THROTTLED else BACKOFF_S
+        self._sleep(self._uniform(0, base_s * 2**repeat))
+
+
 def _checked(counter: str) -> str:
     """The name of a counter, if it is one as the contract has it."""
     return build({"counter": counter}).counter
@@ -162,7 +229,7 @@ def _named(counter: str | Increment, event: str) -> tuple[str, EventName]:
     if isinstance(counter, Increment):
         if event:
             raise InvalidIncrementError("event", "is that of the increment itself", shown(event))
-        return counter.counter, EventName.parse(identity_of(counter))
+        return counter.counter, name_of(counter)
     return _checked(counter), EventName.parse(event)
 
 

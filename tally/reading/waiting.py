@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tally.counters.outcome import Outcome
-from tally.reading.errors import ReadError
-from tally.reading.values import PASSING
+from tally.reading.errors import PASSING, ReadError
 
 POLL_S = 0.1
 """How long the first pause is, at most: then the outcome of a batch that was on its way is there.

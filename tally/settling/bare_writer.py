@@ -7,9 +7,8 @@ from tally.counters.bare import Sum, fold_bare, summed
 from tally.counters.counter import Fold
 from tally.counters.errors import UnreadableValueError
 from tally.counters.event import Event
-from tally.settling.activity import Activity
-from tally.settling.progress import Progress, Unsettled
-from tally.settling.reason import Reason
+from tally.settling.progress import Activity, Progress
+from tally.settling.reason import Reason, Unsettled
 from tally.settling.rounds import Rounds
 from tally.stores.port import AddingStore, Addition, Copy, Failed, LostRace, Stored, Swap, Trouble
 
@@ -32,7 +31,7 @@ class BareWriter:
     def settle(
         self, groups: Mapping[str, Sequence[Event]], ends_at: float, activity: Activity
     ) -> Progress:
-        """Add up each counter's events, or decide them; `progress.Settler` has the terms.
+        """Add up each counter's events, or decide them; the terms are those of `Writer.settle`.
 
         Raises:
             BrokenSetupError: the store refuses the set-up; some counters may have been written, and

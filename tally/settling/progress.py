@@ -1,13 +1,13 @@
 """How far a batch has come: which counters are open, what was decided, why a try failed."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol, assert_never
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import assert_never
 
 from tally.counters.counter import Fold
 from tally.counters.decision import Decision
 from tally.counters.event import Event
-from tally.settling.activity import Activity
-from tally.settling.reason import Reason
+from tally.settling.reason import Reason, Unsettled
 from tally.stores.errors import BrokenSetupError
 from tally.stores.port import Copy, Failed, Swap, Trouble
 
@@ -15,11 +15,28 @@ MAX_THROTTLED_TRIES = 5
 """Throttled calls for a counter before its messages go back: SQS is the backpressure."""
 
 
-class Unsettled(NamedTuple):
-    """A counter's events are not decided, or it is not known whether they are."""
+@dataclasses.dataclass
+class Activity:
+    """What one invocation did, in numbers: its metrics, each under the name of its field."""
 
-    reason: Reason
-    detail: str = ""
+    events_applied: int = 0
+    events_rejected: int = 0
+    events_duplicate: int = 0
+    events_undecidable: int = 0
+    messages_invalid: int = 0
+    messages_returned: int = 0
+    counters_written: int = 0
+    counters_created: int = 0
+    """By a swap over nothing; a native increment does not tell."""
+    counters_vanished: int = 0
+    """Seen, and then gone: expired or evicted, with their ledger."""
+    swaps_stored: int = 0
+    swaps_lost: int = 0
+    store_throttled: int = 0
+    store_operations: int = 0
+    """As the store bills them; Momento: each 1,024 bytes begun, a conditional write twice."""
+    value_bytes: int = 0
+    """The longest value swapped in."""
 
 
 Settlement = Sequence[Decision] | Unsettled
@@ -135,28 +152,3 @@ class Progress:
         self.throttled[counter] = self.throttled.get(counter, 0) + 1
         if self.throttled[counter] == MAX_THROTTLED_TRIES:
             self.close(counter, unsettled)
-
-
-class Settler(Protocol):
-    """Who settles a batch: one for each guarantee."""
-
-    @property
-    def clock(self) -> Callable[[], float]:
-        """Monotonic, in seconds."""
-
-    def settle(
-        self, groups: Mapping[str, Sequence[Event]], ends_at: float, activity: Activity
-    ) -> Progress:
-        """Decide each counter's events and write what is new.
-
-        Args:
-            groups: the events by counter, in the order in which to decide them.
-            ends_at: the clock's time by which no call may be in flight any more.
-            activity: counts what is done.
-
-        Returns:
-            What became of every counter, and how many races each lost.
-
-        Raises:
-            BrokenSetupError: the store refuses the set-up; some counters may have been written.
-        """

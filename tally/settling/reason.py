@@ -1,12 +1,12 @@
-"""Why a message is reported to SQS instead of deleted, and how loudly the log says so."""
+"""Why events are not settled, and how loudly the log says so."""
 
 import enum
 import logging
-from typing import Self
+from typing import NamedTuple, Self
 
 
 class Reason(enum.Enum):
-    """A reason; its value is the log's stable key.
+    """Why a message is reported to SQS instead of deleted; its value is the log's stable key.
 
     Attributes:
         level: of the log line: what SQS's redelivery settles by itself is information, what ends
@@ -35,3 +35,10 @@ class Reason(enum.Enum):
 
     level: int
     text: str
+
+
+class Unsettled(NamedTuple):
+    """Why events are not decided, or why nobody knows whether they are; `detail` is for people."""
+
+    reason: Reason
+    detail: str = ""

@@ -4,8 +4,7 @@ import enum
 from collections.abc import Callable, Mapping, Sequence
 
 from tally.counters.event import Event
-from tally.settling.activity import Activity
-from tally.settling.progress import Progress
+from tally.settling.progress import Activity, Progress
 from tally.stores.port import Store
 
 MAX_ROUNDS = 1_000
@@ -23,6 +22,21 @@ ROUND_MARGIN = 2
 
 THROTTLED_ROUND_S = 0.1
 """What a round is taken to last when the store throttles: its quota is one of a second."""
+
+RESERVE_S = 1.0
+"""Time kept for the response and the log: a function that times out returns its whole batch."""
+
+RESERVE_PER_MESSAGE_S = 0.000_2
+"""And for each message of the batch, since each may have to be logged and named in the answer."""
+
+MAX_RESERVED_SHARE = 0.5
+"""What may be kept of a short function's time."""
+
+
+def usable_s(remaining_s: float, messages: int) -> float:
+    """The seconds in which a batch of so many messages may be settled, of those that remain."""
+    reserve_s = RESERVE_S + messages * RESERVE_PER_MESSAGE_S
+    return remaining_s - min(reserve_s, remaining_s * MAX_RESERVED_SHARE)
 
 
 class Start(enum.Enum):

@@ -6,10 +6,9 @@ from typing import assert_never
 from tally.counters.counter import Fold, fold
 from tally.counters.errors import UnreadableValueError
 from tally.counters.event import Event
-from tally.settling.activity import Activity
 from tally.settling.copies import Copies
-from tally.settling.progress import Progress, Unsettled
-from tally.settling.reason import Reason
+from tally.settling.progress import Activity, Progress
+from tally.settling.reason import Reason, Unsettled
 from tally.settling.rounds import Rounds, Start
 from tally.stores.port import Copy, Failed, LostRace, Stored, Swap
 
@@ -31,7 +30,15 @@ class Writer:
     def settle(
         self, groups: Mapping[str, Sequence[Event]], ends_at: float, activity: Activity
     ) -> Progress:
-        """Decide each counter's events and write what is new; `progress.Settler` has the terms.
+        """Decide each counter's events and write what is new.
+
+        Args:
+            groups: the events by counter, in the order in which to decide them.
+            ends_at: the clock's time by which no call may be in flight any more.
+            activity: counts what is done.
+
+        Returns:
+            What became of every counter, and how many races each lost.
 
         Raises:
             BrokenSetupError: the store refuses the set-up; some counters may have been written,

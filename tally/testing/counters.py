@@ -14,14 +14,15 @@ from tally.publishing.publisher import Publisher
 from tally.publishing.sending import Pacer
 from tally.publishing.sequence import now_ms
 from tally.reading.reader import Reader
-from tally.settling.activity import Activity
 from tally.settling.copies import Copies
-from tally.settling.progress import Settlement, Unsettled
+from tally.settling.progress import Activity, Settlement
+from tally.settling.reason import Unsettled
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.memory import Items, MemoryStore
 
 QUEUE_URL = "memory://queue"
+REFUSAL = "AccessDenied"
 SETTLE_S = 10.0
 """How long a message may take to be settled; in memory it takes microseconds."""
 
@@ -38,6 +39,7 @@ class Counters:
 
     Attributes:
         dead_letters: the bodies of messages that could not be settled, be it in part.
+        refuses: whether the queue takes nothing, so that a flush raises UnsentError at once.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Counters:
         now_ms: Callable[[], int] = now_ms,
     ) -> None:
         self.dead_letters: list[str] = []
+        self.refuses = False
         self._items = Items()
         self._deliveries = deliveries
         self._clock = clock
@@ -61,7 +64,7 @@ class Counters:
 
     def publisher(self, *, shards: int | None = None, pacer: Pacer | None = None) -> Publisher:
         """A publisher whose increments are counted once flush() or close() returns."""
-        return Publisher(QUEUE_URL, client=_Queue(self.deliver), shards=shards, pacer=pacer)
+        return Publisher(QUEUE_URL, client=_Queue(self), shards=shards, pacer=pacer)
 
     def reader(self) -> Reader:
         """A reader of these counters; closing it closes no other."""
@@ -102,8 +105,8 @@ def _is_settled(settlement: Settlement) -> bool:
 class _Queue:
     """A peer of boto3's SQS client, which delivers what it is sent before it confirms it."""
 
-    def __init__(self, deliver: Callable[[str], None]) -> None:
-        self._deliver = deliver
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
 
     def send_message_batch(
         self,
@@ -111,8 +114,11 @@ class _Queue:
         QueueUrl: str,  # noqa: N803, ARG002 (boto3's names)
         Entries: Sequence[Mapping[str, Any]],  # noqa: N803 (boto3's names)
     ) -> dict[str, Any]:
+        if self._counters.refuses:
+            refusal = {"SenderFault": True, "Code": REFUSAL}
+            return {"Failed": [{"Id": entry["Id"], **refusal} for entry in Entries]}
         for entry in Entries:
-            self._deliver(entry["MessageBody"])
+            self._counters.deliver(entry["MessageBody"])
         return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tally.local.http.api import serving
+from tally.local.http.server import serving
 from tally.local.stack import Stack, StackSettings
 from tally.local.watch import Watch
 

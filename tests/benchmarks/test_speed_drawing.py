@@ -6,7 +6,7 @@ from benchmarks.speed import drawing
 from benchmarks.speed.contention import CONSUMERS
 from benchmarks.speed.drawing import apart
 from benchmarks.speed.growth import Cost, Point
-from tests.support.speed import contest, results, times
+from tests.benchmarks.results import contest, results, times
 
 POINTS = [Point(many, 100, times(many, many), Cost(100, 0, 1, 2), 861) for many in (1, 10, 100)]
 PNG = b"\x89PNG"

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.speed import cold, publishing
 from benchmarks.speed.publishing import publish
 from benchmarks.speed.report import goals, goals_table
-from tests.support.speed import results
+from tests.benchmarks.results import results
 
 ROOT = Path(__file__).parents[2]
 

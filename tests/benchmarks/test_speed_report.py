@@ -8,7 +8,7 @@ from benchmarks.speed import report
 from benchmarks.speed.contention import CONSUMERS
 from benchmarks.speed.memory import Memory
 from benchmarks.speed.report import Goal, goals
-from tests.support.speed import contest, curve, results
+from tests.benchmarks.results import contest, curve, results
 
 ROOT = Path(__file__).parents[2]
 METHOD = "## How it is measured"

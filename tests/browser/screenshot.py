@@ -14,12 +14,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tally.local.http.api import serving
-from tally.local.lambda_.poller import Batching
+from tally.local.http.server import serving
+from tally.local.lambda_.event_source import Batching
 from tally.local.stack import Stack, StackSettings
 from tally.local.watch import WINDOW_S, Watch
 from tally.publishing.publisher import Publisher
-from tests.support.browser import MISSING, be, chromium, eventually, picture
+from tests.browser.browser import MISSING, be, chromium, eventually, picture
 
 FOLDER = Path(__file__).parents[2] / "docs" / "img"
 SETTINGS = StackSettings(

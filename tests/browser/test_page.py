@@ -7,15 +7,14 @@ from typing import NamedTuple
 import pytest
 from selenium.webdriver.common.by import By
 
-from tally.local.http.api import serving
-from tally.local.http.server import HttpServer
+from tally.local.http.server import listening, serving
 from tally.local.http.site import Site
-from tally.local.lambda_.environment import InProcess
-from tally.local.lambda_.poller import Batching
+from tally.local.lambda_.event_source import Batching
 from tally.local.stack import Stack, StackSettings
 from tally.local.watch import Watch
-from tests.support.browser import MISSING, be, chromium, eventually
+from tests.browser.browser import MISSING, be, chromium, eventually
 from tests.support.handlers import echo
+from tests.support.in_process import InProcess
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 
@@ -222,8 +221,8 @@ def test_it_says_when_the_stack_has_ended(browser):
     be(browser)
     status = {"rate": 0, "per_second": [], "totals": {}, "queue": None, "counters": None}
     site = Site(InProcess(echo), status=lambda: status | {"returned": []})
-    with HttpServer(site) as server:
-        browser.get(server.url)
+    with listening(site) as url:
+        browser.get(url)
         shows(browser, "pulse", "live")
     shows(browser, "pulse", "not running")
     browser.get("about:blank")

@@ -10,8 +10,7 @@ import pytest
 
 from tally.cli.demo.command import demo
 from tests.support.processes import children, is_running, signalled_in, tally, wait_until
-from tests.support.terminal import QUIET, Said, Terminal
-from tests.support.users_aws import users_aws
+from tests.support.terminal import QUIET, Said, Terminal, users_aws
 
 SMALL = ("demo", "--events", "3000", "--counters", "20")
 FOR_PROGRAMS = ("--seed", "2", "--output", "json")

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from tally.cli.demo import plan
+from tally.cli.demo import workload
 from tally.cli.demo.faults import KILLED, LOST_SHARE, ForgetfulSqs, MortalFunction
 from tally.cli.demo.run import MAX_WAITING_MESSAGES
 from tally.counters.body import parse
@@ -14,7 +14,7 @@ from tally.counters.event import Envelope
 from tally.local.lambda_.environment import Invocation
 from tally.local.lambda_.runtime import FunctionError
 from tally.local.watch import MAX_RETURNED
-from tests.support.demo import counted
+from tests.cli.demo import counted
 
 NOW_MS = 1_790_000_000_000
 
@@ -23,7 +23,7 @@ NOW_MS = 1_790_000_000_000
     ("counters", "events"), [(1, 1), (100, 100), (100, 101), (20, 3_000), (100, 100_000)]
 )
 def test_a_plan_has_all_its_counters_and_events(counters, events):
-    drawn = plan.draw(counters, events)
+    drawn = workload.draw(counters, events)
     assert len({counter.name for counter in drawn}) == counters
     assert sum(counter.events for counter in drawn) == events
     assert min(counter.events for counter in drawn) > 0
@@ -31,7 +31,7 @@ def test_a_plan_has_all_its_counters_and_events(counters, events):
 
 
 def test_a_plan_has_bounds_above_and_below_and_most_counters_have_none():
-    drawn = plan.draw(100, 100_000)
+    drawn = workload.draw(100, 100_000)
     above = [counter.name for counter in drawn if counter.maximum is not None]
     below = [counter.name for counter in drawn if counter.minimum is not None]
     assert above == [f"seats:{rank}" for rank in range(100) if rank % 5 == 2]
@@ -39,27 +39,27 @@ def test_a_plan_has_bounds_above_and_below_and_most_counters_have_none():
 
 
 def test_what_a_counter_must_be_is_what_the_counter_itself_decides_in_any_order():
-    drawn = plan.draw(20, 3_000)
+    drawn = workload.draw(20, 3_000)
     expected = sorted((counter.name, counter.expected) for counter in drawn)
-    assert counted(plan.shuffled(drawn, seed=1)) == expected
-    assert counted(plan.shuffled(drawn, seed=2)) == expected
+    assert counted(workload.shuffled(drawn, seed=1)) == expected
+    assert counted(workload.shuffled(drawn, seed=2)) == expected
 
 
 def test_an_order_is_drawn_by_its_seed():
-    drawn = plan.draw(20, 3_000)
-    first, second, other = (plan.shuffled(drawn, seed) for seed in (1, 1, 2))
+    drawn = workload.draw(20, 3_000)
+    first, second, other = (workload.shuffled(drawn, seed) for seed in (1, 1, 2))
     assert first == second != other
     assert sorted(map(str, first)) == sorted(map(str, other))
 
 
 def test_each_bad_body_breaks_the_contract():
-    for body in plan.bad_bodies(NOW_MS).values():
+    for body in workload.bad_bodies(NOW_MS).values():
         with pytest.raises(InvalidIncrementError):
             parse(body, Envelope("message", NOW_MS + 60_000))
 
 
 def test_no_other_message_that_came_back_hides_why_a_bad_one_did():
-    bad = len(plan.bad_bodies(NOW_MS))
+    bad = len(workload.bad_bodies(NOW_MS))
     assert bad + MAX_WAITING_MESSAGES < MAX_RETURNED
 
 

@@ -6,18 +6,18 @@ from concurrent.futures import Future
 
 import pytest
 
-from tally.cli.demo.plan import Counter
+from tally.cli.demo.command import _panel, watch
 from tally.cli.demo.run import Demo, Look, Options
-from tally.cli.demo.verdict import OTHER, DeadLetter
-from tally.cli.demo.view import MAX_SHOWN_COUNTERS, _panel, show, watch
+from tally.cli.demo.verdict import MAX_SHOWN_COUNTERS, OTHER, DeadLetter, show
+from tally.cli.demo.workload import DemoCounter
 from tally.cli.output import chatter
 from tally.local.sqs.queue import Depth
 from tally.local.watch import Returned, Seen, Watch
-from tests.support.demo import verdict
+from tests.cli.demo import verdict
 
-PAGE = Counter("page:0", (1, 2), 4)
-SEATS = Counter("a:key:b[x]", (1,), 9, maximum=5)
-STOCK = Counter("stock:1", (-1,), 9, minimum=-5)
+PAGE = DemoCounter("page:0", (1, 2), 4)
+SEATS = DemoCounter("a:key:b[x]", (1,), 9, maximum=5)
+STOCK = DemoCounter("stock:1", (-1,), 9, minimum=-5)
 LETTERS = [DeadLetter("not JSON", "body: is not JSON"), DeadLetter("a fraction", "1.5")]
 
 
@@ -74,7 +74,7 @@ def test_a_right_verdict_is_shown_whole(capsys):
 
 
 def test_wrong_counters_are_shown_first_and_the_verdict_says_so(capsys):
-    right = [(Counter(f"page:{rank}", (1,), 7), 7) for rank in range(MAX_SHOWN_COUNTERS)]
+    right = [(DemoCounter(f"page:{rank}", (1,), 7), 7) for rank in range(MAX_SHOWN_COUNTERS)]
     show(verdict([*right, (PAGE, 5), (STOCK, None)], LETTERS, seconds=0.0))
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("│")[1].strip() for line in lines if line.startswith("│")] == [

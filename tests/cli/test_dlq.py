@@ -15,7 +15,7 @@ from tally.counters.ledger import Limits
 from tally.local.momento import MomentoServer
 from tally.local.sqs.aws import queue_arn
 from tally.local.sqs.queue import LocalQueue
-from tests.support.momento import Sdk
+from tests.support.momento import Raw
 from tests.support.processes import WAIT_S, tally, wait_until
 from tests.support.terminal import QUIET, Said, Terminal
 
@@ -202,9 +202,9 @@ def test_a_purge_shows_asks_and_deletes_what_it_has_shown(each):
 
 def test_what_is_decided_is_purged_without_a_warning_but_not_without_an_answer(parts, momento):
     body = NATIVE.replace('"n"', '"decided"')
-    sdk = Sdk(momento)
-    sdk.set("decided", fold(None, parse(body, Envelope("m", 1_790_000_000_000)), Limits()).value)
-    sdk.close()
+    raw = Raw(momento)
+    raw.set(b"decided", fold(None, parse(body, Envelope("m", 1_790_000_000_000)), Limits()).value)
+    raw.close()
     parts.bury(body)
     said = parts.type("dlq", "purge")  # at the end of its input
     assert said.status == 1
@@ -216,9 +216,9 @@ def test_what_is_decided_is_purged_without_a_warning_but_not_without_an_answer(p
 
 
 def test_a_stored_value_that_is_no_counter_is_a_reason(parts, momento):
-    sdk = Sdk(momento)
-    sdk.set("strange", "hello")
-    sdk.close()
+    raw = Raw(momento)
+    raw.set(b"strange", b"hello")
+    raw.close()
     parts.bury(NATIVE.replace('"n"', '"strange"'), NATIVE)
     assert parts.whys() == ["unreadable", "pending"]
     assert parts.whys("--reason", "unreadable") == ["unreadable"]

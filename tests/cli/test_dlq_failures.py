@@ -1,22 +1,24 @@
 """A redrive never loses, whatever call fails: before its effect, after it, or nobody knows."""
 
+import itertools
+
 import pytest
 
 from tally.cli.dlq.letters import read
 from tally.cli.dlq.queue import DeadLetterQueue
-from tests.support.dead_letters import (
-    ANONYMOUS,
-    NAMED,
-    NATIVE,
-    URL,
-    FakeQueues,
-    all_but,
-    handling,
+from tests.cli.dead_letters import ANONYMOUS, NAMED, NATIVE, URL, handling
+from tests.support.clock import Clock
+from tests.support.sqs import (
+    FIFO_URL,
+    QUEUE_URL,
+    QUOTED,
+    FakeSqs,
+    answered,
+    client_error,
+    failing,
     message,
     message_id,
-    nothing,
 )
-from tests.support.sqs import FIFO_URL, QUEUE_URL, QUOTED, FakeTime, client_error
 
 LOST = client_error("ServiceUnavailable", 503)
 REASON = "ServiceUnavailable (HTTP 503)"
@@ -29,18 +31,14 @@ def redriven(client, *, url=QUEUE_URL, limit=100, include_anonymous=False):
     return done
 
 
-def handles(entries):
-    return [entry["ReceiptHandle"] for entry in entries]
-
-
 def given_back(client):
-    return [handle for entries in client.told("give_back") for handle in handles(entries)]
+    return list(itertools.chain(*client.handles("give_back")))
 
 
 def test_each_letter_is_sent_with_all_that_it_has_and_then_deleted():
     attribute = {"DataType": "String", "StringValue": "v"}
     received = {**attribute, "StringListValues": []}
-    client = FakeQueues([message(1, NATIVE, k=received), message(2, NAMED)])
+    client = FakeSqs(pages=[[message(1, NATIVE, k=received), message(2, NAMED)]])
     result = redriven(client)
     bodies = [message(0, body)["Body"] for body in (NATIVE, NAMED)]
     assert client.calls == [
@@ -67,11 +65,11 @@ def test_each_letter_is_sent_with_all_that_it_has_and_then_deleted():
     [
         (LOST, REASON),
         (client_error("AccessDenied", 403), "AccessDenied (HTTP 403)"),
-        (nothing, "SQS's answer does not mention it"),
+        (answered({}), "SQS's answer does not mention it"),
     ],
 )
 def test_what_sqs_does_not_confirm_is_not_deleted_and_is_given_back(step, reason):
-    client = FakeQueues([message(1, NATIVE), message(2, NAMED)], send=[step])
+    client = FakeSqs(step, pages=[[message(1, NATIVE), message(2, NAMED)]])
     result = redriven(client)
     assert result.unsent == {message_id(1): reason, message_id(2): reason}
     assert (result.sent, client.told("delete")) == (0, [])
@@ -80,18 +78,18 @@ def test_what_sqs_does_not_confirm_is_not_deleted_and_is_given_back(step, reason
 
 
 def test_of_a_request_that_fails_in_part_only_what_is_confirmed_is_deleted():
-    client = FakeQueues([message(n, NATIVE) for n in (1, 2, 3)], send=[all_but(1, "InternalError")])
+    client = FakeSqs(failing(1, "InternalError"), pages=[[message(n, NATIVE) for n in (1, 2, 3)]])
     result = redriven(client)
     assert result.unsent == {message_id(2): "InternalError"}
-    assert [handles(entries) for entries in client.told("delete")] == [["handle 1", "handle 3"]]
+    assert client.handles("delete") == [["handle 1", "handle 3"]]
     assert given_back(client) == ["handle 2"]
 
 
 @pytest.mark.parametrize(
-    ("step", "reason"), [(LOST, REASON), (all_but(0, "ReceiptHandleIsInvalid"), None)]
+    ("step", "reason"), [(LOST, REASON), (failing(0, "ReceiptHandleIsInvalid"), None)]
 )
 def test_a_deletion_that_fails_leaves_the_letter_and_says_so(step, reason):
-    client = FakeQueues([message(1, NATIVE)], delete=[step])
+    client = FakeSqs(pages=[[message(1, NATIVE)]], delete=[step])
     result = redriven(client)
     assert (result.sent, result.deleted) == (1, 0)
     assert result.undeleted == {message_id(1): reason or "ReceiptHandleIsInvalid"}
@@ -99,16 +97,16 @@ def test_a_deletion_that_fails_leaves_the_letter_and_says_so(step, reason):
 
 
 def test_an_anonymous_letter_is_left_unless_it_is_asked_for():
-    result = redriven(client := FakeQueues([message(1, ANONYMOUS), message(2, NATIVE)]))
+    result = redriven(client := FakeSqs(pages=[[message(1, ANONYMOUS), message(2, NATIVE)]]))
     assert (result.sent, result.anonymous, given_back(client)) == (1, 1, ["handle 1"])
-    result = redriven(client := FakeQueues([message(1, ANONYMOUS)]), include_anonymous=True)
+    result = redriven(client := FakeSqs(pages=[[message(1, ANONYMOUS)]]), include_anonymous=True)
     [[entry]] = client.told("send")
     assert entry["MessageBody"] == read(message(1, ANONYMOUS)).named()
     assert (result.deleted, result.anonymous) == (1, 0)
 
 
 def test_a_fifo_queue_gets_one_at_a_time_in_its_group_under_an_id_that_is_new():
-    client = FakeQueues([message(1, NATIVE, "g"), message(2, NAMED, "g")])
+    client = FakeSqs(pages=[[message(1, NATIVE, "g"), message(2, NAMED, "g")]])
     redriven(client, url=FIFO_URL)
     told = [
         (entry["MessageGroupId"], entry["MessageDeduplicationId"])
@@ -119,7 +117,7 @@ def test_a_fifo_queue_gets_one_at_a_time_in_its_group_under_an_id_that_is_new():
 
 def test_the_first_failure_of_a_group_keeps_back_what_follows_it():
     page = [message(1, NATIVE, "g"), message(2, NATIVE, "h"), message(3, NATIVE, "g")]
-    client = FakeQueues(page, send=[LOST])
+    client = FakeSqs(LOST, pages=[page])
     result = redriven(client, url=FIFO_URL)
     assert result.unsent == {
         message_id(1): REASON,
@@ -130,14 +128,14 @@ def test_the_first_failure_of_a_group_keeps_back_what_follows_it():
 
 def test_a_request_is_no_longer_than_sqs_takes_it():
     padding = {"DataType": "String", "StringValue": "x" * 400_000}
-    client = FakeQueues([message(number, NATIVE, k=padding) for number in range(5)])
+    client = FakeSqs(pages=[[message(number, NATIVE, k=padding) for number in range(5)]])
     assert redriven(client).deleted == 5
     assert [len(entries) for entries in client.told("send")] == [2, 2, 1]
 
 
 def test_a_letter_that_comes_again_is_looked_at_once_and_known_by_its_latest_handle():
     again = {**message(1, NATIVE), "ReceiptHandle": "the latest"}
-    client = FakeQueues([message(1, "{")], [again], [message(2, "{")])
+    client = FakeSqs(pages=[[message(1, "{")], [again], [message(2, "{")]])
     queue = DeadLetterQueue(client, URL)
     assert [[letter.id for letter in page] for page in queue.pages(2)] == [
         [message_id(1)],
@@ -150,16 +148,16 @@ def test_a_letter_that_comes_again_is_looked_at_once_and_known_by_its_latest_han
 
 def test_the_limit_ends_the_looking_and_what_is_over_it_stays():
     pages = [[message(number, NATIVE) for number in (row, row + 1)] for row in (1, 3, 5)]
-    result = redriven(client := FakeQueues(*pages), limit=3)
+    result = redriven(client := FakeSqs(pages=pages), limit=3)
     assert (result.looked_at, result.deleted) == (4, 3)
     assert given_back(client) == ["handle 4"]
     assert len(client.pages) == 1
 
 
-@pytest.mark.parametrize("step", [LOST, all_but(0, "ReceiptHandleIsInvalid")])
+@pytest.mark.parametrize("step", [LOST, failing(0, "ReceiptHandleIsInvalid")])
 def test_what_cannot_be_given_back_is_told_and_keeps_back_no_other(step):
     pages = [[message(n, NATIVE) for n in range(row, row + 10)] for row in (0, 10)]
-    client = FakeQueues(*pages, give_back=[step])
+    client = FakeSqs(pages=pages, give_back=[step])
     queue = DeadLetterQueue(client, URL)
     assert [len(page) for page in queue.pages(20)] == [10, 10]
     assert not queue.give_back()
@@ -167,20 +165,20 @@ def test_what_cannot_be_given_back_is_told_and_keeps_back_no_other(step):
 
 
 def test_what_was_looked_at_too_long_ago_is_neither_deleted_nor_given_back():
-    client, time = FakeQueues([message(1, "{")], [message(2, "{")]), FakeTime()
+    client, time = FakeSqs(pages=[[message(1, "{")], [message(2, "{")]]), Clock()
     done = handling(DeadLetterQueue(client, URL, clock=lambda: time.now_s), limit=2, expected=2)
     for _ in done.pages():
         time.now_s += 60  # a person thinks it over
     done.purge()
     assert done.undeleted == {message_id(1): "it was held for 110 s: look again"}
-    assert (done.deleted, list(map(handles, client.told("delete")))) == (1, [["handle 2"]])
+    assert (done.deleted, client.handles("delete")) == (1, [["handle 2"]])
     assert done.queue.give_back()
     assert client.told("give_back") == []
 
 
 def test_a_purge_deletes_by_tens_only_what_was_looked_at():
     pages = [[message(n, "{") for n in range(row, row + 10)] for row in (0, 10)]
-    client = FakeQueues(*pages, delete=[all_but(3, "InternalError")])
+    client = FakeSqs(pages=pages, delete=[failing(3, "InternalError")])
     done = handling(DeadLetterQueue(client, URL), limit=12, expected=20)
     done.look()
     done.purge()

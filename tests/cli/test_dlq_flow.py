@@ -1,12 +1,10 @@
 """From an alarm to exact counts: a consumer in trouble, dead letters, and their redrive."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from tally.local.stack import CACHE, Stack, StackSettings
 from tally.publishing.publisher import Publisher
-from tests.support.momento import Sdk
+from tests.support.momento import Raw
 from tests.support.processes import wait_until
 from tests.support.sqs import NEVER_S
 from tests.support.terminal import Said, Terminal
@@ -23,8 +21,8 @@ def stack():
 
 def test_what_died_of_a_missing_cache_is_redriven_and_counted_once(stack):
     terminal = Terminal(stack.variables)
-    sdk = Sdk(SimpleNamespace(port=int(stack.momento.endpoint.rpartition(":")[2])))
-    sdk.delete_cache(CACHE)
+    raw = Raw(stack.momento)
+    raw.delete_cache(CACHE)
     client = stack.queue.client()
     with Publisher(stack.queue.queue_url, client=client, linger_s=NEVER_S) as publisher:
         for _ in range(3):  # in one message
@@ -33,8 +31,8 @@ def test_what_died_of_a_missing_cache_is_redriven_and_counted_once(stack):
     assert wait_until(lambda: stack.queue.depth().dead == 2)
     missing = f"✗ cache: there is no cache '{CACHE}'"
     assert missing in terminal("doctor", "--no-round-trip").stdout
-    assert sdk.create_cache(CACHE)
-    sdk.close()
+    assert raw.create_cache(CACHE)
+    raw.close()
     redrive = ("dlq", "redrive", "--include-anonymous")
     assert terminal(*redrive) == Said(0, "", "2 sent\n2 redriven, 0 not\n")
     counted = Said(0, "flow:n\t3\nflow:a\t5\n", "")

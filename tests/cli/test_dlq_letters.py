@@ -15,8 +15,9 @@ from tally.counters.body import parse
 from tally.counters.counter import fold
 from tally.counters.event import Envelope, Event
 from tally.counters.ledger import Limits
-from tests.support.dead_letters import ANONYMOUS, NAMED, NATIVE, SOURCE, message, message_id
+from tests.cli.dead_letters import ANONYMOUS, NAMED, NATIVE, SOURCE
 from tests.support.lambda_event import SENT_AT_MS
+from tests.support.sqs import message, message_id
 
 CLOUDEVENT = {
     "specversion": "1.0",
@@ -59,7 +60,7 @@ def counted(body, number=0):
 )
 def test_a_letter_tells_its_identity_and_its_counters(body, identity, counters):
     letter = read(message(1, body))
-    assert (letter.identity, letter.counters) == (identity, counters)
+    assert (letter.form, letter.counters) == (identity, counters)
 
 
 def test_an_invalid_letter_tells_what_breaks_the_contract():

@@ -8,8 +8,8 @@ from tally.cli.dlq.command import closing
 from tally.cli.dlq.letters import read
 from tally.cli.dlq.queue import DeadLetterQueue
 from tally.cli.output import Output
-from tests.support.dead_letters import NATIVE, URL, FakeQueues, handling, message, message_id
-from tests.support.sqs import client_error
+from tests.cli.dead_letters import NATIVE, URL, handling
+from tests.support.sqs import FakeSqs, client_error, message, message_id
 
 LETTER = read(message(1, NATIVE))
 
@@ -84,7 +84,7 @@ def test_what_was_not_looked_at_is_told(capsys, looked_at, chosen, line):
     ],
 )
 def test_however_a_command_ends_what_it_held_is_given_back(capsys, error, status, line):
-    client = FakeQueues([message(1, NATIVE)], give_back=[client_error("InternalError", 500)])
+    client = FakeSqs(pages=[[message(1, NATIVE)]], give_back=[client_error("InternalError", 500)])
     queue = DeadLetterQueue(client, URL)
     assert [len(page) for page in queue.pages(1)] == [1]
     with pytest.raises(typer.Exit) as ended, closing(queue):

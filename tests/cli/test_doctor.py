@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from tally.local.stack import Stack, StackSettings
-from tests.support.keys import ENDPOINT, KEY
+from tests.support.consumers import ENDPOINT, KEY
 from tests.support.processes import WAIT_S, tally
 from tests.support.terminal import QUIET, Said, Terminal
 

@@ -18,12 +18,11 @@ from tally.counters.body import parse
 from tally.counters.counter import fold
 from tally.counters.event import Envelope, Event
 from tally.counters.ledger import Limits
-from tally.reading.values import MAX_TRIES
-from tests.support.consumers import NO_KEY, make_momento
-from tests.support.deployment import DEAD, MAPPING, QUEUE, FakeAws, world
+from tally.reading.reader import MAX_TRIES
+from tests.cli.deployment import DEAD, MAPPING, QUEUE, FakeAws, world
+from tests.support.consumers import NO_KEY, make_momento, make_reader
 from tests.support.lambda_event import SENT_AT_MS
-from tests.support.momento_channel import CACHE
-from tests.support.read_channel import ReadChannel, failing, make_reader
+from tests.support.momento_channel import CACHE, FakeRpcError, ReadChannel
 from tests.support.sqs import QUOTED, FakeSqs, client_error, publisher, stored
 from tests.support.sqs import failing as one_fails
 
@@ -157,7 +156,7 @@ def test_what_lambda_does_not_tell_can_be_given_by_hand():
 def test_a_dead_letter_queue_that_cannot_be_read_is_told():
     line = (
         "✗ dead-letter queue: AccessDenied (HTTP 403); "
-        "see that it is there, and that this identity may read it"
+        "see that it is there, and that these credentials may read it"
     )
     assert examined(FakeAws(dead=DENIED)) == [*ALL_WELL[:6], line]
 
@@ -255,7 +254,7 @@ def test_clocks_are_compared_in_the_middle_of_the_call(seconds, line):
             ],
         ),
         (
-            failing(STATUS.UNAUTHENTICATED, "who?"),
+            FakeRpcError(STATUS.UNAUTHENTICATED, "who?"),
             CACHE,
             [
                 (
@@ -266,7 +265,7 @@ def test_clocks_are_compared_in_the_middle_of_the_call(seconds, line):
             ],
         ),
         (
-            failing(STATUS.INVALID_ARGUMENT, "no"),
+            FakeRpcError(STATUS.INVALID_ARGUMENT, "no"),
             CACHE,
             [
                 (
@@ -319,7 +318,7 @@ def test_a_counter_that_is_given_is_not_changed():
 
 
 def test_a_read_that_fails_is_made_again_while_there_is_time():
-    channel = ReadChannel(*[failing(STATUS.UNAVAILABLE)] * MAX_TRIES)
+    channel = ReadChannel(*[FakeRpcError(STATUS.UNAVAILABLE)] * MAX_TRIES)
     lines = round_trip(channel, FakeSqs(counting(channel)))
     assert lines[1] == f"✓ round trip: {OWN} counted after 850 ms"
 
@@ -350,7 +349,7 @@ def test_a_counter_with_a_ledger_tells_what_was_not_counted():
 
 
 def test_a_momento_that_refuses_to_be_read_is_told():
-    channel = ReadChannel(failing(STATUS.INVALID_ARGUMENT, "no"))
+    channel = ReadChannel(FakeRpcError(STATUS.INVALID_ARGUMENT, "no"))
     line = (
         "✗ round trip: the count cannot be read: INVALID_ARGUMENT: no; "
         "see that MOMENTO_ENDPOINT or MOMENTO_LOCAL can be reached, and the quotas"
@@ -361,9 +360,8 @@ def test_a_momento_that_refuses_to_be_read_is_told():
 def test_what_sqs_refuses_is_told_and_not_waited_for():
     channel = ReadChannel()
     refused = one_fails(0, "AccessDenied", sender_fault=True)
-    assert round_trip(channel, FakeSqs(refused)) == [
-        "✗ send: AccessDenied; see that the queue is there, and that this identity may send to it"
-    ]
+    advice = "see that the queue is there, and that these credentials may send to it"
+    assert round_trip(channel, FakeSqs(refused)) == [f"✗ send: AccessDenied; {advice}"]
     assert channel.calls == []
 
 

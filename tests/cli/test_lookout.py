@@ -10,8 +10,9 @@ import pytest
 
 from tally.cli.lookout import EVERY_S, QUIET_S, Lookout
 from tally.publishing.sending import MAX_SENDING_S
+from tests.support.clock import Clock
 from tests.support.processes import tally, wait_until
-from tests.support.sqs import FakeSqs, FakeTime, publisher, stored
+from tests.support.sqs import FakeSqs, publisher, stored
 from tests.support.terminal import QUIET
 
 NOW = datetime(2026, 11, 23, 8, 0, 3, tzinfo=UTC)
@@ -29,7 +30,7 @@ class Waiting:
     """A publisher whose SQS takes its time, and what the lookout told of it meanwhile."""
 
     def __init__(self):
-        self.time, self.sqs = FakeTime(), FakeSqs()
+        self.time, self.sqs = Clock(), FakeSqs()
         self.said: list[str] = []
         self.confirmed: list[int] = []
         self.publisher = publisher(self.sqs, pacer=self.time.pacer)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tally.cli.reading import STATUSES
 from tally.counters.columns import Columns, encode
 from tally.counters.event import EventName
 from tally.counters.identity import identity_of
@@ -80,6 +81,15 @@ def test_an_increment_with_an_id_is_asked_for_by_it(terminal):
     assert terminal("outcome", "orders", "--id", "order-17", *WAIT) == applied
     assert terminal("outcome", "orders", "--id", "order-17", "--at", "1790000000123") == applied
     assert terminal("outcome", "orders", "--id", "order-18") == Said(4, "pending\n", "")
+
+
+def test_each_outcome_has_an_exit_status_of_its_own():
+    assert {outcome.value: STATUSES[outcome] for outcome in Outcome} == {
+        "applied": 0,
+        "rejected": 3,
+        "pending": 4,
+        "forgotten": 5,
+    }
 
 
 @pytest.mark.parametrize("identity", ["a\udcff", ""])

@@ -10,7 +10,7 @@ import pytest
 from tally.cli.plan import figures
 from tally.cli.plan.bill import MONTH_S
 from tally.cli.plan.load import MEMORIES_MB, PRICES_AS_OF, TIMEOUTS_S, WINDOWS_S, Load, Prices
-from tally.cli.plan.view import number
+from tally.cli.plan.report import number
 from tests.support.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]

@@ -9,8 +9,9 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
 from benchmarks.speed.contention import PACE, contend
-from consumer import settings, wiring
+from consumer import wiring
 from consumer.observability import Observer
+from consumer.settings import ConsumerSettings
 from tally.cli.plan.figures import Figures, lost_races
 from tally.cli.plan.load import Load
 from tests.support.lambda_event import SENT_AT_MS, event, record
@@ -24,7 +25,9 @@ class Metered:
     """Consumers of one server, each with its own warm copies, and what their batches cost."""
 
     def __init__(self, server, consumers=1):
-        told = settings.read({"MOMENTO_LOCAL": server.endpoint, "MOMENTO_CACHE_NAME": CACHE})
+        told = ConsumerSettings.from_environment(
+            {"MOMENTO_LOCAL": server.endpoint, "MOMENTO_CACHE_NAME": CACHE}
+        )
         quiet = Observer(
             Logger(service="plan", stream=io.StringIO(), level="ERROR"),
             EphemeralMetrics(service="plan", namespace="Tally"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tally.cli.plan.bill import bill, total_usd
 from tally.cli.plan.figures import Figures
 from tally.cli.plan.load import IdentityForm, Load, Prices
-from tally.cli.plan.view import as_json
+from tally.cli.plan.report import as_json
 
 LOADS = st.builds(
     Load,

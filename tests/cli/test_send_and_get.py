@@ -5,12 +5,11 @@ import json
 import os
 import pty
 import re
-from types import SimpleNamespace
 
 import pytest
 
 from tally.local.stack import Stack, StackSettings
-from tests.support.momento import Sdk
+from tests.support.momento import Raw
 from tests.support.processes import tally, wait_until
 from tests.support.terminal import QUIET, Said, Terminal
 
@@ -170,16 +169,16 @@ def test_a_counter_that_is_absent_is_told_and_the_others_are_printed(terminal, c
 
 
 def test_a_value_that_is_no_counter_is_told_and_stays(stack, terminal):
-    sdk = Sdk(SimpleNamespace(port=int(stack.momento.endpoint.rpartition(":")[2])))
-    sdk.set("foreign", "hello")
-    sdk.set("bare", "42")
+    raw = Raw(stack.momento)
+    raw.set(b"foreign", b"hello")
+    raw.set(b"bare", b"42")
     said = terminal("get", "foreign")
     assert (said.status, said.stdout) == (1, "")
     assert said.stderr.startswith("tally: foreign: ")
     assert len(said.stderr.splitlines()) == 1
     assert terminal("get", "bare") == Said(0, "42\n", "")
-    assert sdk.get("foreign") == b"hello"
-    sdk.close()
+    assert raw.get(b"foreign") == b"hello"
+    raw.close()
 
 
 def test_a_progress_bar_is_for_a_terminal_only_and_remarks_stand_above_it(stack):

@@ -15,8 +15,8 @@ from tally.counters.event import Increment
 from tally.counters.identity import identity_of
 from tally.publishing.outbox import MAX_UNSENT_BYTES
 from tally.publishing.sending import READ_TIMEOUT_S
+from tests.cli.sending import WAIT_S, Try, line, refuse
 from tests.support.processes import ctrl_c, tally, wait_until
-from tests.support.sending import WAIT_S, Try, line, refuse
 from tests.support.sqs import stored
 from tests.support.terminal import QUIET
 
@@ -140,7 +140,7 @@ class Moments:
         name = frame.f_code.co_name if event == "return" else None
         if self._since:
             self._since = None if name == self._since else self._since
-        elif name == "_sum_up":
+        elif name == "_keep_unsent_of":
             sys.setprofile(None)
         else:
             self.seen += 1

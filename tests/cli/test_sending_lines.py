@@ -14,7 +14,7 @@ from tally.cli.send import MAX_SHOWN_PROBLEMS
 from tally.counters.event import INT64_MAX, Increment
 from tally.counters.identity import identity_of
 from tally.publishing.outbox import MAX_BUFFERED_BYTES, MAX_UNSENT_BYTES
-from tests.support.sending import WAIT_S, Try, line, refuse
+from tests.cli.sending import WAIT_S, Try, line, refuse
 from tests.support.sqs import NOW_MS, failing, stored
 
 LONG = "x" * 500

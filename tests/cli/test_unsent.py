@@ -12,8 +12,8 @@ import pytest
 
 from tally.cli.unsent import UnsentFile
 from tally.counters.event import Increment, encode
+from tests.cli.sending import WAIT_S, Try, line, refuse
 from tests.support.processes import TALLY
-from tests.support.sending import WAIT_S, Try, line, refuse
 from tests.support.terminal import QUIET
 
 UNTIL_IT_WAITS_S = 0.1

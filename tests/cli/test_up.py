@@ -27,8 +27,7 @@ from tests.support.processes import (
     tally,
     wait_until,
 )
-from tests.support.terminal import QUIET, Said, Terminal
-from tests.support.users_aws import users_aws
+from tests.support.terminal import QUIET, Said, Terminal, users_aws
 
 SCRIPTS = sysconfig.get_path("scripts")
 UP = ("local", "up", "--momento-port", "0", "--sqs-port", "0", "--http-port", "0")

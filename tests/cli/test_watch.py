@@ -14,8 +14,9 @@ from tally.cli.watch import Row, Sight, Watching, picture, view_for
 from tally.local.momento.server import MomentoServer
 from tally.reading.errors import ReadError
 from tally.stores.port import Trouble
+from tests.support.clock import START_S, Clock
 from tests.support.momento import Raw
-from tests.support.momento_channel import CACHE, START_S, Clock
+from tests.support.momento_channel import CACHE
 from tests.support.processes import tally, wait_until
 from tests.support.terminal import QUIET, Terminal
 

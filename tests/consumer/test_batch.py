@@ -3,12 +3,12 @@
 import grpc
 import pytest
 
-from consumer.invocation import NO_CONTEXT_MS
+from consumer.batch import NO_CONTEXT_MS
 from tally.counters.event import INT64_MAX, MAX_FUTURE_MS
 from tally.counters.ledger import Limits
-from tally.settling.reserve import RESERVE_PER_MESSAGE_S, RESERVE_S
-from tally.settling.rounds import ROUND_MARGIN
+from tally.settling.rounds import RESERVE_PER_MESSAGE_S, RESERVE_S, ROUND_MARGIN
 from tally.stores.errors import BrokenSetupError
+from tests.support.clock import START_S
 from tests.support.consumers import DEADLINE_S, Deployed
 from tests.support.lambda_event import (
     SENT_AT_MS,
@@ -19,7 +19,7 @@ from tests.support.lambda_event import (
     increment,
     record,
 )
-from tests.support.momento_channel import LATENCY_S, START_S, Fault
+from tests.support.momento_channel import LATENCY_S, Fault
 
 STATUS = grpc.StatusCode
 LAST_ROUND_S = ROUND_MARGIN * (LATENCY_S + DEADLINE_S) + 1e-9
@@ -188,6 +188,12 @@ def test_what_follows_a_bad_message_in_its_fifo_group_is_returned_and_not_counte
     assert handle(deployed, *records) == failures("m2", "m4", "m5")
     assert deployed.returned == [("m2", "invalid"), ("m4", "group"), ("m5", "invalid")]
     assert deployed.count() == 2
+
+
+def test_a_record_that_sqs_never_makes_holds_up_its_fifo_group_too(deployed):
+    untimed = record("m1", increment(0), group="g", sent_at=None)
+    assert handle(deployed, untimed, record("m2", increment(1), group="g")) == failures("m1", "m2")
+    assert deployed.returned == [("m1", "invalid"), ("m2", "group")]
 
 
 def test_what_follows_an_unsettled_message_in_its_fifo_group_is_returned_too(deployed):

@@ -7,15 +7,14 @@ import grpc
 import pytest
 
 from tally.counters.event import INT64_MAX
-from tally.local.lambda_.environment import InProcess
-from tally.local.lambda_.event_source import EventSourceMapping
-from tally.local.lambda_.poller import Batching
+from tally.local.lambda_.event_source import Batching, EventSourceMapping
 from tally.local.sqs.aws import queue_arn
 from tally.local.sqs.queue import LocalQueue
 from tally.publishing.publisher import Publisher
 from tally.publishing.sequence import Sequence
 from tally.stores.errors import BrokenSetupError
 from tests.support.consumers import Deployed
+from tests.support.in_process import InProcess
 from tests.support.lambda_event import event, failures, increment, record
 from tests.support.momento_channel import Fault
 

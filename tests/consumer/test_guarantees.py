@@ -2,22 +2,16 @@
 
 import contextlib
 import dataclasses
-import io
-import itertools
-import json
 import time
 from collections.abc import Callable
 from typing import Any
 
 import grpc
 import pytest
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics
 from momento.auth import CredentialProvider
 
 from consumer import wiring
-from consumer.observability import Observer
-from consumer.settings import Guarantee, Settings
+from consumer.settings import ConsumerSettings, Guarantee
 from tally.counters.counter import fold
 from tally.counters.event import INT64_MAX
 from tally.counters.ledger import Limits
@@ -26,14 +20,22 @@ from tally.local.momento import faults
 from tally.local.momento.errors import injected
 from tally.local.momento.server import HOST, MomentoServer
 from tally.stores.momento.connection import connect
+from tests.support.clock import Clock
 from tests.support.consumers import events, make_momento
 from tests.support.lambda_event import SENT_AT_MS, event, failures, increment, record
+from tests.support.log import Log
 from tests.support.momento import Raw
-from tests.support.momento_channel import AT_LEAST_ONCE, CACHE, Clock, Effect, FakeChannel, Fault
+from tests.support.momento_channel import (
+    AT_LEAST_ONCE,
+    CACHE,
+    EXACTLY_ONCE,
+    Effect,
+    FakeChannel,
+    Fault,
+)
 
 BOTH = tuple(Guarantee)
 LEDGER = fold(None, events(0, 1, 2), Limits()).value
-services = (f"guarantees-{number}" for number in itertools.count())
 
 
 @dataclasses.dataclass
@@ -49,7 +51,7 @@ class Store:
 
 @contextlib.contextmanager
 def fake(guarantee):
-    methods = AT_LEAST_ONCE if guarantee is Guarantee.AT_LEAST_ONCE else None
+    methods = AT_LEAST_ONCE if guarantee is Guarantee.AT_LEAST_ONCE else EXACTLY_ONCE
     channel = FakeChannel(Clock(), methods=methods)
 
     def fail(method, happened):
@@ -91,20 +93,17 @@ class Deployment:
     """A consumer of one guarantee on a store."""
 
     def __init__(self, guarantee, store, default_max):
-        told = Settings(
+        told = ConsumerSettings(
             Cache(CACHE, Local(HOST, 1)), max_counter_value=default_max, guarantee=guarantee
         )
         self.store = store
         self.guarantee = guarantee
-        self.log = io.StringIO()
-        service = next(services)
-        observer = Observer(
-            Logger(service=service, stream=self.log),
-            EphemeralMetrics(service=service, namespace="Tally"),
-        )
+        self._log = Log()
         clock = store.pace.get("clock", time.monotonic)
         momento = make_momento(store.channel, clock, wall_clock=time.time)
-        self._consumer = wiring.build(told, observer=observer, store=momento, **store.pace)
+        self._consumer = wiring.build(
+            told, observer=self._log.observer, store=momento, **store.pace
+        )
 
     def handle(self, *records):
         return self._consumer.handle(event(*records), None)
@@ -117,8 +116,7 @@ class Deployment:
     @property
     def told(self):
         """Of each message that was returned: its reason and the detail."""
-        lines = [json.loads(line) for line in self.log.getvalue().splitlines()]
-        return [(line["reason"], line["detail"]) for line in lines if "reason" in line]
+        return [(line["reason"], line["detail"]) for line in self._log.lines if "reason" in line]
 
 
 @pytest.fixture(params=[fake, embedded], ids=lambda made: made.__name__)

@@ -7,7 +7,7 @@ import pytest
 
 from consumer import messages
 from tally.counters.event import INT64_MAX
-from tally.settling.reason import Reason
+from tally.settling.reason import Reason, Unsettled
 from tests.support.lambda_event import SENT_AT_MS, SOURCE, increment, name, record
 
 NAMED = {"counter": "c", "id": "order-1", "at": SENT_AT_MS}
@@ -33,7 +33,7 @@ NAMED_EVENT = f"{blake2b(b'order-1', digest_size=8).hexdigest()}:0:{SENT_AT_MS}"
 )
 def test_an_event_has_its_one_name_and_the_id_that_its_producer_gave_it(body, identity, given):
     [message] = read(record("m1", body))
-    message.fail(Reason.LOST_RACE, "", message.events[-1])
+    message.fail(Unsettled(Reason.LOST_RACE), message.events[-1])
     assert (message.identity, message.id) == (identity, given)
 
 
@@ -41,7 +41,7 @@ def test_an_event_has_its_one_name_and_the_id_that_its_producer_gave_it(body, id
 def test_the_id_is_read_of_the_increment_that_failed_and_no_other(other):
     [message] = read(record("m1", [increment(), NAMED | {"id": "ördér"}]))
     message.record["body"] = f" {json.dumps([other, NAMED | {'id': 'ördér'}])}"
-    message.fail(Reason.LOST_RACE, "", message.events[1])
+    message.fail(Unsettled(Reason.LOST_RACE), message.events[1])
     assert message.id == "ördér"
 
 
@@ -50,14 +50,14 @@ def test_the_id_of_a_cloudevent_is_its_source_and_its_id():
     batch = [sold | {"source": "/web/shop", "id": number} for number in ("A-1", "A-2")]
     for body, event in ((batch[1], 0), (batch, 1)):
         [message] = read(record("m1", body))
-        message.fail(Reason.LOST_RACE, "", message.events[event])
+        message.fail(Unsettled(Reason.LOST_RACE), message.events[event])
         assert message.id == "/web/shop A-2"
 
 
 def test_an_id_as_long_as_a_message_is_cut_for_the_log():
     [message] = read(record("m1", NAMED | {"id": "i" * 100_000}))
-    message.fail(Reason.LOST_RACE, "", message.events[0])
-    assert message.id == "i" * messages.MAX_IDENTITY_CHARS
+    message.fail(Unsettled(Reason.LOST_RACE), message.events[0])
+    assert message.id == "i" * messages.MAX_ID_CHARS
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,11 @@ def test_an_id_as_long_as_a_message_is_cut_for_the_log():
 )
 def test_an_invalid_message_tells_the_identity_that_it_claims(body, identity):
     [message] = read(record("m1", body))
-    assert (message.failure.reason, message.identity, message.id) == (Reason.INVALID, identity, "")
+    assert (message.unsettled.reason, message.identity, message.id) == (
+        Reason.INVALID,
+        identity,
+        "",
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,15 +93,9 @@ def test_an_invalid_message_tells_the_identity_that_it_claims(body, identity):
 )
 def test_a_record_that_sqs_never_makes_is_invalid_and_stops_no_other(changes, detail):
     bad, good = read(record("m1", increment()) | changes, record("m2", increment()))
-    assert (bad.failure.reason, bad.failure.detail) == (Reason.INVALID, detail)
+    assert (bad.unsettled.reason, bad.unsettled.detail) == (Reason.INVALID, detail)
     assert bad.receive_count == (0 if "attributes" in changes else 1)
-    assert good.failure is None
-
-
-def test_a_record_that_sqs_never_makes_holds_up_its_fifo_group_too():
-    untimed = record("m1", increment(), group="g", sent_at=None)
-    bad, behind = read(untimed, record("m2", increment(1), group="g"))
-    assert (bad.failure.reason, behind.failure.reason) == (Reason.INVALID, Reason.GROUP)
+    assert good.unsettled is None
 
 
 def test_what_has_not_failed_or_is_invalid_has_no_name_to_tell():
@@ -108,16 +106,17 @@ def test_what_has_not_failed_or_is_invalid_has_no_name_to_tell():
 def test_an_invalid_message_names_its_counter_and_what_is_wrong():
     packed = [increment(), increment(1, "b", amount=True)]
     [message] = read(record("m1", packed))
-    assert message.failure.reason is Reason.INVALID
-    assert message.failure.counter == "b"
-    assert message.failure.detail.startswith("[1].amount: ")
+    assert message.unsettled.reason is Reason.INVALID
+    assert message.counter == "b"
+    assert message.unsettled.detail.startswith("[1].amount: ")
 
 
 def test_the_first_reason_is_the_one_that_is_kept():
     [message] = read(record("m1", [increment(0, "a"), increment(0, "b")]))
-    message.fail(Reason.LOST_RACE, "", message.events[0])
-    message.fail(Reason.REFUSED, "no", message.events[1])
-    assert message.failure == messages.Failure(Reason.LOST_RACE, "", "a", message.events[0])
+    message.fail(Unsettled(Reason.LOST_RACE), message.events[0])
+    message.fail(Unsettled(Reason.REFUSED, "no"), message.events[1])
+    assert message.unsettled == Unsettled(Reason.LOST_RACE)
+    assert (message.event, message.counter) == (message.events[0], "a")
 
 
 @pytest.mark.parametrize(("attributes", "count"), [({"ApproximateReceiveCount": "4"}, 4), ({}, 0)])
@@ -130,4 +129,4 @@ def test_a_record_with_no_queue_to_its_name_has_no_group():
     bare = {"messageId": "m1", "body": "{}"}
     [message] = read(bare)
     assert message.group is None
-    assert message.failure.detail == "attributes.SentTimestamp: is missing"
+    assert message.unsettled.detail == "attributes.SentTimestamp: is missing"

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from consumer.settings import Guarantee, Settings, read
+from consumer.settings import ConsumerSettings, Guarantee
 from tally.counters.event import INT64_MAX, INT64_MIN
 from tally.environment import Cache, Local, Service, SettingsError
 
@@ -15,6 +15,8 @@ SERVICE = {
     "MOMENTO_API_KEY": KEY,
     "MOMENTO_ENDPOINT": "cell-1.example.com",
 }
+
+read = ConsumerSettings.from_environment
 
 
 def problems(environment):
@@ -29,18 +31,20 @@ def without(environment, *names):
 
 
 def test_a_local_momento_needs_two_variables_and_the_rest_has_its_default():
-    assert read(LOCAL) == Settings(Cache("tally", Local("127.0.0.1", 8080)), 86_400, INT64_MAX)
+    assert read(LOCAL) == ConsumerSettings(
+        Cache("tally", Local("127.0.0.1", 8080)), 86_400, INT64_MAX
+    )
     assert read(LOCAL).guarantee is Guarantee.EXACTLY_ONCE
 
 
 def test_the_service_needs_an_endpoint_and_a_key():
-    assert read(SERVICE) == Settings(Cache("tally", Service("cell-1.example.com", KEY)))
+    assert read(SERVICE) == ConsumerSettings(Cache("tally", Service("cell-1.example.com", KEY)))
 
 
 def test_the_key_may_come_from_secrets_manager_instead():
     environment = without(SERVICE, "MOMENTO_API_KEY") | {"MOMENTO_API_KEY_SECRET": "momento/key"}
     service = Service("cell-1.example.com", api_key_secret="momento/key")  # noqa: S106 (its name)
-    assert read(environment) == Settings(Cache("tally", service))
+    assert read(environment) == ConsumerSettings(Cache("tally", service))
 
 
 def test_a_local_momento_goes_before_the_service_and_needs_no_key():

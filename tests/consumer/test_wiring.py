@@ -1,8 +1,6 @@
 """Settings become a consumer: which channel, whose key, and nothing before it is needed."""
 
 import contextlib
-import io
-import itertools
 import json
 import socket
 import threading
@@ -13,44 +11,39 @@ from concurrent.futures import Future
 import boto3
 import grpc
 import pytest
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics
 from momento.auth import CredentialProvider
 from moto import mock_aws
 
 from consumer import wiring
-from consumer.observability import Observer
-from consumer.settings import Settings
+from consumer.settings import ConsumerSettings
 from tally import aws
 from tally.environment import Cache, Local, Service, SettingsError
-from tally.settling.activity import Activity
+from tally.settling.progress import Activity
 from tally.stores.errors import BrokenSetupError
 from tally.stores.momento.connection import TLS_PORT, connect, credentials_for
 from tally.stores.momento.store import MomentoStore
 from tally.stores.secret import SECRET_PATIENCE
-from tests.support.consumers import Draws, make_momento
-from tests.support.keys import ENDPOINT, KEY, api_key
+from tests.support.clock import START_S, Clock
+from tests.support.consumers import ENDPOINT, KEY, Draws, api_key, make_momento
 from tests.support.lambda_event import event, failures, increment, record
-from tests.support.momento_channel import CACHE, START_S, Clock, FakeChannel, Fault
+from tests.support.log import Log
+from tests.support.momento_channel import CACHE, FakeChannel, Fault
 from tests.support.secrets_manager import QUOTED, REFUSAL, secrets_manager
 
 SECRET_NAME = "momento/api-key"  # noqa: S105 (the name of one)
 WAIT_S = 10.0
 UNPRINTABLE = "the Momento API key has a blank or a line break in it, or no ASCII"
 TLS_HANDSHAKE, HTTP2_PREFACE = b"\x16\x03", b"PRI * HTTP/2.0"
-services = (f"wiring-{number}" for number in itertools.count())
 
 
 @pytest.fixture
 def log():
-    return io.StringIO()
+    return Log()
 
 
 @pytest.fixture
 def observer(log):
-    service = next(services)
-    metrics = EphemeralMetrics(service=service, namespace="Tally")
-    return Observer(Logger(service=service, stream=log), metrics)
+    return log.observer
 
 
 @pytest.fixture
@@ -134,7 +127,7 @@ def test_credentials_are_the_sdks_own():
 def test_a_consumer_carries_the_key_of_secrets_manager_and_asks_for_it_once(secrets, observer):
     secrets.create_secret(Name=SECRET_NAME, SecretString=KEY)
     channel = FakeChannel(Clock())
-    told = Settings(Cache(CACHE, Service(ENDPOINT, api_key_secret=SECRET_NAME)))
+    told = ConsumerSettings(Cache(CACHE, Service(ENDPOINT, api_key_secret=SECRET_NAME)))
     consumer = build_on(channel, told, observer)
     secrets.delete_secret(SecretId=SECRET_NAME, ForceDeleteWithoutRecovery=True)
     for seq in range(2):
@@ -213,7 +206,7 @@ def test_a_secret_that_cannot_be_asked_for_is_an_error_too(account, variables, r
 )
 def test_a_key_of_another_kind_is_an_error_that_does_not_quote_it(observer, key, problem):
     with pytest.raises(SettingsError) as caught:
-        wiring.build(Settings(Cache(CACHE, Service(ENDPOINT, key))), observer=observer)
+        wiring.build(ConsumerSettings(Cache(CACHE, Service(ENDPOINT, key))), observer=observer)
     assert caught.value.problems == [problem]
     shown = "".join(traceback.format_exception(caught.value))
     assert key.strip() not in shown
@@ -221,22 +214,22 @@ def test_a_key_of_another_kind_is_an_error_that_does_not_quote_it(observer, key,
 
 def test_the_key_is_in_no_line_and_in_no_error_even_if_momento_quotes_it(observer, log, capsys):
     channel = FakeChannel(Clock())
-    consumer = build_on(channel, Settings(Cache(CACHE, Service(ENDPOINT, KEY))), observer)
+    consumer = build_on(channel, ConsumerSettings(Cache(CACHE, Service(ENDPOINT, KEY))), observer)
     channel.faults = [Fault("GetWithHash", grpc.StatusCode.INVALID_ARGUMENT, details=KEY)]
     assert consumer.handle(event(record("m1", increment())), None) == failures("m1")
     channel.faults = [Fault("GetWithHash", grpc.StatusCode.UNAUTHENTICATED, details=KEY)]
     with pytest.raises(BrokenSetupError) as caught:
         consumer.handle(event(record("m1", increment())), None)
-    assert json.loads(log.getvalue())["detail"] == "INVALID_ARGUMENT: …"
+    assert [line["detail"] for line in log.lines] == ["INVALID_ARGUMENT: …"]
     shown = "".join(traceback.format_exception(caught.value))
     assert shown.endswith("UNAUTHENTICATED: …\n")
-    assert KEY not in log.getvalue() + shown + "".join(capsys.readouterr())
+    assert KEY not in log.text + shown + "".join(capsys.readouterr())
 
 
 def test_a_consumer_keeps_to_its_settings_and_to_the_clock_it_is_given(observer):
     channel = FakeChannel(Clock())
     channel.faults = [Fault("SetIf", grpc.StatusCode.UNAVAILABLE, times=3)]
-    told = Settings(Cache(CACHE, Local("127.0.0.1", 8080)), ttl_s=90, max_counter_value=1)
+    told = ConsumerSettings(Cache(CACHE, Local("127.0.0.1", 8080)), ttl_s=90, max_counter_value=1)
     consumer = build_on(channel, told, observer, sleep=channel.clock.sleep, uniform=Draws())
     records = [record("m1", increment(0)), record("m2", increment(1))]
     assert consumer.handle(event(*records), None) == failures()

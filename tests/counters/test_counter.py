@@ -13,7 +13,7 @@ from tally.counters.decision import Decision
 from tally.counters.errors import UnreadableValueError
 from tally.counters.event import INT64_MAX, INT64_MIN, Event
 from tally.counters.ledger import Limits
-from tests.support.reference import packed
+from tests.counters.reference import packed
 
 APPLIED, REJECTED = Decision.APPLIED, Decision.REJECTED
 APPLIED_BEFORE, REJECTED_BEFORE = Decision.APPLIED_BEFORE, Decision.REJECTED_BEFORE
@@ -283,8 +283,7 @@ def test_any_order_any_duplicates_and_any_batches_give_one_value(batches, rest):
     assert read_count(value) == 14
 
 
-def test_a_decision_says_whether_it_is_new_and_settled():
-    assert {each for each in Decision if each.is_new} == {APPLIED, REJECTED}
+def test_a_decision_says_whether_it_is_settled():
     assert {each for each in Decision if not each.is_settled} == {UNDECIDABLE, FULL}
 
 

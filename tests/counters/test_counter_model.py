@@ -6,8 +6,8 @@ from hypothesis import given, settings
 
 from tally.counters.counter import fold, read_count
 from tally.counters.decision import Decision
+from tests.counters.reference import NEW, dump, load, reference_fold
 from tests.support.batches import ANY_LIMITS, BATCHES, HOSTILE, STARTS, deliveries
-from tests.support.reference import dump, load, reference_fold
 
 SETTLED_BEFORE = {
     Decision.APPLIED: {Decision.APPLIED_BEFORE, Decision.DECIDED_BEFORE},
@@ -30,7 +30,7 @@ def new_decisions(start, batches, limits):
         (event, decision)
         for batch, decisions, _ in history(start, batches, limits)
         for event, decision in zip(batch, decisions, strict=True)
-        if decision.is_new
+        if decision in NEW
     ]
 
 
@@ -59,7 +59,7 @@ def test_an_event_is_decided_once_and_is_never_told_otherwise(start, batches, li
     outcome = {}
     for batch, decisions, _ in history(start, batches, limits):
         for event, decision in zip(batch, decisions, strict=True):
-            if decision.is_new:
+            if decision in NEW:
                 assert event.identity not in outcome
                 outcome[event.identity] = decision
             elif decision.is_settled:
@@ -98,7 +98,7 @@ def test_no_apply_crosses_a_bound_and_no_rejection_would_have_kept_it(start, bat
 def test_the_floor_never_falls_and_no_value_comes_back(start, batches, limits):
     seen, floor = {start}, 0
     for _, decisions, value in history(start, batches, limits):
-        assert (value not in seen) is any(decision.is_new for decision in decisions)
+        assert (value not in seen) is any(decision in NEW for decision in decisions)
         seen.add(value)
         state = load(value)
         assert state.floor >= floor
@@ -110,7 +110,7 @@ def test_what_a_dropped_source_decided_is_at_or_below_the_floor(start, batches, 
     decided: dict[str, Any] = {}
     for batch, decisions, value in history(start, batches, limits):
         new = zip(batch, decisions, strict=True)
-        decided |= {event.identity: event for event, decision in new if decision.is_new}
+        decided |= {event.identity: event for event, decision in new if decision in NEW}
         state = load(value)
         for event in decided.values():
             source = state.sources.get(event.source)
@@ -129,7 +129,7 @@ def test_a_value_is_written_as_it_is_read(start, batches, limits):
 @given(STARTS, deliveries())
 def test_a_value_stays_within_its_limit(start, batches):
     for _, decisions, value in history(start, batches, HOSTILE):
-        if any(decision.is_new for decision in decisions) and load(value).sources:
+        if any(decision in NEW for decision in decisions) and load(value).sources:
             assert len(value) <= HOSTILE.max_bytes
 
 

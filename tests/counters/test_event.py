@@ -59,7 +59,7 @@ def test_an_absent_field_has_its_default():
     ]
 
 
-def test_a_packed_message_may_mix_the_three_identities():
+def test_a_packed_message_may_mix_the_three_forms():
     body = json.dumps([NATIVE, NAMED, {"counter": "c"}])
     assert parse(body, ENVELOPE) == [
         Event("c", 255, 1, SENT_AT),
@@ -125,7 +125,7 @@ def test_a_counter_name_out_of_bounds_is_invalid(name, reason, fields):
         ({"at": 5}, "at", "needs source and seq, or id", "5"),
     ],
 )
-def test_any_other_mixture_of_identities_is_invalid(fields, field, reason, value):
+def test_any_other_mixture_of_forms_is_invalid(fields, field, reason, value):
     assert complaint(json.dumps({"counter": "c"} | fields)) == (field, reason, value)
     packed = json.dumps([NATIVE, {"counter": "c"} | fields])
     assert complaint(packed) == (f"[1].{field}", reason, value)

@@ -41,6 +41,11 @@ def test_an_increment_is_named_as_its_event_is(fields, name):
     assert identify(increment, ENVELOPE, 3, INT64_MAX).identity == name
 
 
+def test_an_increment_of_half_a_form_has_no_name():
+    with pytest.raises(InvalidIncrementError, match="seq: is missing, but source is given"):
+        identity_of(Increment("c", source=SOURCE, at=AT))
+
+
 def test_an_anonymous_increment_has_no_name_of_its_own():
     with pytest.raises(InvalidIncrementError, match="at: is missing: an anonymous"):
         identity_of(Increment("c"))

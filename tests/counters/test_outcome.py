@@ -9,6 +9,7 @@ from tally.counters.errors import UnreadableValueError
 from tally.counters.event import INT64_MAX, Event, EventName
 from tally.counters.ledger import Limits
 from tally.counters.outcome import Outcome, outcome
+from tests.counters.reference import NEW
 from tests.support.batches import ANY_LIMITS, STARTS, deliveries
 
 AT = 1_790_000_000_000
@@ -87,7 +88,7 @@ def test_an_outcome_is_the_decision_or_is_forgotten(start, batches, limits):
         folded = fold(value, batch, limits)
         value = folded.value or value
         for each, decision in zip(batch, folded.decisions, strict=True):
-            if decision.is_new:
+            if decision in NEW:
                 decided[each] = TOLD[decision]
     for each in {each for batch in batches for each in batch}:
         said = outcome(value, each.source, each.seq, each.at)

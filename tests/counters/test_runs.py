@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tally.counters.event import INT64_MAX
 from tally.counters.runs import add, contains, touches
-from tests.support.reference import bounds
+from tests.counters.reference import bounds
 
 SEQS = st.lists(st.integers(0, 12), unique=True)
 

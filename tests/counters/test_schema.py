@@ -36,7 +36,7 @@ FIELDS = {
     "at": NUMBERS,
     "zz": JUNK,
 }
-IDENTITIES = st.sampled_from([("source", "seq", "at"), ("id", "at"), ()])
+FORMS = st.sampled_from([("source", "seq", "at"), ("id", "at"), ()])
 INT64S = st.integers(INT64_MIN, INT64_MAX)
 NATURALS = st.integers(0, INT64_MAX)
 VALID_FIELDS = {
@@ -65,10 +65,10 @@ def some(fields, always):
 
 
 CHANGES = st.lists(st.sampled_from(["amount", "max", "min"]), unique=True) | st.just(["reset"])
-VALID = IDENTITIES.flatmap(
-    lambda identity: CHANGES.flatmap(lambda names: of(VALID_FIELDS, ("counter", *identity, *names)))
+VALID = FORMS.flatmap(
+    lambda form: CHANGES.flatmap(lambda names: of(VALID_FIELDS, ("counter", *form, *names)))
 )
-ALMOST = IDENTITIES.flatmap(lambda identity: some(FIELDS, ("counter", *identity)))
+ALMOST = FORMS.flatmap(lambda form: some(FIELDS, ("counter", *form)))
 ANYTHING = some(FIELDS, ())
 BODIES = ALMOST | ANYTHING | JUNK | st.lists(ALMOST | VALID | JUNK, max_size=3)
 

@@ -12,7 +12,8 @@ from tally.counters.shards import MAX_SHARDS
 from tally.publishing.errors import UnsentError
 from tally.publishing.publisher import Publisher
 from tally.publishing.sequence import MAX_COUNTERS_PER_SOURCE, Identity
-from tests.support.read_channel import ReadChannel, make_reader
+from tests.support.consumers import make_reader
+from tests.support.momento_channel import ReadChannel
 from tests.support.sqs import (
     FIFO_URL,
     NOW_MS,

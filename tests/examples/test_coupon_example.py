@@ -3,7 +3,7 @@
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.support.examples import counts, python
+from tests.examples.programs import counts, python
 
 
 def test_of_sixteen_buyers_in_two_programs_exactly_as_many_win_as_there_are_coupons(stack):

@@ -12,7 +12,7 @@ from tally.counters.errors import InvalidIncrementError
 from tally.counters.event import Envelope, Event
 from tally.counters.identity import derived_source
 from tally.counters.ledger import Limits
-from tests.support.examples import EXAMPLES, run
+from tests.examples.programs import EXAMPLES, run
 
 PAGE = (EXAMPLES.parent / "docs" / "interoperability.md").read_text("utf-8")
 ENVELOPE = Envelope("m-1", 1_790_000_000_500)

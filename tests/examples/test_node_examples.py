@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from tests.support.examples import EXAMPLES, counts, run
-from tests.support.flaky_sqs import FlakySqs, answer_is_lost, last_fails, last_is_refused
+from tests.examples.programs import EXAMPLES, counts, run
+from tests.support.http_servers import FlakySqs, answer_is_lost, last_fails, last_is_refused
 from tests.support.terminal import Said, Terminal
 
 NODE = EXAMPLES / "node"

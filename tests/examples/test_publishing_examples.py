@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tests.support.examples import counts, python
-from tests.support.flaky_sqs import FlakySqs, answer_is_lost, last_fails, last_is_refused
+from tests.examples.programs import counts, python
+from tests.support.http_servers import FlakySqs, answer_is_lost, last_fails, last_is_refused
 from tests.support.terminal import Said, Terminal
 
 EVENTS = [f"order-{number}" for number in range(12)]

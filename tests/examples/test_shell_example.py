@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from tests.support.examples import EXAMPLES, counts, run
-from tests.support.flaky_sqs import FlakySqs
+from tests.examples.programs import EXAMPLES, counts, run
+from tests.support.http_servers import FlakySqs
 from tests.support.terminal import Said
 
 EXAMPLE = EXAMPLES / "publish_awscli.sh"

@@ -4,8 +4,8 @@ import http.client
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
-from tests.support.examples import counts, flask
-from tests.support.flaky_sqs import FlakySqs, denied
+from tests.examples.programs import counts, flask
+from tests.support.http_servers import FlakySqs, denied
 from tests.support.terminal import Terminal
 
 EXAMPLE = "web_handler.py"

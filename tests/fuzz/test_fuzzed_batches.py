@@ -8,8 +8,8 @@ from tally.counters.body import parse
 from tally.counters.counter import read_count
 from tally.counters.errors import InvalidIncrementError
 from tally.counters.event import Envelope
-from tests.support.contract import Ledgerless, TwiceError, valid_increments
-from tests.support.fuzzing import BATCHES, BODIES, FIFO_BATCHES
+from tests.fuzz.contract import Ledgerless, TwiceError, valid_increments
+from tests.fuzz.fuzzing import BATCHES, BODIES, FIFO_BATCHES
 from tests.support.lambda_event import SENT_AT_MS, failures
 from tests.support.lambda_event import event as sqs_event
 

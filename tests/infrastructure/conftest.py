@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cloudformation import Stack
+from tests.infrastructure.cloudformation import TemplateStack
 
 REQUIRED = {
     "MomentoEndpoint": "cell-1.example.momentohq.com",
@@ -22,7 +22,7 @@ def template():
 @pytest.fixture(scope="session")
 def deploy(template):
     """The stack that parameters make."""
-    return lambda **parameters: Stack(template, {**REQUIRED, **parameters})
+    return lambda **parameters: TemplateStack(template, {**REQUIRED, **parameters})
 
 
 @pytest.fixture(scope="session")

@@ -1,33 +1,23 @@
 """The audit asks only where it is answered: a mirror that knows no advisories is no source."""
 
-import http.server
 import socket
-import threading
 
 import pytest
 
 from infrastructure.audit import PINS, has_advisories, source
-
-
-class Index(http.server.BaseHTTPRequestHandler):
-    """Answers `/STATUS/BODY`."""
-
-    def do_GET(self):
-        _, status, body = self.path.split("/", 2)
-        self.send_response(int(status))
-        self.end_headers()
-        self.wfile.write(body.replace("'", '"').encode())
-
-    def log_message(self, *_):
-        pass
+from tests.support.http_servers import served
 
 
 @pytest.fixture(scope="module")
 def index():
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Index) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    """A server that answers `/STATUS/BODY`."""
+
+    def answer(request):
+        _, status, body = request.path.split("/", 2)
+        return int(status), body.replace("'", '"')
+
+    with served(answer) as url:
+        yield url
 
 
 @pytest.mark.parametrize(

@@ -1,37 +1,26 @@
 """How the emulator is asked and what a package finds beside it, without the emulator."""
 
-import http.server
-import json
 import os
-import threading
+from urllib.parse import urlsplit
 
 import pytest
 
 from infrastructure.check.checking import CheckFailedError, free_port
 from infrastructure.check.emulator import INVOCATIONS, RUNTIME, Emulator, environment, lay_runtime
 from infrastructure.check.function import Function
-
-
-class FakeEmulator(http.server.BaseHTTPRequestHandler):
-    """Answers as the event says: with a status and a text."""
-
-    def do_POST(self):
-        event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        is_asked = self.path == INVOCATIONS
-        self.send_response(event["status"] if is_asked else 404)
-        self.end_headers()
-        self.wfile.write(event["text"].encode())
-
-    def log_message(self, *_):
-        pass
+from tests.support.http_servers import served
 
 
 @pytest.fixture(scope="module")
 def emulator():
-    with http.server.HTTPServer(("127.0.0.1", 0), FakeEmulator) as server:
-        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-        yield Emulator(server.server_port, os.getsid(0))
-        server.shutdown()
+    """It answers as the event says: with a status and a text."""
+
+    def answer(request):
+        event = request.get_json(force=True)
+        return event["status"] if request.path == INVOCATIONS else 404, event["text"]
+
+    with served(answer) as url:
+        yield Emulator(urlsplit(url).port, os.getsid(0))
 
 
 @pytest.fixture

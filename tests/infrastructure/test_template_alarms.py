@@ -9,8 +9,8 @@ from consumer.wiring import observer
 from infrastructure.template import ROOT
 from tally.counters.ledger import Limits
 from tally.environment import MAX_MOMENTO_TTL_S
-from tally.settling.activity import Activity
-from tally.settling.reserve import RESERVE_PER_MESSAGE_S, RESERVE_S
+from tally.settling.progress import Activity
+from tally.settling.rounds import RESERVE_PER_MESSAGE_S, RESERVE_S
 
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:people"
 QUEUES = ("Queue.QueueName", "DeadLetterQueue.QueueName")

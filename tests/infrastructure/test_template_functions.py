@@ -2,41 +2,23 @@
 
 import importlib
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from consumer import settings as consumer_settings
+from consumer.settings import ConsumerSettings, Guarantee
 from infrastructure import package
 from infrastructure.template import DIGEST, TEMPLATE, digest
-from producer import settings as api_settings
+from producer.settings import ApiSettings
 from tally.counters.event import INT64_MAX, INT64_MIN
 from tally.environment import VALKEY, Cache, Service, SettingsError
+from tests.support.terminal import Remembering
 
 API_KEY_ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key-AbCdEf"
 MOMENTO = Service("cell-1.example.momentohq.com", api_key_secret=API_KEY_ARN)
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
 NOT_OF_A_DEPLOYMENT = {"MOMENTO_API_KEY", "MOMENTO_LOCAL", *VALKEY}
 """The key itself, which belongs into the secret, a server without one, and another store."""
-
-
-class Remembering(Mapping[str, str]):
-    """An environment that remembers what it was asked for."""
-
-    def __init__(self, variables):
-        self._variables = variables
-        self.asked = set()
-
-    def __getitem__(self, name):
-        self.asked.add(name)
-        return self._variables[name]
-
-    def __iter__(self):
-        return iter(self._variables)
-
-    def __len__(self):
-        return len(self._variables)
 
 
 def environment(stack, function):
@@ -49,7 +31,7 @@ def test_the_transformed_template_is_made_of_this_template(template):
 
 def test_the_consumer_reads_what_the_template_tells_it(stack):
     told = environment(stack, "ConsumerFunction")
-    assert consumer_settings.read(told) == consumer_settings.Settings(
+    assert ConsumerSettings.from_environment(told) == ConsumerSettings(
         Cache("tally", MOMENTO),
         ttl_s=86_400,
         max_counter_value=INT64_MAX,
@@ -62,7 +44,7 @@ def test_the_api_reads_what_the_template_tells_it(stack):
     variables = stack["ApiFunction"]["Environment"]["Variables"]
     assert variables["SQS_QUEUE_URL"] == "Queue"  # a reference to it, which is its URL
     told = Remembering({**variables, "SQS_QUEUE_URL": url})
-    assert api_settings.read(told) == api_settings.Settings(url, Cache("tally", MOMENTO))
+    assert ApiSettings.from_environment(told) == ApiSettings(url, Cache("tally", MOMENTO))
     assert told.asked == set(told) - POWERTOOLS | NOT_OF_A_DEPLOYMENT
 
 
@@ -76,15 +58,17 @@ def test_the_api_reads_what_the_template_tells_it(stack):
 )
 def test_what_the_template_allows_the_consumer_takes(deploy, parameter, values):
     for value in values:
-        consumer_settings.read(environment(deploy(**{parameter: value}), "ConsumerFunction"))
+        ConsumerSettings.from_environment(
+            environment(deploy(**{parameter: value}), "ConsumerFunction")
+        )
 
 
 def test_every_guarantee_that_the_template_offers_is_one_of_the_consumers(template, deploy):
     offered = template["Parameters"]["CounterGuarantee"]["AllowedValues"]
-    assert offered == list(consumer_settings.Guarantee)
+    assert offered == list(Guarantee)
     for guarantee in offered:
         told = environment(deploy(CounterGuarantee=guarantee), "ConsumerFunction")
-        assert consumer_settings.read(told).guarantee == guarantee
+        assert ConsumerSettings.from_environment(told).guarantee == guarantee
 
 
 @pytest.mark.parametrize(
@@ -108,7 +92,7 @@ def test_what_would_fail_later_is_refused_at_once(deploy, parameter, value):
 
 def test_settings_that_are_missing_are_found_by_the_consumer():
     with pytest.raises(SettingsError, match="MOMENTO_CACHE_NAME must be set"):
-        consumer_settings.read({})
+        ConsumerSettings.from_environment({})
 
 
 @pytest.mark.parametrize("name", package.FUNCTIONS)

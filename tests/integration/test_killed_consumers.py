@@ -2,7 +2,6 @@
 
 import json
 import random
-import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,8 +9,9 @@ import pytest
 
 from tally.local.lambda_.environment import LambdaEnvironment
 from tally.local.momento import MomentoServer
+from tests.integration.stormy_stack import KillableFunction
+from tests.support.consumers import read_counts
 from tests.support.lambda_event import SENT_AT_MS, event, record
-from tests.support.reading import read_counts
 
 SEED = 20
 EVENTS = 20_000
@@ -66,20 +66,9 @@ def environments(variables):
 def deliver_under_fire(environment, deliveries, seed):
     """Deliver batches drawn at random, and kill the process in the midst of half of them."""
     draw = random.Random(seed)
-    kills, typical_s = 0, 0.1
-    for _ in range(DELIVERIES):
-        executioner = threading.Timer(draw.uniform(0, typical_s), environment.kill)
-        is_killed = draw.random() < KILLED_SHARE
-        if is_killed:
-            executioner.start()
-        invocation = environment.invoke(draw.choice(deliveries))
-        executioner.cancel()
-        if is_killed:
-            executioner.join()  # it may be about to kill already
-        kills += invocation.error is not None
-        if not (invocation.is_cold or invocation.error):
-            typical_s = invocation.duration_s
-    return kills
+    mortal = KillableFunction(environment, draw.uniform, lambda: draw.random() < KILLED_SHARE)
+    answers = [mortal.invoke(draw.choice(deliveries)) for _ in range(DELIVERIES)]
+    return sum(answer.error is not None for answer in answers)
 
 
 def test_the_same_events_to_killed_consumers_again_and_again_count_exactly(environments, variables):

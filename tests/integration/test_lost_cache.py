@@ -8,9 +8,9 @@ import pytest
 
 from tally.local.lambda_.environment import LambdaEnvironment
 from tally.local.lambda_.runtime import FunctionSettings
-from tally.local.momento.process import MomentoProcess
+from tally.local.momento.server import MomentoProcess
+from tests.support.consumers import read_counts
 from tests.support.lambda_event import event, failures, increment, record
-from tests.support.reading import read_counts
 
 CACHE = "tally"
 COUNTERS = 5

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
+from tests.integration.stormy_stack import STOCK, TICKETS, WALLET, StormyStack
 from tests.support.lambda_event import increment
-from tests.support.stormy_stack import STOCK, TICKETS, WALLET, StormyStack
 
 SEED = 20
 SCENARIO_S = 20

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from tally.local.child import EXIT_WITH_PARENT, Child, ChildError
-from tally.local.momento.process import MomentoProcess
+from tally.local.momento.server import MomentoProcess
 from tests.support.processes import WAIT_S, main_thread_is_in, wait_until
 
-SERVER = "tests.support.server"
+SERVER = "tests.local.server"
 SHORT_S = 0.3
 
 

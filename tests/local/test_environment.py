@@ -11,7 +11,7 @@ from multiprocessing import Pipe
 
 import pytest
 
-from tally.local.lambda_.environment import InProcess, LambdaEnvironment
+from tally.local.lambda_.environment import LambdaEnvironment
 from tally.local.lambda_.runtime import (
     Answer,
     FunctionError,
@@ -21,6 +21,7 @@ from tally.local.lambda_.runtime import (
     serve,
 )
 from tests.support import handlers
+from tests.support.in_process import InProcess
 from tests.support.processes import wait_until
 
 WAIT_S = 10

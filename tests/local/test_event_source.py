@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tally.local.lambda_.environment import InProcess, LambdaEnvironment
-from tally.local.lambda_.event_source import EventSourceMapping
-from tally.local.lambda_.poller import Batching, Delivery, Poller
+from tally.local.lambda_.environment import LambdaEnvironment
+from tally.local.lambda_.event_source import Batching, Delivery, EventSourceMapping, Poller
 from tally.local.sqs.queue import LocalQueue
 from tests.support.event_source import Recorder
+from tests.support.in_process import InProcess
 from tests.support.processes import wait_until
 
 WAIT_S = 10

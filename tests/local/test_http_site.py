@@ -12,10 +12,11 @@ import pytest
 from werkzeug.test import Client
 
 from tally.local.child import ChildError
-from tally.local.http.server import HttpServer
+from tally.local.http.server import listening
 from tally.local.http.site import MAX_BODY_BYTES, PAGES, POLICY, SAFE, Site
-from tally.local.lambda_.environment import InProcess, Invocation
+from tally.local.lambda_.environment import Invocation
 from tally.local.lambda_.runtime import FunctionError
+from tests.support.in_process import InProcess
 
 STATUS = {"rate": 1.5}
 MEETING_S = 0.3
@@ -47,10 +48,11 @@ class Asked:
         function = InProcess(gateway)
         site = Site(function, status=lambda: STATUS, printed=self.invocations.append)
         self.function = function
-        self.server = HttpServer(site)
+        self.server = listening(site)
+        self.url = ""
 
     def __call__(self, method, path, body=None, **headers):
-        host, port = self.server.url.removeprefix("http://").split(":")
+        host, port = self.url.removeprefix("http://").split(":")
         connection = http.client.HTTPConnection(host, int(port), timeout=10)
         try:
             connection.request(method, path, body, headers)
@@ -63,7 +65,7 @@ class Asked:
 @pytest.fixture(scope="module")
 def site():
     asked = Asked()
-    with asked.server:
+    with asked.server as asked.url:
         yield asked
     asked.function.close()
 
@@ -209,16 +211,15 @@ def test_other_methods_of_a_page_are_the_api_s_to_refuse(site):
 
 
 def test_it_listens_on_loopback_and_ends():
-    server = HttpServer(lambda _environ, _start: [])
-    with server:
-        host, port = server.url.removeprefix("http://").split(":")
+    with listening(lambda _environ, _start: []) as url:
+        host, port = url.removeprefix("http://").split(":")
         assert host == "127.0.0.1"
     with socket.socket() as probe:
         assert probe.connect_ex((host, int(port))) != 0
 
 
 def test_a_port_that_is_taken_is_a_clear_error(site):
-    port = int(site.server.url.rpartition(":")[2])
+    port = int(site.url.rpartition(":")[2])
     text = rf"^the HTTP port {port} cannot be had: Address already in use$"
     with pytest.raises(ChildError, match=text):
-        HttpServer(lambda _environ, _start: [], port=port).__enter__()
+        listening(lambda _environ, _start: [], port=port).__enter__()

@@ -7,14 +7,15 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from tally.local.http.status import FRESH_S, MAX_COUNTERS_SHOWN, MAX_RETURNED_SHOWN, Status
-from tally.local.lambda_.environment import InProcess, Invocation
-from tally.local.lambda_.poller import Delivery
+from tally.local.lambda_.environment import Invocation
+from tally.local.lambda_.event_source import Delivery
 from tally.local.lambda_.runtime import FunctionError
 from tally.local.sqs.queue import Depth
 from tally.local.watch import MAX_COUNTERS, MAX_RETURNED, WINDOW_S, Returned, Watch
 from tally.reading.errors import ReadError
 from tally.stores.port import Trouble
 from tests.support.handlers import echo
+from tests.support.in_process import InProcess
 
 
 class Clock:
@@ -161,7 +162,7 @@ def stack():
 
 @pytest.fixture
 def status(watch, stack, clock):
-    return Status(watch, depth=stack.ask_depth, reader=stack, max_receives=5, clock=clock)
+    return Status(watch, depth=stack.ask_depth, counts=stack.counts, max_receives=5, clock=clock)
 
 
 def test_the_status_of_a_stack_that_has_done_nothing(status):

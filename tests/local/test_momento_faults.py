@@ -11,7 +11,8 @@ from tally.local.momento.data_calls import DATA_CALLS
 from tally.local.momento.errors import injected
 from tally.local.momento.faults import MAX_COUNTERS, STATUSES, Fault, Faults, fault_name
 from tally.local.momento.server import WORKERS
-from tests.support.momento import DEADLINE_S, RefusalError, Sdk, raw_server
+from tests.local.sdk import Sdk
+from tests.support.momento import DEADLINE_S, RefusalError, raw_server
 
 UNAVAILABLE = RefusalError("UNAVAILABLE")
 LATE_MS = "600000"

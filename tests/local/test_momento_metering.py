@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tally.local.momento import Stats, read_stats
+from tally.local.momento import MomentoStats, read_stats
 from tally.local.momento.metering import operations
 from tests.support.momento import TTL_MS, Raw, RefusalError, raw_server
 
@@ -58,13 +58,13 @@ def test_every_call_is_counted_with_what_it_costs(raw):
         raw.scs(call, **fields)
     raw.control("ListCaches")
     costs = {call: cost for call, _, cost in BILLED} | {"ListCaches": 0}
-    assert raw.server.stats() == Stats(dict.fromkeys(costs, 1), costs)
+    assert raw.server.stats() == MomentoStats(dict.fromkeys(costs, 1), costs)
 
 
 def test_a_refused_call_costs_one_operation(raw):
     with pytest.raises(RefusalError):
         raw.scs("SetIf", cache_key=b"key", cache_body=b"x" * 5_000)
-    assert raw.server.stats() == Stats({"SetIf": 1}, {"SetIf": 1})
+    assert raw.server.stats() == MomentoStats({"SetIf": 1}, {"SetIf": 1})
 
 
 def test_an_injected_error_costs_only_what_was_carried_out(raw):
@@ -72,21 +72,21 @@ def test_an_injected_error_costs_only_what_was_carried_out(raw):
         faulty = raw.with_headers(return_error="internal", error_rpcs="set", error_phase=phase)
         with pytest.raises(RefusalError):
             faulty.set(b"key", b"x" * 2_048)
-    assert raw.server.stats() == Stats({"Set": 2}, {"Set": 2})
+    assert raw.server.stats() == MomentoStats({"Set": 2}, {"Set": 2})
 
 
 def test_a_consistent_read_costs_twice(raw):
     raw.with_headers(read_concern="consistent").get(b"key")
-    assert raw.server.stats() == Stats({"Get": 1}, {"Get": 2})
+    assert raw.server.stats() == MomentoStats({"Get": 1}, {"Get": 2})
 
 
 def test_a_call_with_a_key_that_is_not_accepted_is_not_counted():
     with raw_server(api_keys=["right"]) as raw:
         with pytest.raises(RefusalError):
             Raw(raw.server).get(b"key")
-        assert raw.server.stats() == Stats({}, {})
+        assert raw.server.stats() == MomentoStats({}, {})
 
 
 def test_another_process_reads_the_counters_over_the_wire(raw):
     raw.increment(b"key")
-    assert read_stats(raw.server.endpoint) == Stats({"Increment": 1}, {"Increment": 1})
+    assert read_stats(raw.server.endpoint) == MomentoStats({"Increment": 1}, {"Increment": 1})

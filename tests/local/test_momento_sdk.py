@@ -5,8 +5,9 @@ import json
 import pytest
 
 from tally.local.momento import MomentoServer
-from tally.local.momento.signing_keys import SigningKeys
-from tests.support.momento import CACHE, AsyncSdk, HandClock, Raw, RefusalError, Sdk
+from tally.local.momento.control_calls import SigningKeys
+from tests.local.sdk import AsyncSdk, Sdk
+from tests.support.momento import CACHE, HandClock, Raw, RefusalError
 
 INT64_MAX = 2**63 - 1
 INT64_MIN = -(2**63)

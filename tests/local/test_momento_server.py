@@ -8,8 +8,9 @@ import pytest
 from momento import Configurations
 
 from tally.local.momento import HOST, MomentoServer, PortTakenError
-from tally.local.momento.store import MIN_SWEEP_ITEMS, Cache
-from tests.support.momento import CACHE, DEADLINE_S, AsyncSdk, HandClock, Raw, RefusalError, Sdk
+from tally.local.momento.store import MIN_SWEEP_ITEMS, LocalCache
+from tests.local.sdk import AsyncSdk, Sdk
+from tests.support.momento import CACHE, DEADLINE_S, HandClock, Raw, RefusalError
 
 NEIGHBOUR = str(ipaddress.ip_address(HOST) + 1)  # loopback too, where the system has all of it
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -117,7 +118,7 @@ def test_pings_on_an_idle_connection_are_answered_and_never_too_many(server):
 
 def test_expired_items_that_nobody_asks_for_are_dropped():
     clock = HandClock()
-    cache = Cache(clock)
+    cache = LocalCache(clock)
     for n in range(MIN_SWEEP_ITEMS - 1):
         cache.put(b"%d" % n, b"value", 1_000)
     clock.advance_ms(1_000)

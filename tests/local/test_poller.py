@@ -5,16 +5,11 @@ from typing import Any
 
 import pytest
 
-from tally.local.lambda_.poller import Batching, Poller
-from tests.support.event_source import (
-    ARN,
-    UNAVAILABLE,
-    Impatient,
-    Recorder,
-    ScriptedSqs,
-    message,
-)
+from tally.local.lambda_.event_source import Batching, Poller
+from tests.support.event_source import Impatient, Recorder
+from tests.support.sqs import ARN, FakeSqs, client_error, failing, message, message_id
 
+UNAVAILABLE = client_error("ServiceUnavailable", 503)
 URL = "http://127.0.0.1/123456789012/queue"
 
 
@@ -33,48 +28,52 @@ def poller_of(sqs: Any, function: Recorder, **options: Any) -> Any:
     return Poller(sqs, URL, function, **defaults | options)
 
 
+def ids(*numbers):
+    return [message_id(number) for number in numbers]
+
+
 def test_an_event_is_at_most_6_mib_and_the_rest_is_the_next_one(recorder):
     body = "x" * 1_000_000
-    sqs = ScriptedSqs([[message(number, body) for number in range(10)]])
+    sqs = FakeSqs(pages=[[message(number, body) for number in range(10)]])
     poller = poller_of(sqs, recorder)
     poller.poll_once()
     poller.poll_once()
-    assert recorder.batches == [[f"id{n}" for n in range(6)], [f"id{n}" for n in range(6, 10)]]
+    assert recorder.batches == [ids(*range(6)), ids(*range(6, 10))]
     assert all(len(json.dumps(event)) <= 6 * 1024 * 1024 for event in recorder.events)
 
 
 def test_a_record_names_its_queue(recorder):
-    poller_of(ScriptedSqs([[message(1)]]), recorder).poll_once()
+    poller_of(FakeSqs(pages=[[message(1)]]), recorder).poll_once()
     assert recorder.events[0]["Records"][0]["eventSourceARN"] == ARN
 
 
 def test_a_failed_delete_is_repeated_for_what_failed(recorder):
-    again = [{"Id": "1", "SenderFault": False, "Code": "InternalError"}]
-    sqs = ScriptedSqs([[message(n) for n in range(3)]], deletes=[again])
+    pages = [[message(n) for n in range(3)]]
+    sqs = FakeSqs(pages=pages, delete=[failing(1, "InternalError")])
     poller_of(sqs, recorder).poll_once()
-    assert sqs.deleted == [["handle0", "handle1", "handle2"], ["handle1"]]
+    assert sqs.handles("delete") == [["handle 0", "handle 1", "handle 2"], ["handle 1"]]
 
 
 def test_a_receipt_handle_that_sqs_has_forgotten_is_not_asked_for_again(recorder):
-    forgotten = [{"Id": "0", "SenderFault": True, "Code": "ReceiptHandleIsInvalid"}]
-    sqs = ScriptedSqs([[message(0)]], deletes=[forgotten])
+    forgotten = failing(0, "ReceiptHandleIsInvalid", sender_fault=True)
+    sqs = FakeSqs(pages=[[message(0)]], delete=[forgotten])
     poller_of(sqs, recorder).poll_once()
-    assert sqs.deleted == [["handle0"]]
+    assert sqs.handles("delete") == [["handle 0"]]
 
 
 def test_deletes_that_keep_failing_are_given_up_and_logged(recorder, caplog):
-    sqs = ScriptedSqs([[message(0)]], deletes=[UNAVAILABLE] * 3)
+    sqs = FakeSqs(pages=[[message(0)]], delete=[UNAVAILABLE] * 3)
     delivery = poller_of(sqs, recorder).poll_once()
-    assert sqs.deleted == [["handle0"]] * 3
+    assert sqs.handles("delete") == [["handle 0"]] * 3
     assert delivery.failed == set()
     assert caplog.messages == ["1 messages were not deleted, and will come back"]
 
 
 def test_a_poller_survives_an_sqs_that_does_not_answer(recorder, caplog):
     stopping = Impatient()
-    sqs = ScriptedSqs([UNAVAILABLE, [], [message(1)]])
+    sqs = FakeSqs(pages=[UNAVAILABLE, [], [message(1)]])
     poller_of(sqs, recorder, stopping=stopping).run(lambda _delivery: stopping.set())
-    assert recorder.batches == [["id1"]]
+    assert recorder.batches == [ids(1)]
     assert stopping.waits == [1.0, 0.0]
     assert caplog.messages == [f"SQS did not answer, will ask again: {UNAVAILABLE}"]
 
@@ -82,10 +81,10 @@ def test_a_poller_survives_an_sqs_that_does_not_answer(recorder, caplog):
 def test_a_poller_told_to_stop_invokes_with_what_it_has(recorder):
     stopping = Impatient()
     stopping.set()
-    sqs = ScriptedSqs([[message(1)], [message(2)]])
+    sqs = FakeSqs(pages=[[message(1)], [message(2)]])
     batching = Batching(window_s=60)
     poller_of(sqs, recorder, stopping=stopping, batching=batching).poll_once()
-    assert recorder.batches == [["id1"]]
+    assert recorder.batches == [ids(1)]
 
 
 @pytest.mark.parametrize(

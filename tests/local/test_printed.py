@@ -1,6 +1,6 @@
 """What an invocation printed: objects of JSON, and sums of metrics."""
 
-from tally.local.lambda_.printed import lines_of, metrics_of
+from tally.local.watch import lines_of, metrics_of
 
 RECORD = {
     "_aws": {

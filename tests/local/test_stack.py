@@ -9,11 +9,11 @@ import threading
 import pytest
 
 from tally.local.child import ChildError
-from tally.local.lambda_.poller import Batching, Delivery
+from tally.local.lambda_.event_source import Batching, Delivery
 from tally.local.stack import Stack, StackSettings
 from tally.publishing.publisher import Publisher
+from tests.support.consumers import read_counts
 from tests.support.processes import children, wait_until
-from tests.support.reading import read_counts
 from tests.support.sqs import NEVER_S
 
 SETTINGS = StackSettings(consumers=2, batching=Batching(batch_size=10, window_s=0, poll_s=0))

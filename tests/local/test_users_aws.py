@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tally.local.http.api import serving
-from tally.local.lambda_.poller import Batching
+from tally.local.child import without_aws
+from tally.local.http.server import serving
+from tally.local.lambda_.event_source import Batching
 from tally.local.stack import Stack, StackSettings
-from tally.local.variables import without_aws
 from tally.local.watch import Watch
 from tests.support.processes import WAIT_S, wait_until
-from tests.support.users_aws import users_aws
+from tests.support.terminal import users_aws
 
 SETTINGS = StackSettings(batching=Batching(batch_size=10, window_s=0, poll_s=1))
 NO_FILES = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}

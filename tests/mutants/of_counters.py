@@ -266,8 +266,9 @@ IDENTITY = (
         "messageId as the identity of named events",
         "A producer's repeated send and a redrive count again.",
         _IDENTITY,
-        "EventName(derived_source(str(increment.id)), 0, increment.at)",
-        "EventName(derived_source(envelope.message_id), 0, increment.at)",
+        "    return name_of(increment)\n",
+        "    by_message = EventName(derived_source(envelope.message_id), 0, increment.at)\n"
+        "    return name_of(increment) if increment.id is UNSET else by_message\n",
     ),
     Mutation(
         "anonymous events without a position",

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from producer.description import document
+from producer.openapi import document
 from producer.problems import Kind
 from tally.counters.event import INT64_MAX, INT64_MIN
 from tests.support.api import Called

@@ -5,11 +5,12 @@ import pytest
 from tally.counters.errors import InvalidIncrementError
 from tally.counters.outcome import Outcome
 from tally.reading.errors import ReadError
-from tally.reading.values import MAX_COUNTERS_PER_CALL
+from tally.reading.reader import MAX_COUNTERS_PER_CALL
 from tally.stores.errors import BrokenSetupError
 from tally.stores.port import Trouble
 from tests.support.api import EVENT, Called, found, invalid, problem
-from tests.support.read_channel import ReadChannel, make_reader
+from tests.support.consumers import make_reader
+from tests.support.momento_channel import ReadChannel
 
 OUTCOME = f"/counters/seats/increments/{EVENT}"
 RETRY = ("Retry-After", "2")
@@ -162,7 +163,7 @@ def test_not_even_a_developer_is_shown_an_event_or_a_trace(monkeypatch, capsys):
     with pytest.warns(UserWarning, match="POWERTOOLS_DEV"):  # from the logger
         api = Called(counts={"seats": ZeroDivisionError("a bug")})
     assert api("GET", "/counters/seats", headers={"x-api-key": "secret"}) == INTERNAL
-    assert "secret" not in capsys.readouterr().out + api._log.getvalue()
+    assert "secret" not in capsys.readouterr().out + api._log.text
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing", "/counters/a/nothing", "/counters/a/b/c/d"])

@@ -9,7 +9,7 @@ import pytest
 
 from producer import wiring
 from producer.handler import lambda_handler
-from producer.settings import Settings, read
+from producer.settings import ApiSettings
 from tally.environment import Cache, Local, Service, SettingsError
 from tally.local.lambda_.environment import LambdaEnvironment
 from tally.local.lambda_.runtime import FunctionSettings, LambdaContext
@@ -121,7 +121,7 @@ def test_nothing_happens_at_import():
 
 def test_all_that_is_wrong_with_the_settings_is_told_at_once():
     with pytest.raises(SettingsError) as raised:
-        read({"MOMENTO_API_KEY": "secret"})
+        ApiSettings.from_environment({"MOMENTO_API_KEY": "secret"})
     assert raised.value.problems == [
         "SQS_QUEUE_URL must be set",
         "MOMENTO_ENDPOINT must be set",
@@ -132,7 +132,7 @@ def test_all_that_is_wrong_with_the_settings_is_told_at_once():
 @pytest.mark.parametrize("url", ["foo", "sqs://q", "https://", "https:///q", "https://sqs/a b"])
 def test_the_queue_must_be_a_url(url):
     with pytest.raises(SettingsError) as raised:
-        read({"SQS_QUEUE_URL": url, "MOMENTO_LOCAL": "here"})
+        ApiSettings.from_environment({"SQS_QUEUE_URL": url, "MOMENTO_LOCAL": "here"})
     assert raised.value.problems == [
         f"SQS_QUEUE_URL must be an http(s) URL, found {url!r}",
         "MOMENTO_LOCAL must be host:port, found 'here'",
@@ -141,7 +141,7 @@ def test_the_queue_must_be_a_url(url):
 
 
 def test_settings_are_read_and_hide_the_key():
-    told = read(
+    told = ApiSettings.from_environment(
         {
             "SQS_QUEUE_URL": "https://sqs/q",
             "MOMENTO_CACHE_NAME": "tally",
@@ -149,18 +149,18 @@ def test_settings_are_read_and_hide_the_key():
             "MOMENTO_ENDPOINT": "cell.example",
         }
     )
-    assert told == Settings("https://sqs/q", Cache("tally", Service("cell.example", "a-key")))
+    assert told == ApiSettings("https://sqs/q", Cache("tally", Service("cell.example", "a-key")))
     assert "a-key" not in repr(told)
 
 
 def test_a_key_that_is_none_is_a_wrong_setting():
-    told = Settings("https://sqs/q", Cache("tally", Service("cell.example", "no-key")))
+    told = ApiSettings("https://sqs/q", Cache("tally", Service("cell.example", "no-key")))
     with pytest.raises(SettingsError, match=r"^the Momento API key is not one of version 2$"):
         wiring.build(told, {})
 
 
 def test_powertools_own_names_hold(capsys):
-    told = Settings("http://127.0.0.1/q", Cache("tally", Local("127.0.0.1", 1)))
+    told = ApiSettings("http://127.0.0.1/q", Cache("tally", Local("127.0.0.1", 1)))
     names = {"POWERTOOLS_SERVICE_NAME": "shop", "POWERTOOLS_METRICS_NAMESPACE": "Shop"}
     wiring.build(told, names).handle(event("GET", "/"), CONTEXT)
     line = json.loads(capsys.readouterr().out)

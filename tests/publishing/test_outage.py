@@ -14,16 +14,9 @@ from tally.publishing.outbox import ABANDONED, JOIN_TIMEOUT_S, MAX_BUFFERED_BYTE
 from tally.publishing.packing import MAX_ENTRIES
 from tally.publishing.sending import CONNECT_TIMEOUT_S, MAX_SENDING_S, READ_TIMEOUT_S
 from tally.publishing.stats import Stats
+from tests.support.clock import Clock
 from tests.support.processes import main_thread_is_in, wait_until
-from tests.support.sqs import (
-    FIFO_URL,
-    QUEUE_URL,
-    FakeSqs,
-    FakeTime,
-    client_error,
-    publisher,
-    stored,
-)
+from tests.support.sqs import FIFO_URL, QUEUE_URL, FakeSqs, client_error, publisher, stored
 
 REFUSED = boto.EndpointConnectionError(endpoint_url=QUEUE_URL)
 DENIED = client_error("AccessDenied", 403)
@@ -37,7 +30,7 @@ class Outage(FakeSqs):
 
     def __init__(self, duration_s, fails=lambda _number: True, error=REFUSED):
         super().__init__()
-        self.time = FakeTime()
+        self.time = Clock()
         self.duration_s = duration_s
         self.fails = fails
         self.error = error
@@ -97,7 +90,7 @@ class Throttled(FakeSqs):
 
     def __init__(self, *counters):
         super().__init__()
-        self.time = FakeTime()
+        self.time = Clock()
         self.counters = counters
 
     def send_message_batch(self, *, QueueUrl, Entries):  # noqa: N803 # boto3's names

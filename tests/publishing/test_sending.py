@@ -23,11 +23,11 @@ from tally.publishing.sending import (
     Sender,
     connect,
 )
+from tests.support.clock import Clock
 from tests.support.sqs import (
     QUEUE_URL,
     QUOTED,
     FakeSqs,
-    FakeTime,
     answered,
     client_error,
     failing,
@@ -65,7 +65,7 @@ def messages(*parts):
 
 
 def sender(sqs, time=None):
-    return Sender(sqs, QUEUE_URL, (time or FakeTime()).pacer, owns_client=False)
+    return Sender(sqs, QUEUE_URL, (time or Clock()).pacer, owns_client=False)
 
 
 def counts(one):
@@ -94,7 +94,7 @@ def test_what_may_have_failed_before_or_after_it_was_stored_is_sent_again_as_it_
 
 
 def test_a_request_on_its_way_tells_for_how_long_it_is_tried_and_why_in_vain():
-    time, told = FakeTime(), []
+    time, told = Clock(), []
 
     def slow(sqs, entries):
         time.now_s += 3.0
@@ -118,7 +118,7 @@ def test_a_request_on_its_way_tells_for_how_long_it_is_tried_and_why_in_vain():
     ],
 )
 def test_a_request_that_no_repeat_will_change_is_sent_once(error, reason):
-    time = FakeTime()
+    time = Clock()
     one = sender(FakeSqs(lost_before(error)), time)
     first, second = messages(b"1", b"2")
     failures = [Failure(first, reason), Failure(second, reason)]
@@ -182,7 +182,7 @@ def test_an_answer_that_does_not_mention_a_message_confirms_nothing(answer):
 
 
 def test_repeats_back_off_with_full_jitter_and_end_in_number():
-    time = FakeTime()
+    time = Clock()
     one = sender(FakeSqs(*[lost_before(CLOSED)] * MAX_ATTEMPTS), time)
     [message] = messages(b"1")
     [failure] = one.send([message]).unsettled
@@ -193,7 +193,7 @@ def test_repeats_back_off_with_full_jitter_and_end_in_number():
 
 
 def test_repeats_end_in_time():
-    time = FakeTime()
+    time = Clock()
 
     def slow(_sqs, _entries):
         time.now_s += READ_TIMEOUT_S
@@ -206,7 +206,7 @@ def test_repeats_end_in_time():
 
 
 def test_one_whose_own_caller_waits_is_less_patient():
-    time = FakeTime()
+    time = Clock()
     pacer = replace(time.pacer, patience_s=1.0)
     one = Sender(FakeSqs(*[lost_before(CLOSED)] * MAX_ATTEMPTS), QUEUE_URL, pacer, owns_client=True)
     assert len(one.send(messages(b"1")).unsettled) == 1
@@ -223,7 +223,7 @@ def test_the_pacer_is_real_unless_told_otherwise():
 @pytest.mark.parametrize("owns_client", [True, False])
 def test_a_sender_closes_only_a_client_of_its_own(owns_client):
     sqs = FakeSqs()
-    Sender(sqs, QUEUE_URL, FakeTime().pacer, owns_client=owns_client).close()
+    Sender(sqs, QUEUE_URL, Clock().pacer, owns_client=owns_client).close()
     assert sqs.is_closed is owns_client
 
 

@@ -107,7 +107,7 @@ def test_threads_never_get_the_same_identity():
 
 
 def test_forks_never_get_the_same_identity_nor_hang_on_a_lock_of_their_parent():
-    script = ROOT / "tests" / "support" / "forking.py"
+    script = ROOT / "tests" / "publishing" / "forking.py"
     done = subprocess.run(  # noqa: S603 # our own script
         [sys.executable, "-W", "ignore::DeprecationWarning", script],
         cwd=ROOT,

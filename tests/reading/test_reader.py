@@ -17,15 +17,14 @@ from tally.counters.shards import MAX_SHARDS
 from tally.environment import SettingsError
 from tally.local.momento.server import HOST, MomentoServer
 from tally.reading.errors import ReaderClosedError, ReadError
-from tally.reading.reader import Reader
-from tally.reading.values import MAX_COUNTERS_PER_CALL
+from tally.reading.reader import MAX_COUNTERS_PER_CALL, Reader
 from tally.reading.waiting import MIN_CALL_S, POLL_S
 from tally.stores.errors import BrokenSetupError
 from tally.stores.momento.connection import connect
-from tests.support.consumers import DEADLINE_S, make_momento, store_of
+from tests.support.clock import START_S, Clock
+from tests.support.consumers import DEADLINE_S, make_momento, make_reader, store_of
 from tests.support.momento import Raw
-from tests.support.momento_channel import CACHE, LATENCY_S, START_S, Clock
-from tests.support.read_channel import ReadChannel, failing, make_reader
+from tests.support.momento_channel import CACHE, LATENCY_S, FakeRpcError, ReadChannel
 
 STATUS = grpc.StatusCode
 AT_MS = 1_790_000_000_000
@@ -236,7 +235,7 @@ def test_a_wait_looks_until_the_outcome_is_there():
         values["c"] = VALUE
         return answers
 
-    channel = ReadChannel(None, failing(STATUS.UNAVAILABLE), arrive, values=values)
+    channel = ReadChannel(None, FakeRpcError(STATUS.UNAVAILABLE), arrive, values=values)
     rejected = Increment("c", source=SOURCE, seq=1, at=AT_MS)
     assert make_reader(channel).wait_for_outcome(rejected, timeout_s=5) is Outcome.REJECTED
     assert channel.keys == [["c"]] * 4

@@ -13,7 +13,8 @@ from tally.counters.identity import identity_of
 from tally.publishing.errors import UnsentError
 from tally.publishing.publisher import Publisher
 from tally.publishing.stats import Stats
-from tests.support.sqs import NEVER_S, FakeTime
+from tests.support.clock import Clock
+from tests.support.sqs import NEVER_S
 
 FIFO = {"FifoQueue": "true"}
 COUNTERS = ["page:home", "a b", "ä\x00\ufffe"]
@@ -88,7 +89,7 @@ def test_an_address_where_nobody_listens_is_reported_with_the_increments(monkeyp
         deaf.bind(("127.0.0.1", 0))  # so that nobody else listens there
         address = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", address)
-        publisher = Publisher(f"{address}/123456789012/counters", pacer=FakeTime().pacer)
+        publisher = Publisher(f"{address}/123456789012/counters", pacer=Clock().pacer)
         lost = publisher.publish("page:home")
         with pytest.raises(UnsentError) as raised:
             publisher.close()

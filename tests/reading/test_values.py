@@ -9,16 +9,13 @@ from momento_wire_types import cacheclient_pb2 as pb
 from tally.local.momento.errors import injected
 from tally.local.momento.faults import Fault
 from tally.local.momento.server import MomentoServer
-from tally.reading.errors import ReaderClosedError, ReadError
-from tally.reading.reader import Reader
-from tally.reading.values import BACKOFF_S, MAX_TRIES, PASSING, THROTTLED_BACKOFF_S
+from tally.reading.errors import PASSING, ReaderClosedError, ReadError
+from tally.reading.reader import BACKOFF_S, MAX_TRIES, THROTTLED_BACKOFF_S, Reader
 from tally.stores.errors import BrokenSetupError
 from tally.stores.momento.troubles import TROUBLES
 from tally.stores.port import Trouble
-from tests.support.consumers import DEADLINE_S, Draws, store_of
-from tests.support.keys import ENDPOINT, KEY
-from tests.support.momento_channel import CACHE
-from tests.support.read_channel import ReadChannel, failing, make_reader
+from tests.support.consumers import DEADLINE_S, ENDPOINT, KEY, Draws, make_reader, store_of
+from tests.support.momento_channel import CACHE, FakeRpcError, ReadChannel
 
 STATUS = grpc.StatusCode
 EVENT = "0000000000000001:0:1790000000000"
@@ -27,7 +24,7 @@ FAILURES = [status for status in STATUS if status is not STATUS.OK]
 
 @pytest.mark.parametrize("status", FAILURES)
 def test_a_read_that_fails_is_made_again_where_that_may_help(status):
-    channel = ReadChannel(*[failing(status)] * (MAX_TRIES - 1), values={"a": b"1", "b": b"2"})
+    channel = ReadChannel(*[FakeRpcError(status)] * (MAX_TRIES - 1), values={"a": b"1", "b": b"2"})
     trouble = TROUBLES[status]
     expected = BrokenSetupError if trouble is Trouble.BROKEN_SETUP else ReadError
     if trouble in PASSING:
@@ -42,14 +39,14 @@ def test_a_read_that_fails_is_made_again_where_that_may_help(status):
 
 
 def test_what_came_before_the_deadline_is_not_asked_for_again():
-    cut_off = failing(STATUS.DEADLINE_EXCEEDED)
+    cut_off = FakeRpcError(STATUS.DEADLINE_EXCEEDED)
     channel = ReadChannel(first(2, cut_off), first(1, cut_off), values={"b": b"2", "e": b"5"})
     assert make_reader(channel).counts("abcde") == {"a": None, "b": 2, "c": None, "d": None, "e": 5}
     assert channel.keys == [list("abcde"), list("cde"), list("de")]
 
 
 def test_what_all_came_before_the_deadline_is_whole():
-    channel = ReadChannel(first(2, failing(STATUS.DEADLINE_EXCEEDED)), values={"a": b"1"})
+    channel = ReadChannel(first(2, FakeRpcError(STATUS.DEADLINE_EXCEEDED)), values={"a": b"1"})
     assert make_reader(channel).counts("ab") == {"a": 1, "b": None}
     assert channel.keys == [["a", "b"]]
 
@@ -59,7 +56,7 @@ def test_what_all_came_before_the_deadline_is_whole():
     [(STATUS.UNAVAILABLE, BACKOFF_S), (STATUS.RESOURCE_EXHAUSTED, THROTTLED_BACKOFF_S)],
 )
 def test_tries_are_bounded_and_wait_longer_each_time(status, base_s):
-    channel, draws = ReadChannel(*[failing(status)] * (MAX_TRIES + 1)), Draws(0.5)
+    channel, draws = ReadChannel(*[FakeRpcError(status)] * (MAX_TRIES + 1)), Draws(0.5)
     with pytest.raises(ReadError) as raised:
         make_reader(channel, uniform=draws).count("c")
     assert (str(raised.value), raised.value.trouble) == (
@@ -137,7 +134,7 @@ def test_an_answer_that_is_not_one_for_each_key_is_asked_for_again(step, complai
 
 
 def test_a_call_carries_the_key_the_cache_and_the_agent_and_no_error_shows_the_key():
-    channel = ReadChannel(failing(STATUS.UNAUTHENTICATED, f"bad key {KEY}"))
+    channel = ReadChannel(FakeRpcError(STATUS.UNAUTHENTICATED, f"bad key {KEY}"))
     reader = make_reader(channel, credentials=CredentialProvider.from_api_key_v2(KEY, ENDPOINT))
     with pytest.raises(BrokenSetupError) as raised:
         reader.count("c")

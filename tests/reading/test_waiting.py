@@ -6,8 +6,8 @@ from tally.counters.outcome import Outcome
 from tally.reading.errors import ReadError
 from tally.reading.waiting import MAX_POLL_S, MAX_WAIT_S, MIN_CALL_S, Pace, wait
 from tally.stores.port import Trouble
+from tests.support.clock import START_S, Clock
 from tests.support.consumers import Draws
-from tests.support.momento_channel import START_S, Clock
 
 LOST = ReadError("UNAVAILABLE", Trouble.UNKNOWN_OUTCOME)
 THROTTLED = ReadError("RESOURCE_EXHAUSTED", Trouble.THROTTLED)

@@ -6,10 +6,10 @@ import pytest
 from benchmarks.recipes.cache import DEADLINE_S, Copy
 from benchmarks.recipes.truth import key_of
 from tally.counters.event import Increment
-from tally.local.momento.conditions import value_hash
+from tally.local.momento.data_calls import value_hash
+from tests.recipes.here import Here
 from tests.simulation.faults import Fault
 from tests.simulation.network import LATENCY_S
-from tests.support.recipes import Here
 
 
 def test_a_read_tells_what_is_there():

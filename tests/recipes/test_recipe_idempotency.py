@@ -9,8 +9,8 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from benchmarks.recipes.idempotency import MomentoPersistence
+from tests.recipes.here import Here
 from tests.simulation.consumers import KilledError
-from tests.support.recipes import Here
 
 TIMEOUT_S = 30.0
 

@@ -7,7 +7,7 @@ from benchmarks.recipes.channel import Channel
 from benchmarks.recipes.recipes import article, idempotent, plain, swap
 from benchmarks.recipes.truth import key_of
 from tally.counters.event import Increment, encode
-from tests.support.recipes import Here
+from tests.recipes.here import Here
 
 OURS = Increment(counter="c", max=2, source="00000000000000aa", seq=0, at=1_790_000_000_000)
 RECORD = {"messageId": "m", "body": encode(OURS).decode(), "eventSource": "aws:sqs"}

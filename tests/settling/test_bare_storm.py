@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tally.counters.event import Event
-from tally.settling.activity import Activity
-from tally.settling.progress import Unsettled
+from tally.local.momento.store import MAX_TTL_MS
+from tally.settling.progress import Activity
+from tally.settling.reason import Unsettled
+from tests.support.clock import Clock
 from tests.support.consumers import AT_MS, make_bare_writer
-from tests.support.momento_channel import AT_LEAST_ONCE, Clock, Effect, FakeChannel, Fault, Store
+from tests.support.momento_channel import AT_LEAST_ONCE, Effect, FakeChannel, FakeStore, Fault
 
 STATUS = grpc.StatusCode
 MOST, LEAST = 6, -4
@@ -35,15 +37,15 @@ GROUPS = st.fixed_dictionaries(
 BATCHES = st.lists(GROUPS, min_size=1, max_size=4)
 
 
-class Witness(Store):
+class CountWitness(FakeStore):
     """A store that remembers every count that was ever there."""
 
     def __init__(self, clock):
         super().__init__(clock)
         self.held = {}
 
-    def put(self, key, value, ttl_ms=86_400_000):
-        self.held.setdefault(key, []).append(int(value))
+    def put(self, key, value, ttl_ms=MAX_TTL_MS):
+        self.held.setdefault(key.decode(), []).append(int(value))
         super().put(key, value, ttl_ms)
 
 
@@ -66,7 +68,7 @@ def events_of(number, groups):
 def delivered(batches, faults):
     """What was ever stored, after each batch was delivered until all of it was settled."""
     clock = Clock()
-    store = Witness(clock)
+    store = CountWitness(clock)
     channels = [FakeChannel(clock, store, AT_LEAST_ONCE) for _ in range(2)]
     writers = [make_bare_writer(channel) for channel in channels]
     channels[0].faults = faults

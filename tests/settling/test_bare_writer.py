@@ -7,35 +7,24 @@ from tally.counters.counter import fold
 from tally.counters.decision import Decision
 from tally.counters.event import INT64_MAX
 from tally.counters.ledger import Limits
-from tally.settling.activity import Activity
-from tally.settling.progress import MAX_THROTTLED_TRIES, Unsettled
-from tally.settling.reason import Reason
+from tally.settling.progress import MAX_THROTTLED_TRIES, Activity
+from tally.settling.reason import Reason, Unsettled
 from tally.stores.errors import BrokenSetupError
 from tally.stores.momento.store import MAX_CALLS_IN_FLIGHT
-from tests.support.consumers import Draws, events, make_bare_writer
+from tests.support.clock import START_S, Clock
+from tests.support.consumers import events, make_bare_writer, settle
 from tests.support.momento_channel import (
     AT_LEAST_ONCE,
+    BROKEN,
     LATENCY_S,
-    START_S,
-    Clock,
+    REFUSED,
+    UNKNOWN,
     Effect,
     FakeChannel,
     Fault,
 )
 
 STATUS = grpc.StatusCode
-UNKNOWN = [
-    *(STATUS.UNAVAILABLE, STATUS.DEADLINE_EXCEEDED, STATUS.INTERNAL, STATUS.ABORTED),
-    *(STATUS.CANCELLED, STATUS.UNKNOWN, STATUS.DATA_LOSS),
-]
-REFUSED = [
-    *(STATUS.INVALID_ARGUMENT, STATUS.FAILED_PRECONDITION),
-    *(STATUS.OUT_OF_RANGE, STATUS.ALREADY_EXISTS),
-]
-BROKEN = [
-    *(STATUS.UNAUTHENTICATED, STATUS.PERMISSION_DENIED),
-    *(STATUS.NOT_FOUND, STATUS.UNIMPLEMENTED),
-]
 APPLIED, REJECTED = Decision.APPLIED, Decision.REJECTED
 ADD, READ, SWAP = ("Increment", "c"), ("GetWithHash", "c"), ("SetIf", "c")
 
@@ -46,22 +35,12 @@ def channel():
 
 
 @pytest.fixture
-def draws():
-    return Draws()
-
-
-@pytest.fixture
 def writer(channel, draws):
     return make_bare_writer(channel, uniform=draws)
 
 
 def bounded(*seqs, high=100, **fields):
     return events(*seqs, high=high, **fields)
-
-
-def settle(writer, time_s=10.0, **groups):
-    """What became of each counter; the activity is thrown away."""
-    return writer.settle(groups, writer.clock() + time_s, Activity()).settlements()
 
 
 def test_counters_without_bounds_are_one_round_trip_of_one_call_each(channel, writer):

@@ -6,11 +6,10 @@ import pytest
 
 from tally.counters.counter import fold
 from tally.counters.ledger import Limits
-from tally.settling.activity import Activity
 from tally.settling.copies import MAX_COPIES, MAX_COPIES_BYTES, Copies
+from tally.settling.progress import Activity
 from tally.stores.port import Copy
 from tests.support.consumers import events, make_writer
-from tests.support.momento_channel import Clock, FakeChannel
 
 COPY = Copy(b"1", b"hash")
 
@@ -18,11 +17,6 @@ COPY = Copy(b"1", b"hash")
 @pytest.fixture
 def copies():
     return Copies()
-
-
-@pytest.fixture
-def channel():
-    return FakeChannel(Clock())
 
 
 def write_elsewhere(channel, seq):

@@ -4,38 +4,17 @@ import grpc
 import pytest
 
 from tally.counters.decision import Decision
-from tally.settling.activity import Activity
-from tally.settling.progress import Unsettled
-from tally.settling.reason import Reason
+from tally.settling.reason import Reason, Unsettled
 from tally.settling.rounds import MAX_ROUNDS, MIN_ROUND_S, ROUND_MARGIN, THROTTLED_ROUND_S
 from tally.stores.momento.store import MAX_CALLS_IN_FLIGHT
-from tests.support.consumers import Draws, events, make_writer
-from tests.support.momento_channel import LATENCY_S, START_S, Clock, FakeChannel, Fault
+from tests.support.clock import START_S
+from tests.support.consumers import Draws, events, make_writer, settle
+from tests.support.momento_channel import LATENCY_S, FakeChannel, Fault
 
 STATUS = grpc.StatusCode
 APPLIED = Decision.APPLIED
 READ = ("GetWithHash", "c")
 ROUND_S = 2 * LATENCY_S
-
-
-@pytest.fixture
-def channel():
-    return FakeChannel(Clock())
-
-
-@pytest.fixture
-def draws():
-    return Draws()
-
-
-@pytest.fixture
-def writer(channel, draws):
-    return make_writer(channel, uniform=draws)
-
-
-def settle(writer, time_s=10.0, **groups):
-    """What became of each counter; the activity is thrown away."""
-    return writer.settle(groups, writer.clock() + time_s, Activity()).settlements()
 
 
 def test_the_first_repeat_is_at_once_and_then_the_wait_doubles_to_sixteen_rounds(

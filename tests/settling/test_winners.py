@@ -8,13 +8,13 @@ import pytest
 from tally.counters.counter import fold, read_count
 from tally.counters.event import Event
 from tally.counters.ledger import Limits
-from tally.settling.activity import Activity
 from tally.settling.copies import Copies
+from tally.settling.progress import Activity
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.memory import Items, MemoryStore
+from tests.support.clock import Clock
 from tests.support.consumers import AT_MS, Draws
-from tests.support.momento_channel import Clock
 
 SETTLE_S = 60.0
 THREADS, EVENTS, BATCH = 4, 400, 10

@@ -7,42 +7,25 @@ from tally.counters.counter import fold
 from tally.counters.decision import Decision
 from tally.counters.event import INT64_MAX
 from tally.counters.ledger import Limits
-from tally.settling.activity import Activity
-from tally.settling.progress import MAX_THROTTLED_TRIES, Unsettled
-from tally.settling.reason import Reason
+from tally.settling.progress import MAX_THROTTLED_TRIES, Activity
+from tally.settling.reason import Reason, Unsettled
 from tally.stores.errors import BrokenSetupError
 from tally.stores.momento.store import MAX_CALLS_IN_FLIGHT
-from tests.support.consumers import AT_MS, Draws, events, make_writer
-from tests.support.momento_channel import LATENCY_S, START_S, Clock, Effect, FakeChannel, Fault
+from tests.support.clock import START_S
+from tests.support.consumers import AT_MS, events, make_writer, settle
+from tests.support.momento_channel import (
+    BROKEN,
+    LATENCY_S,
+    REFUSED,
+    UNKNOWN,
+    Effect,
+    Fault,
+)
 
 STATUS = grpc.StatusCode
-UNKNOWN = [
-    *(STATUS.UNAVAILABLE, STATUS.DEADLINE_EXCEEDED, STATUS.INTERNAL, STATUS.ABORTED),
-    *(STATUS.CANCELLED, STATUS.UNKNOWN, STATUS.DATA_LOSS),
-]
 APPLIED, BEFORE = Decision.APPLIED, Decision.APPLIED_BEFORE
 READ, CREATE, SWAP = ("GetWithHash", "c"), ("SetIf", "c"), ("SetIfHash", "c")
 ROUND_S = 2 * LATENCY_S
-
-
-@pytest.fixture
-def channel():
-    return FakeChannel(Clock())
-
-
-@pytest.fixture
-def draws():
-    return Draws()
-
-
-@pytest.fixture
-def writer(channel, draws):
-    return make_writer(channel, uniform=draws)
-
-
-def settle(writer, time_s=10.0, **groups):
-    """What became of each counter; the activity is thrown away."""
-    return writer.settle(groups, writer.clock() + time_s, Activity()).settlements()
 
 
 def stored_count(channel, counter="c"):
@@ -240,13 +223,7 @@ def test_a_throttled_write_that_is_let_through_later_is_stored(channel, writer):
 
 
 @pytest.mark.parametrize("method", ["GetWithHash", "SetIf"])
-@pytest.mark.parametrize(
-    "status",
-    [
-        *(STATUS.INVALID_ARGUMENT, STATUS.FAILED_PRECONDITION),
-        *(STATUS.OUT_OF_RANGE, STATUS.ALREADY_EXISTS),
-    ],
-)
+@pytest.mark.parametrize("status", REFUSED)
 def test_a_refused_counter_is_given_up_at_once_and_its_neighbours_go_on(
     channel, writer, method, status
 ):
@@ -270,13 +247,7 @@ def test_an_unreadable_value_is_reported_and_never_overwritten(channel, writer, 
 
 
 @pytest.mark.parametrize("method", ["GetWithHash", "SetIf"])
-@pytest.mark.parametrize(
-    "status",
-    [
-        *(STATUS.UNAUTHENTICATED, STATUS.PERMISSION_DENIED),
-        *(STATUS.NOT_FOUND, STATUS.UNIMPLEMENTED),
-    ],
-)
+@pytest.mark.parametrize("status", BROKEN)
 def test_a_broken_set_up_raises_and_still_counts_its_operations(channel, writer, method, status):
     channel.faults = [Fault(method, status)]
     activity = Activity()

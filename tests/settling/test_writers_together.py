@@ -6,9 +6,10 @@ import grpc
 import pytest
 
 from tally.counters.counter import Counter
-from tally.settling.activity import Activity
+from tally.settling.progress import Activity
+from tests.support.clock import Clock
 from tests.support.consumers import Draws, events, make_writer
-from tests.support.momento_channel import Clock, Effect, FakeChannel, Fault, Store
+from tests.support.momento_channel import Effect, FakeChannel, FakeStore, Fault
 
 TIME_S = 10.0
 PLACES = list(itertools.product(range(5), repeat=2))
@@ -64,7 +65,7 @@ class Run:
 def together(batches, places, fault, start):
     """Each writer is interrupted by the next at its place; returns what is stored in the end."""
     clock = Clock()
-    store = Store(clock)
+    store = FakeStore(clock)
     if start is not None:
         store.put("c", start)
     writers = [OneOfSeveral(store, clock, batch, fault) for batch in batches]

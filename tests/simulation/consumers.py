@@ -5,12 +5,13 @@ from random import Random
 
 from momento.auth import CredentialProvider
 
-from consumer.invocation import Consumer
-from consumer.messages import Failure, Message
+from consumer.batch import Consumer
+from consumer.messages import ReceivedMessage
 from consumer.observability import Observer
 from tally.local.lambda_.sqs_event import failed_messages
-from tally.settling.activity import Activity
 from tally.settling.copies import Copies
+from tally.settling.progress import Activity
+from tally.settling.reason import Unsettled
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.errors import BrokenSetupError
@@ -46,14 +47,14 @@ class Witness(Observer):
     def begin(self, request_id: str) -> None:
         pass
 
-    def message_returned(self, message: Message, failure: Failure) -> None:
+    def message_returned(self, message: ReceivedMessage, unsettled: Unsettled) -> None:
         letter = self._environment.delivery.by_id[message.record["messageId"]]
-        letter.reason = failure.reason.value
-        event = failure.event
+        letter.reason = unsettled.reason.value
+        event = message.event
         key = (event.counter, event.source, event.seq) if event else None
-        self._world.note("reported", letter.message_id, failure.reason.name, key)
-        self._world.totals[f"reported as {failure.reason.value}"] += 1
-        self._world.oracle.reports(letter, failure.reason, key, event.at if event else 0)
+        self._world.note("reported", letter.message_id, unsettled.reason.name, key)
+        self._world.totals[f"reported as {unsettled.reason.value}"] += 1
+        self._world.oracle.reports(letter, unsettled.reason, key, event.at if event else 0)
 
     def swaps_lost(self, losses: object) -> None:
         pass

@@ -15,18 +15,18 @@ import grpc
 
 from tally.counters.event import Event
 from tally.counters.ledger import Limits
-from tally.settling.activity import Activity
 from tally.settling.copies import Copies
+from tally.settling.progress import Activity
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.momento.store import MomentoStore
 from tests.simulation.consumers import NO_KEY
 from tests.simulation.facts import Delivery, Fact, Letter
-from tests.simulation.network import CallError
 from tests.simulation.plan import draw
 from tests.simulation.store import Store
 from tests.simulation.timeline import Actor, violated
 from tests.simulation.world import World
+from tests.support.momento_channel import FakeRpcError
 
 FOREVER_S = 1e9
 COUNTER = "c"
@@ -229,7 +229,7 @@ class Guest:
         if self._actor:
             self._actor.park()
         if pending.failed:
-            raise CallError(grpc.StatusCode.UNAVAILABLE)
+            raise FakeRpcError(grpc.StatusCode.UNAVAILABLE)
         return pending.answer
 
     def answered(self) -> Pending:

@@ -10,6 +10,7 @@ from tests.simulation.facts import Delivery
 from tests.simulation.faults import Fault
 from tests.simulation.store import Store
 from tests.simulation.world import World
+from tests.support.momento_channel import REFUSED, UNKNOWN, FakeRpcError
 
 LATENCY_S = 0.01
 SLOW_S = 3.0
@@ -23,14 +24,6 @@ IDLE_S = 30.0
 """A channel idle for longer may be dead without knowing it."""
 
 _STATUS = grpc.StatusCode
-UNKNOWN = (
-    *(_STATUS.UNAVAILABLE, _STATUS.DEADLINE_EXCEEDED, _STATUS.INTERNAL, _STATUS.ABORTED),
-    *(_STATUS.CANCELLED, _STATUS.UNKNOWN, _STATUS.DATA_LOSS),
-)
-REFUSALS = (
-    *(_STATUS.INVALID_ARGUMENT, _STATUS.FAILED_PRECONDITION),
-    *(_STATUS.OUT_OF_RANGE, _STATUS.ALREADY_EXISTS),
-)
 BREAKS = (_STATUS.UNAUTHENTICATED, _STATUS.PERMISSION_DENIED, _STATUS.NOT_FOUND)
 
 
@@ -44,19 +37,6 @@ class Caller(Protocol):
 
     def sleep_until(self, when_s: float) -> None:
         """Waits in virtual time."""
-
-
-class CallError(grpc.RpcError):
-    """What a gRPC future raises, as far as a client looks at it."""
-
-    def __init__(self, status: grpc.StatusCode) -> None:
-        self._status = status
-
-    def code(self) -> grpc.StatusCode:
-        return self._status
-
-    def details(self) -> str:
-        return "simulated"
 
 
 class Network:
@@ -129,7 +109,7 @@ class Call:
             error = _STATUS.DEADLINE_EXCEEDED
         network.world.note("answered", self._name, error or "OK")
         if error:
-            raise CallError(error)
+            raise FakeRpcError(error)
         return self._answer
 
     def _send(self) -> None:
@@ -184,7 +164,7 @@ _FATES: tuple[tuple[Fault, Callable[[Call, Random], bool]], ...] = (
     (Fault.LATE, Call._late),
     (Fault.SLOW, Call._slow),
     (Fault.THROTTLED, lambda call, random: call._fails((_STATUS.RESOURCE_EXHAUSTED,), random)),
-    (Fault.REFUSED, lambda call, random: call._fails(REFUSALS, random)),
+    (Fault.REFUSED, lambda call, random: call._fails(REFUSED, random)),
     (Fault.BROKEN_SETUP, lambda call, random: call._fails(BREAKS, random)),
 )
 """What may befall a call, and whether it acts all the same."""

@@ -1,12 +1,11 @@
-"""Momento's items: what each key holds and held, and the two conditional writes; when they act."""
+"""Momento's items: what each key holds and held, and the calls of a counter; when they act."""
 
-import hashlib
 import math
 from random import Random
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from momento_wire_types import cacheclient_pb2 as pb
-
+from tally.local.momento.data_calls import DATA_CALLS
 from tests.simulation.facts import Delivery
 from tests.simulation.faults import Fault
 from tests.simulation.timeline import violated
@@ -16,6 +15,8 @@ MAX_PAST = 8
 """How many former values a stale read may tell."""
 
 MS = 1_000
+SENT = (("GetWithHash", ""), ("SetIf", "absent"))
+"""Calls with their conditions; counters send these, and SetIfHash."""
 
 
 class Item(NamedTuple):
@@ -61,66 +62,31 @@ class Store:
 
     def carry_out(self, method: str, request: Any, delivery: Delivery) -> Any:
         """The effect and the answer of a call, sent by who was handed the delivery."""
-        match method:
-            case "GetWithHash":
-                return self.read(request.cache_key.decode())
-            case "SetIf":
-                return self.set_if(request, delivery)
-            case "SetIfHash":
-                return self.set_if_hash(request, delivery)
-        return violated(f"sent {method}")
+        condition = request.WhichOneof("condition") if method.startswith("SetIf") else ""
+        if (method, condition) not in SENT and method != "SetIfHash":
+            violated(f"sent {method} {condition}".rstrip())
+        # Conditions of SetIfHash that compare nothing write all the same, for the oracle to see.
+        get = self.read if method == "GetWithHash" else self.get
+        cache: Any = SimpleNamespace(
+            get=lambda key: get(key.decode()),
+            put=lambda key, value, ttl_ms: self._put(key.decode(), value, ttl_ms, delivery),
+        )
+        return DATA_CALLS[method](cache, request)
 
-    def read(self, counter: str) -> Any:
-        """GetWithHash: perhaps an older value."""
+    def read(self, counter: str) -> bytes | None:
+        """What a key holds, or perhaps an older value."""
         value, past = self.get(counter), self._past.get(counter)
         if past and self._world.dice.strikes(Fault.STALE):
             value = self._random.choice(past)
-        if value is None:
-            return pb._GetWithHashResponse(missing=pb._GetWithHashResponse._Missing())
-        found = pb._GetWithHashResponse._Found(value=value, hash=value_hash(value))
-        return pb._GetWithHashResponse(found=found)
+        return value
 
-    def set_if(self, request: Any, delivery: Delivery) -> Any:
-        """SetIf; counters need no condition but `absent`."""
-        condition = request.WhichOneof("condition")
-        if condition != "absent":
-            violated(f"sent SetIf {condition}")
-        counter = request.cache_key.decode()
-        if self.get(counter) is not None:
-            return pb._SetIfResponse(not_stored=pb._SetIfResponse._NotStored())
-        self._put(counter, request, delivery)
-        return pb._SetIfResponse(stored=pb._SetIfResponse._Stored())
-
-    def set_if_hash(self, request: Any, delivery: Delivery) -> Any:
-        """SetIfHash; conditions that compare nothing write all the same, for the oracle to see."""
-        counter = request.cache_key.decode()
-        condition = request.WhichOneof("condition")
-        current = self.get(counter)
-        if condition == "present_and_hash_equal":
-            expected = request.present_and_hash_equal.hash_to_check
-            stores = current is not None and value_hash(current) == expected
-        else:
-            stores = condition == "unconditional"
-        if not stores:
-            return pb._SetIfHashResponse(not_stored=pb._SetIfHashResponse._NotStored())
-        self._put(counter, request, delivery)
-        new_hash = value_hash(request.cache_body)
-        return pb._SetIfHashResponse(stored=pb._SetIfHashResponse._Stored(new_hash=new_hash))
-
-    def _put(self, counter: str, request: Any, delivery: Delivery) -> None:
-        value: bytes = request.cache_body
+    def _put(self, counter: str, value: bytes, ttl_ms: int, delivery: Delivery) -> None:
         past = self._past.setdefault(counter, [])
         current = self._items.get(counter)
         past.append(current.value if current else None)
         del past[:-MAX_PAST]
-        lasts_s = request.ttl_milliseconds / MS
-        self._items[counter] = Item(value, self._world.timeline.now_s + lasts_s)
+        self._items[counter] = Item(value, self._world.timeline.now_s + ttl_ms / MS)
         self._world.note("stored", counter, value)
         news = self._world.oracle.writes(counter, value, delivery)
         self._world.totals["writes"] += 1
         self._world.totals["decisions"] += news
-
-
-def value_hash(value: bytes) -> bytes:
-    """As the real service's: of the value only, so that a value that comes back has it again."""
-    return hashlib.sha256(value).digest()

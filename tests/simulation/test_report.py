@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent.parent
 TIMEOUT_S = 100.0
 
 
-class Terminal(io.StringIO):
+class FakeTerminal(io.StringIO):
     def isatty(self):
         return True
 
@@ -81,7 +81,7 @@ def test_totals_are_told_whole():
 
 @pytest.mark.parametrize(
     ("out", "silent", "shows"),
-    [(Terminal(), False, True), (Terminal(), True, False), (io.StringIO(), False, False)],
+    [(FakeTerminal(), False, True), (FakeTerminal(), True, False), (io.StringIO(), False, False)],
 )
 def test_progress_is_for_terminals(out, silent, shows):
     progress = Progress(out, silent=silent)

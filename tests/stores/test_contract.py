@@ -9,16 +9,16 @@ from tally.counters.counter import read_count
 from tally.counters.event import Event
 from tally.counters.ledger import Limits
 from tally.local.momento.server import MomentoServer
-from tally.settling.activity import Activity
 from tally.settling.copies import Copies
+from tally.settling.progress import Activity
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.errors import StoreClosedError
 from tally.stores.memory import Items, MemoryStore
 from tally.stores.port import ABSENT, NOT_SENT, Copy, LostRace, Stored, Swap
+from tests.support.clock import Clock
 from tests.support.consumers import make_momento, store_of
-from tests.support.momento_channel import CACHE, Clock, FakeChannel
-from tests.support.momento_channel import Store as FakeItems
+from tests.support.momento_channel import CACHE, FakeChannel, FakeStore
 from tests.support.valkey import store_at
 
 WAIT_S = 60.0
@@ -35,7 +35,7 @@ def memory(_request):
 @contextlib.contextmanager
 def momento(_request):
     clock = Clock()
-    items = FakeItems(clock)
+    items = FakeStore(clock)
     yield lambda: make_momento(FakeChannel(clock, items)), clock
 
 

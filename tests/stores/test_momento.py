@@ -5,23 +5,15 @@ import momento as sdk
 import pytest
 from momento.auth import CredentialProvider
 
+from tally.local.momento.data_calls import value_hash
 from tally.stores.momento.calls import billed
 from tally.stores.momento.connection import deadline_s
 from tally.stores.momento.store import MAX_CALLS_IN_FLIGHT
 from tally.stores.momento.troubles import TROUBLES
 from tally.stores.port import ABSENT, NOT_SENT, Copy, Failed, LostRace, Stored, Swap, Trouble
-from tests.support.consumers import DEADLINE_S, make_momento
-from tests.support.keys import ENDPOINT, KEY
-from tests.support.momento_channel import (
-    CACHE,
-    LATENCY_S,
-    START_S,
-    Clock,
-    Effect,
-    FakeChannel,
-    Fault,
-    value_hash,
-)
+from tests.support.clock import START_S, Clock
+from tests.support.consumers import DEADLINE_S, ENDPOINT, KEY, make_momento
+from tests.support.momento_channel import CACHE, LATENCY_S, Effect, FakeChannel, Fault
 
 STATUS = grpc.StatusCode
 FAILURES = [status for status in STATUS if status is not STATUS.OK]

@@ -8,8 +8,9 @@ from momento.auth import CredentialProvider
 from tally.local.momento.server import HOST, MomentoServer
 from tally.stores.momento.connection import connect
 from tally.stores.port import ABSENT, Addition, Copy, Failed, LostRace, Stored, Swap, Trouble
+from tests.support.clock import Clock
 from tests.support.consumers import make_momento
-from tests.support.momento_channel import AT_LEAST_ONCE, CACHE, EXACTLY_ONCE, Clock, FakeChannel
+from tests.support.momento_channel import AT_LEAST_ONCE, CACHE, EXACTLY_ONCE, FakeChannel
 
 NS_PER_S = 1_000_000_000
 WAIT_S = 60

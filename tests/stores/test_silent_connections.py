@@ -8,7 +8,7 @@ from momento.auth import CredentialProvider
 import producer.settings
 import producer.wiring
 from consumer import wiring
-from consumer.settings import Settings
+from consumer.settings import ConsumerSettings
 from tally.environment import Cache, Local
 from tally.local.lambda_.runtime import FunctionSettings, LambdaContext
 from tally.local.momento.server import HOST, MomentoServer
@@ -16,9 +16,9 @@ from tally.reading.reader import Reader
 from tally.stores.momento.channel import MAX_IDLE_S, Channel
 from tally.stores.momento.store import MomentoStore
 from tests.support.api import event as request
+from tests.support.clock import Clock
 from tests.support.lambda_event import event, failures, increment, record
-from tests.support.momento_channel import CACHE, Clock
-from tests.support.read_channel import ReadChannel
+from tests.support.momento_channel import CACHE, ReadChannel
 from tests.support.silent_proxy import SilentProxy
 
 DEADLINE_S = 0.3
@@ -40,7 +40,7 @@ def store(proxy):
 
 
 def consumer(proxy, store):
-    told = Settings(Cache(CACHE, Local(HOST, proxy.port)))
+    told = ConsumerSettings(Cache(CACHE, Local(HOST, proxy.port)))
     return wiring.build(told, observer=wiring.observer({}), store=store)
 
 
@@ -77,7 +77,7 @@ def test_a_get_of_the_api_is_answered(proxy):
         "MOMENTO_CACHE_NAME": CACHE,
         "SQS_QUEUE_URL": "http://127.0.0.1:9/queue",
     }
-    api = producer.wiring.build(producer.settings.read(variables), {})
+    api = producer.wiring.build(producer.settings.ApiSettings.from_environment(variables), {})
     get = request("GET", "/counters/c")
 
     def status():

@@ -1,21 +1,15 @@
 """The HTTP API over peers of SQS and Momento: what it answers, and what it published and logged."""
 
 import base64
-import io
-import itertools
 import json
-
-from aws_lambda_powertools import Logger
 
 from producer.routes import build
 from tally.counters.outcome import Outcome
-from tests.support.sqs import NOW_MS, FakeSqs, publisher
+from tests.support.log import Log
+from tests.support.sqs import NOW_MS, FakeSqs, publisher, told
 
 EVENT = "0000000000000001:0:1790000000000"
 NO_STORE = ("Cache-Control", "no-store")
-
-# Powertools keeps one handler, and so one stream, for each name of a service.
-_services = (f"test-api-{number}" for number in itertools.count())
 
 
 class FakeReader:
@@ -23,22 +17,16 @@ class FakeReader:
 
     def __init__(self, counts=None, outcome=Outcome.PENDING):
         self.known = counts or {}
-        self.told = outcome
+        self.answer = outcome
         self.asked = []
 
     def counts(self, names):
         self.asked.append(names)
-        return {name: _raised(self.known.get(name)) for name in names}
+        return {name: told(self.known.get(name)) for name in names}
 
     def outcome(self, counter, event):
         self.asked.append((counter, event))
-        return _raised(self.told)
-
-
-def _raised(value):
-    if isinstance(value, Exception):
-        raise value
-    return value
+        return told(self.answer)
 
 
 class Called:
@@ -47,11 +35,10 @@ class Called:
     def __init__(self, *script, counts=None, outcome=Outcome.PENDING, **options):
         self.sqs = FakeSqs(*script)
         self.reader = FakeReader(counts, outcome)
-        self._log = io.StringIO()
-        logger = Logger(service=next(_services), stream=self._log, level="INFO")
+        self._log = Log()
         defaults = {"publisher": publisher(self.sqs), "reader": self.reader}
         options = defaults | {"clock_ms": lambda: NOW_MS} | options
-        self.app = build(logger=logger, **options)
+        self.app = build(logger=self._log.logger, **options)
 
     def __call__(self, *arguments, **options):
         """Ask, and get status, headers and body."""
@@ -63,7 +50,7 @@ class Called:
 
     @property
     def log(self):
-        return [json.loads(line) for line in self._log.getvalue().splitlines()]
+        return self._log.lines
 
 
 def event(method, path, body=None, *, headers=None, query=None, full=""):
@@ -110,8 +97,8 @@ def accepted(counter, link, event=EVENT):
 
 def problem(status, name, title, detail, *headers, **more):
     """The answer to what cannot be done."""
-    told = {"type": f"urn:tally:{name}", "title": title, "status": status, "detail": detail, **more}
-    return status, {NO_STORE, ("Content-Type", "application/problem+json"), *headers}, told
+    body = {"type": f"urn:tally:{name}", "title": title, "status": status, "detail": detail, **more}
+    return status, {NO_STORE, ("Content-Type", "application/problem+json"), *headers}, body
 
 
 def invalid(*errors):

@@ -1,30 +1,39 @@
-"""The real writer and the real consumer on a fake Momento and a clock that only they move."""
+"""The real writer, reader and consumer on a fake Momento and a clock that only they move."""
 
-import io
-import itertools
+import base64
 import json
 
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics
 from momento.auth import CredentialProvider
 
-from consumer.invocation import Consumer
-from consumer.observability import Observer
+from consumer.batch import Consumer
 from tally.counters.event import INT64_MAX, Event
 from tally.local.momento.server import HOST
+from tally.reading.reader import Reader
 from tally.settling.bare_writer import BareWriter
 from tally.settling.copies import Copies
+from tally.settling.progress import Activity
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.momento.store import MomentoStore
-from tests.support.momento_channel import AT_LEAST_ONCE, CACHE, Clock, FakeChannel
+from tests.support.clock import Clock
+from tests.support.log import Log
+from tests.support.momento_channel import AT_LEAST_ONCE, CACHE, EXACTLY_ONCE, FakeChannel
 
 AT_MS = 1_790_000_000_000
 DEADLINE_S = 1.1
 NO_KEY = CredentialProvider.for_momento_local()
+ENDPOINT = "cell-1.example.com"
 
-# Powertools keeps one handler, and so one stream, for each name of a service.
-_services = (f"test-{number}" for number in itertools.count())
+
+def api_key(claims):
+    """A JSON Web Token with these claims; an API key of version 2 has {"t": "g"}."""
+    parts = [json.dumps(part).encode() for part in ({"alg": "HS256", "typ": "JWT"}, claims)]
+    encoded = [base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts]
+    return ".".join([*encoded, "c2VjcmV0LXNpZ25hdHVyZQ"])
+
+
+KEY = api_key({"t": "g", "id": "counters"})
+"""As Momento's SDK takes it, made here and good for nothing."""
 
 
 def events(*seqs, counter="c", source=1, at=AT_MS, **fields):
@@ -51,10 +60,23 @@ def make_momento(channel, clock=None, *, credentials=NO_KEY, cache_name=CACHE, *
     return MomentoStore(cache_name, credentials, open_channel=lambda: channel, **options)
 
 
+def make_reader(channel, clock=None, *, uniform=None, **options):
+    """A reader on a channel, with a clock that only calls and sleeps move."""
+    clock = clock or channel.clock
+    store = make_momento(channel, clock, **options)
+    return Reader(store, clock=clock, sleep=clock.sleep, uniform=uniform or Draws())
+
+
 def store_of(server, **options):
     """The store of an embedded server, over real gRPC."""
     credentials = CredentialProvider.for_momento_local(HOST, server.port)
     return MomentoStore(CACHE, credentials, **options)
+
+
+def read_counts(counters, variables):
+    """The count of each counter, None where there is none, from the variables of a stack."""
+    with Reader.from_environment(variables) as reader:
+        return reader.counts(counters)
 
 
 def make_rounds(channel, *, uniform=None, sleep=None, limits=None):
@@ -75,35 +97,35 @@ def make_bare_writer(channel, **pace):
     return BareWriter(rounds.store, rounds)
 
 
+def settle(writer, time_s=10.0, **groups):
+    """What became of each counter; the activity is thrown away."""
+    return writer.settle(groups, writer.clock() + time_s, Activity()).settlements()
+
+
 class Deployed:
     """A consumer with its channel, its clock, and what it logged."""
 
-    def __init__(self, default_max=INT64_MAX, limits=None, *, at_least_once=False):
+    def __init__(self, default_max=INT64_MAX, limits=None, *, at_least_once=False, log=None):
         self.clock = Clock()
-        self.channel = FakeChannel(self.clock, methods=AT_LEAST_ONCE if at_least_once else None)
-        self._log = io.StringIO()
-        self.service = next(_services)
-        observer = Observer(
-            Logger(service=self.service, stream=self._log, level="INFO"),
-            EphemeralMetrics(service=self.service, namespace="Tally"),
+        self.channel = FakeChannel(
+            self.clock, methods=AT_LEAST_ONCE if at_least_once else EXACTLY_ONCE
         )
+        self._log = log or Log()
+        self.service = self._log.service
         bare = make_bare_writer(self.channel)
         settler = bare if at_least_once else make_writer(self.channel, limits=limits)
-        self.consumer = Consumer(settler, observer, default_max)
+        self.consumer = Consumer(settler, self._log.observer, default_max)
 
     def handle(self, event, context=None):
         return self.consumer.handle(event, context)
 
     @property
     def log(self):
-        """The lines, each an object."""
-        return [json.loads(line) for line in self._log.getvalue().splitlines()]
+        return self._log.lines
 
     @property
     def returned(self):
-        """Of each line about a message: its id and its reason."""
-        lines = [line for line in self.log if line["action"] == "message_returned"]
-        return [(line["message_id"], line["reason"]) for line in lines]
+        return self._log.returned
 
     def count(self, counter="page:home"):
         """The count as it is stored; None for an absent counter."""

@@ -1,49 +1,9 @@
-"""Peers of what an event source mapping reaches out to: SQS's client, a function and a wait."""
+"""Peers of what an event source mapping reaches out to: a function and a wait."""
 
 import threading
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from tally.local.lambda_.environment import InProcess
-
-UNAVAILABLE = ClientError({"Error": {"Code": "ServiceUnavailable"}}, "any")
-ARN = "arn:aws:sqs:us-east-1:123456789012:queue"
-
-
-def message(number, body="{}"):
-    return {
-        "MessageId": f"id{number}",
-        "ReceiptHandle": f"handle{number}",
-        "Body": body,
-        "MD5OfBody": "",
-    }
-
-
-class ScriptedSqs:
-    """A client that answers receives and deletes from two scripts; an error in them is raised."""
-
-    def __init__(self, receives, deletes=()):
-        self.receives = list(receives)
-        self.deletes = list(deletes)
-        self.deleted = []
-
-    def get_queue_attributes(self, **_options):
-        return {"Attributes": {"QueueArn": ARN}}
-
-    def receive_message(self, **_options):
-        return {"Messages": next_of(self.receives, [])}
-
-    def delete_message_batch(self, *, QueueUrl, Entries):  # noqa: ARG002, N803 (boto3's names)
-        self.deleted.append([entry["ReceiptHandle"] for entry in Entries])
-        return {"Failed": next_of(self.deletes, [])}
-
-
-def next_of(script, default):
-    step = script.pop(0) if script else default
-    if isinstance(step, Exception):
-        raise step
-    return step
+from tests.support.in_process import InProcess
 
 
 class Impatient(threading.Event):

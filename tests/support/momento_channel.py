@@ -1,4 +1,4 @@
-"""Momento as a peer of grpc.Channel: a store in memory, a clock that calls move, faults by script.
+"""Momento as a peer of grpc.Channel: the embedded server's cache, faults by script, no time waited.
 
 A call takes effect when it is sent and is answered `latency_s` later, so calls in flight at once
 cost the time of one. `tests/stores/test_momento_contract.py` holds it against real gRPC.
@@ -7,33 +7,41 @@ cost the time of one. `tests/stores/test_momento_contract.py` holds it against r
 import dataclasses
 import enum
 import functools
-import hashlib
-import re
+from collections import deque
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
-from momento_wire_types import cacheclient_pb2 as pb
+
+from tally.local.momento.data_calls import DATA_CALLS, get_batch, get_with_hash
+from tally.local.momento.errors import UNKNOWN_CACHE, RefusedError
+from tally.local.momento.store import MAX_TTL_MS, LocalCache
+from tests.support.clock import Clock
 
 CACHE = "tally"
 LATENCY_S = 0.01
-START_S = 1_000.0
-MS = 1_000
+NS_PER_S = 1_000_000_000
+STATUS = grpc.StatusCode
+UNKNOWN = (
+    *(STATUS.UNAVAILABLE, STATUS.DEADLINE_EXCEEDED, STATUS.INTERNAL, STATUS.ABORTED),
+    *(STATUS.CANCELLED, STATUS.UNKNOWN, STATUS.DATA_LOSS),
+)
+REFUSED = (
+    *(STATUS.INVALID_ARGUMENT, STATUS.FAILED_PRECONDITION),
+    *(STATUS.OUT_OF_RANGE, STATUS.ALREADY_EXISTS),
+)
+BROKEN = (
+    *(STATUS.UNAUTHENTICATED, STATUS.PERMISSION_DENIED),
+    *(STATUS.NOT_FOUND, STATUS.UNIMPLEMENTED),
+)
+"""What a status says of a call: it may have happened, it never will, no call can."""
 
+EXACTLY_ONCE = {("GetWithHash", ""), ("SetIf", "absent"), ("SetIfHash", "present_and_hash_equal")}
+"""The calls, with their conditions, with which an exactly-once counter may be touched."""
 
-class Clock:
-    """Seconds that only calls and sleeps move."""
-
-    def __init__(self) -> None:
-        self.now_s = START_S
-        self.slept_s: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now_s
-
-    def sleep(self, seconds: float) -> None:
-        self.slept_s.append(seconds)
-        self.now_s += seconds
+AT_LEAST_ONCE = {("GetWithHash", ""), ("SetIf", "absent"), ("SetIf", "equal"), ("Increment", "")}
+"""And those of one that is a bare integer."""
 
 
 class Effect(enum.Enum):
@@ -69,7 +77,7 @@ NO_FAULT = Fault("")
 
 
 @dataclasses.dataclass(frozen=True)
-class Call:
+class SentCall:
     """A call as it was sent; `value` is what it would write."""
 
     method: str
@@ -80,11 +88,16 @@ class Call:
     metadata: tuple[tuple[str, str], ...]
     request: Any
 
+    @property
+    def condition(self) -> str:
+        """The name of what a write asks for, as the request has it."""
+        return self.request.WhichOneof("condition") if self.method.startswith("SetIf") else ""
+
 
 class FakeRpcError(grpc.RpcError):
     """What a gRPC future raises, as far as a client looks at it."""
 
-    def __init__(self, status: grpc.StatusCode, details: str | None) -> None:
+    def __init__(self, status: grpc.StatusCode, details: str | None = "told by a test") -> None:
         self._status, self._details = status, details
 
     def code(self) -> grpc.StatusCode:
@@ -94,32 +107,30 @@ class FakeRpcError(grpc.RpcError):
         return self._details
 
 
-class Store:
-    """The items of one cache, with what each key held before; writers share it."""
+class FakeStore(LocalCache):
+    """The items of one cache by their names, with what each held before; writers share it."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._items: dict[str, tuple[bytes, float]] = {}
-        self._before: dict[str, bytes | None] = {}
+    def __init__(self, clock):
+        super().__init__(lambda: int(clock() * NS_PER_S))
+        self._before: dict[bytes, bytes | None] = {}
         self.late: list[tuple[int, Callable[[], object]]] = []
 
-    def get(self, key: str) -> bytes | None:
-        value, expires_at_s = self._items.get(key, (None, 0.0))
-        return value if expires_at_s > self._clock() else None
+    def get(self, key):
+        return super().get(_encoded(key))
 
-    def stale(self, key: str) -> bytes | None:
+    def stale(self, key):
         """What the key held before its last write."""
-        return self._before.get(key)
+        return self._before.get(_encoded(key))
 
-    def put(self, key: str, value: bytes, ttl_ms: int = 86_400_000) -> None:
-        self._before[key] = self.get(key)
-        self._items[key] = (value, self._clock() + ttl_ms / MS)
+    def put(self, key, value, ttl_ms=MAX_TTL_MS):
+        self._before[_encoded(key)] = self.get(key)
+        super().put(_encoded(key), value, ttl_ms)
 
-    def drop(self, key: str) -> None:
+    def drop(self, key):
         """Evict an item."""
-        del self._items[key]
+        self.delete(_encoded(key))
 
-    def land(self) -> None:
+    def land(self):
         """Let the late writes that are due take effect."""
         due = [write for calls, write in self.late if calls == 0]
         self.late = [(calls - 1, write) for calls, write in self.late if calls]
@@ -127,92 +138,100 @@ class Store:
             write()
 
 
+def _encoded(key):
+    return key if isinstance(key, bytes) else key.encode()
+
+
 class FakeChannel:
     """One client's channel to a store; `calls` is all that it sent."""
 
-    def __init__(
-        self, clock: Clock, store: Store | None = None, methods: "Methods | None" = None
-    ) -> None:
+    def __init__(self, clock, store=None, methods=EXACTLY_ONCE):
         self.clock = clock
         self.closed = 0
-        self.methods = EXACTLY_ONCE if methods is None else methods
-        self.store = Store(clock) if store is None else store
-        self.calls: list[Call] = []
+        self.methods = methods
+        self.store = FakeStore(clock) if store is None else store
+        self.calls: list[SentCall] = []
         self.faults: list[Fault] = []
-        self.before_call: Callable[[Call], object] | None = None
+        self.before_call: Callable[[SentCall], object] | None = None
         self.in_flight = 0
         self.most_in_flight = 0
 
     @property
-    def sent(self) -> list[tuple[str, str]]:
+    def sent(self):
         """The calls in their order, each by method and key."""
         return [(call.method, call.key) for call in self.calls]
 
-    def close(self) -> None:
+    def close(self):
         """Count it; the next call works all the same."""
         self.closed += 1
 
-    def unary_unary(
-        self, method: str, request_serializer: Any, response_deserializer: Any, **_: Any
-    ) -> "FakeMethod":
+    def unary_unary(self, method, request_serializer, response_deserializer, **_):
+        """A peer of grpc.UnaryUnaryMultiCallable; only futures are asked of it."""
         name = method.removeprefix("/cache_client.Scs/")
-        return FakeMethod(self, name, request_serializer, response_deserializer)
+        coding = (request_serializer, response_deserializer)
+        return SimpleNamespace(future=functools.partial(self._future, name, *coding))
 
-    def unary_stream(self, method: str, *_: Any, **__: Any) -> None:
+    def unary_stream(self, *_, **__):
         """No counter needs a stream; the generated stub asks for them all the same."""
 
-    def drawn(self, call: Call) -> Fault:
+    def _future(self, name, serialize, parse, request, timeout, metadata):
+        serialize(request)
+        key, value = request.cache_key.decode(), getattr(request, "cache_body", None)
+        call = SentCall(name, key, value, timeout, self.clock(), metadata, request)
+        self.calls.append(call)
+        if self.before_call:
+            self.before_call(call)
+        fault = self._drawn(call)
+        if fault.before:
+            fault.before()
+        self.store.land()
+        try:
+            answer = parse(self._answer(call, fault).SerializeToString())
+        except FakeRpcError as error:
+            answer = error
+        except RefusedError as error:
+            answer = refused(error)
+        return FakeAnswer(self, call, fault, answer)
+
+    def _drawn(self, call):
         for fault in self.faults:
             if fault.times and fault.method == call.method and fault.key in {None, call.key}:
                 fault.times -= 1
                 return fault
         return NO_FAULT
 
+    def _carry_out(self, call):
+        """The effect of a call, and its answer."""
+        assert (call.method, call.condition) in self.methods
+        check_cache(call.metadata)
+        return DATA_CALLS[call.method](self.store, call.request)
 
-class FakeMethod:
-    """A peer of grpc.UnaryUnaryMultiCallable; only futures are asked of it."""
-
-    def __init__(
-        self, channel: FakeChannel, name: str, serialize: Callable[..., bytes], parse: Any
-    ) -> None:
-        self._channel, self._name = channel, name
-        self._serialize, self._parse = serialize, parse
-
-    def future(
-        self, request: Any, timeout: float, metadata: tuple[tuple[str, str], ...]
-    ) -> "FakeAnswer":
-        channel = self._channel
-        self._serialize(request)
-        key, value = request.cache_key.decode(), getattr(request, "cache_body", None)
-        call = Call(self._name, key, value, timeout, channel.clock(), metadata, request)
-        channel.calls.append(call)
-        if channel.before_call:
-            channel.before_call(call)
-        fault = channel.drawn(call)
-        if fault.before:
-            fault.before()
-        channel.store.land()
-        try:
-            answer = _carried_out(channel, call, fault).SerializeToString()
-        except FakeRpcError as error:
-            return FakeAnswer(channel, call, fault, error)
-        return FakeAnswer(channel, call, fault, self._parse(answer))
+    def _answer(self, call, fault):
+        """The answer to a call, which takes effect here, or later, or never."""
+        if fault.status is None:
+            stale: Any = SimpleNamespace(get=self.store.stale)
+            return get_with_hash(stale, call.request) if fault.stale else self._carry_out(call)
+        if fault.effect is Effect.DONE:
+            self._carry_out(call)
+        elif fault.effect is Effect.LATE:
+            self.store.late.append((fault.late_calls - 1, lambda: self._carry_out(call)))
+        raise FakeRpcError(fault.status, fault.details)
 
 
 class FakeAnswer:
     """A peer of grpc.Future: waiting for it moves the clock to when it is there."""
 
-    def __init__(self, channel: FakeChannel, call: Call, fault: Fault, answer: Any) -> None:
+    def __init__(self, channel, call, fault, answer):
         self._channel, self._answer = channel, answer
         latency_s = LATENCY_S if fault.latency_s is None else fault.latency_s
         if latency_s > call.timeout_s:
             latency_s = call.timeout_s
-            self._answer = FakeRpcError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
+            self._answer = FakeRpcError(STATUS.DEADLINE_EXCEEDED, "Deadline Exceeded")
         self._answered_at_s = call.sent_at_s + latency_s
         channel.in_flight += 1
         channel.most_in_flight = max(channel.most_in_flight, channel.in_flight)
 
-    def result(self) -> Any:
+    def result(self):
         self._channel.in_flight -= 1
         clock = self._channel.clock
         clock.now_s = max(clock.now_s, self._answered_at_s)
@@ -221,91 +240,62 @@ class FakeAnswer:
         return self._answer
 
 
-def value_hash(value: bytes) -> bytes:
-    """As opaque to a client as Momento's."""
-    return hashlib.sha256(value).digest()
+class ReadChannel:
+    """A channel with values by key; `calls` has of each call its keys, deadline and metadata.
+
+    The script has a step for each of the first calls: an error, which comes after some of the
+    answers; a function from the right answers to those that are given; or None.
+    """
+
+    def __init__(self, *script, values=None):
+        self.clock = Clock()
+        self.values = {} if values is None else values
+        self._cache: Any = SimpleNamespace(get=lambda key: self.values.get(key.decode()))
+        self.script = deque(script)
+        self.calls: list[tuple[list[str], float, Any]] = []
+        self.is_closed = False
+
+    def unary_unary(self, *_, **__):
+        """No read needs a call of one answer; the generated stub asks for them all the same."""
+
+    def unary_stream(self, method, request_serializer, response_deserializer, **_):
+        def call(request, timeout, metadata):
+            request_serializer(request)
+            for answer in self._answers(request, timeout, metadata):
+                yield response_deserializer(answer.SerializeToString())
+
+        return call if method == "/cache_client.Scs/GetBatch" else None
+
+    def close(self):
+        self.is_closed = True
+
+    @property
+    def keys(self):
+        """The keys of each call."""
+        return [keys for keys, _, _ in self.calls]
+
+    def _answers(self, request, timeout_s, metadata):
+        keys = [item.cache_key.decode() for item in request.items]
+        self.calls.append((keys, timeout_s, metadata))
+        self.clock.now_s += min(LATENCY_S, timeout_s)
+        try:
+            check_cache(metadata)
+        except RefusedError as error:
+            raise refused(error) from None
+        step = self.script.popleft() if self.script else None
+        answers = get_batch(self._cache, request)
+        if isinstance(step, FakeRpcError):
+            yield from answers[:-1]
+            raise step
+        yield from step(answers) if step else answers
 
 
-def _carried_out(channel: FakeChannel, call: Call, fault: Fault) -> Any:
-    """The answer to a call, which takes effect here, or later, or never."""
-    store = channel.store
-    cache = dict(call.metadata)["cache"]
-    if cache != CACHE:
-        raise FakeRpcError(grpc.StatusCode.NOT_FOUND, f"cache not found: {cache}")
-    carry_out = functools.partial(channel.methods[call.method], store, call)
-    if fault.status is None:
-        return _found(store.stale(call.key)) if fault.stale else carry_out()
-    if fault.effect is Effect.DONE:
-        carry_out()
-    elif fault.effect is Effect.LATE:
-        store.late.append((fault.late_calls - 1, carry_out))
-    raise FakeRpcError(fault.status, fault.details)
+def check_cache(metadata):
+    """See that a call is for the one cache that there is."""
+    if (cache := dict(metadata)["cache"]) != CACHE:
+        raise RefusedError(UNKNOWN_CACHE.about(cache))
 
 
-def _get_with_hash(store: Store, call: Call) -> Any:
-    return _found(store.get(call.key))
-
-
-def _found(value: bytes | None) -> Any:
-    if value is None:
-        return pb._GetWithHashResponse(missing=pb._GetWithHashResponse._Missing())
-    found = pb._GetWithHashResponse._Found(value=value, hash=value_hash(value))
-    return pb._GetWithHashResponse(found=found)
-
-
-def _set_if(store: Store, call: Call) -> Any:
-    assert call.request.WhichOneof("condition") == "absent"
-    return _set_if_is(store, call, None)
-
-
-def _set_if_bare(store: Store, call: Call) -> Any:
-    equal = call.request.WhichOneof("condition") == "equal"
-    return (
-        _set_if_is(store, call, call.request.equal.value_to_check)
-        if equal
-        else _set_if(store, call)
-    )
-
-
-def _set_if_is(store: Store, call: Call, expected: bytes | None) -> Any:
-    if store.get(call.key) != expected:
-        return pb._SetIfResponse(not_stored=pb._SetIfResponse._NotStored())
-    store.put(call.key, call.request.cache_body, call.request.ttl_milliseconds)
-    return pb._SetIfResponse(stored=pb._SetIfResponse._Stored())
-
-
-def _set_if_hash(store: Store, call: Call) -> Any:
-    assert call.request.WhichOneof("condition") == "present_and_hash_equal"
-    current = store.get(call.key)
-    if current is None or value_hash(current) != call.request.present_and_hash_equal.hash_to_check:
-        return pb._SetIfHashResponse(not_stored=pb._SetIfHashResponse._NotStored())
-    store.put(call.key, call.request.cache_body, call.request.ttl_milliseconds)
-    new_hash = value_hash(call.request.cache_body)
-    return pb._SetIfHashResponse(stored=pb._SetIfHashResponse._Stored(new_hash=new_hash))
-
-
-def _increment(store: Store, call: Call) -> Any:
-    value = store.get(call.key)
-    if value is not None and not re.fullmatch(rb"-?[0-9]+", value):
-        raise FakeRpcError(grpc.StatusCode.FAILED_PRECONDITION, "no integer")
-    total = int(value or b"0") + call.request.amount
-    if not -(2**63) <= total < 2**63:
-        raise FakeRpcError(grpc.StatusCode.FAILED_PRECONDITION, "no 64 bits")
-    store.put(call.key, b"%d" % total, call.request.ttl_milliseconds)
-    return pb._IncrementResponse(value=total)
-
-
-Methods = dict[str, Callable[[Store, Call], Any]]
-EXACTLY_ONCE: Methods = {
-    "GetWithHash": _get_with_hash,
-    "SetIf": _set_if,
-    "SetIfHash": _set_if_hash,
-}
-"""What an exactly-once counter may be touched with; any other call is a KeyError."""
-
-AT_LEAST_ONCE: Methods = {
-    "GetWithHash": _get_with_hash,
-    "SetIf": _set_if_bare,
-    "Increment": _increment,
-}
-"""And one that is a bare integer."""
+def refused(error):
+    """What a client gets in place of the answer."""
+    return FakeRpcError(grpc.StatusCode[error.refusal.status], error.refusal.text)

@@ -1,9 +1,9 @@
 """Secrets Manager over HTTP on loopback, which answers every request as it is told to."""
 
 import contextlib
-import http.server
 import json
-import threading
+
+from tests.support.http_servers import served
 
 QUOTED = "x-amz-security-token:the-sessions-token"
 REFUSAL = {
@@ -14,28 +14,12 @@ REFUSAL = {
 
 @contextlib.contextmanager
 def secrets_manager(status, answer):
-    """A server; the environment that brings boto3 to it, and the requests that it gets."""
+    """Secrets Manager, which answers as told: the environment that leads there, what is asked."""
     asked = []
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            body = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def told(request):
+        asked.append(request.get_json(force=True))
+        return status, json.dumps(answer)
 
-        def log_message(self, *_):
-            """Say nothing on stderr."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        url = f"http://127.0.0.1:{server.server_port}"
+    with served(told) as url:
         yield {"AWS_ENDPOINT_URL_SECRETS_MANAGER": url}, asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -1,5 +1,6 @@
-"""The `tally` command in this process: what it printed, and an environment that is only its own."""
+"""The `tally` command in this process, what it printed, and the environments of its users."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from typer.testing import CliRunner
@@ -27,6 +28,49 @@ QUIET = NOTHING | {
     "TERM": "dumb",
 }
 """The environment of a user who has set nothing, on a terminal of 80 columns."""
+
+SESSION = "a-session-of-the-user"
+NOWHERE = "http://127.0.0.1:9"
+ASTRAY = "[default]\nregion = eu-west-1\nignore_configured_endpoint_urls = true\n"
+
+
+def users_aws(folder):
+    """A profile that is nowhere, keys of a session, and endpoints that are to be ignored."""
+    config = folder / "config"
+    config.write_text(ASTRAY)
+    return {
+        "AWS_PROFILE": "not-on-this-machine",
+        "AWS_DEFAULT_PROFILE": "nor-is-this",
+        "AWS_ACCESS_KEY_ID": "a-key-of-the-user",
+        "AWS_SECRET_ACCESS_KEY": "a-secret-of-the-user",
+        "AWS_SESSION_TOKEN": SESSION,
+        "AWS_SECURITY_TOKEN": SESSION,
+        "AWS_REGION": "eu-west-1",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ENDPOINT_URL": NOWHERE,
+        "AWS_ENDPOINT_URL_SQS": NOWHERE,
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+        "AWS_CONFIG_FILE": str(config),
+        "AWS_SHARED_CREDENTIALS_FILE": str(config),
+    }
+
+
+class Remembering(Mapping[str, str]):
+    """An environment that remembers what it was asked for."""
+
+    def __init__(self, variables):
+        self._variables = variables
+        self.asked = set()
+
+    def __getitem__(self, name):
+        self.asked.add(name)
+        return self._variables[name]
+
+    def __iter__(self):
+        return iter(self._variables)
+
+    def __len__(self):
+        return len(self._variables)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ PACKAGES = ("tally", "consumer", "producer")
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFile:
     """A Python file, read once for all rules."""
 
     path: PurePath
@@ -70,11 +70,11 @@ Complaints = Iterator[tuple[int, str]]
 class Rule:
     """A rule, where it holds, and a file that breaks it."""
 
-    find: Callable[[Source], Complaints]
-    holds: Callable[[Source], bool]
-    bad: tuple[Source, ...]
+    find: Callable[[SourceFile], Complaints]
+    holds: Callable[[SourceFile], bool]
+    bad: tuple[SourceFile, ...]
 
-    def complaints(self, source: Source) -> list[str]:
+    def complaints(self, source: SourceFile) -> list[str]:
         """What is wrong with a file, as `path:line: what`; nothing where the rule does not hold."""
         found = self.find(source) if self.holds(source) else ()
         return [f"{source.path}:{line}: {what}" for line, what in found]
@@ -83,15 +83,15 @@ class Rule:
 RULES: dict[str, Rule] = {}
 
 
-def everywhere(_: Source) -> bool:
+def everywhere(_: SourceFile) -> bool:
     return True
 
 
-def shipped(source: Source) -> bool:
+def shipped(source: SourceFile) -> bool:
     return source.is_ours
 
 
-def tested(source: Source) -> bool:
+def tested(source: SourceFile) -> bool:
     return source.package == "tests"
 
 
@@ -99,7 +99,7 @@ def rule(holds, *bad):
     """Enter a rule under its function's name, with (path, text) of files that break it."""
 
     def enter(find):
-        sources = tuple(Source(PurePath(path), text) for path, text in bad)
+        sources = tuple(SourceFile(PurePath(path), text) for path, text in bad)
         RULES[find.__name__] = Rule(find, holds, sources)
         return find
 

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 import tally.testing
-from tally import Outcome, ReaderClosedError, encode
+from tally import Outcome, ReaderClosedError, UnsentError, encode
 from tally.counters.event import Increment
 from tally.publishing.sequence import now_ms
 from tally.testing import Counters, MemoryStore
@@ -49,6 +49,20 @@ def test_whatever_is_delivered_again_counts_once():
 def test_what_is_published_again_counts_once(counters):
     with counters.publisher() as publisher:
         published = publisher.publish("c")
+        publisher.publish_again(published)
+    assert counters.reader().count("c") == 1
+
+
+def test_what_a_queue_refuses_is_told_and_counts_once_when_it_is_published_again(counters):
+    with counters.publisher() as publisher:
+        counters.refuses = True
+        published = publisher.publish("c")
+        with pytest.raises(
+            UnsentError, match=r"^increments not confirmed: 1 \(AccessDenied\)$"
+        ) as raised:
+            publisher.flush()
+        assert (raised.value.increments, counters.reader().count("c")) == ((published,), None)
+        counters.refuses = False
         publisher.publish_again(published)
     assert counters.reader().count("c") == 1
 

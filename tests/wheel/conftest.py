@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.wheel import Environment, build
+from tests.wheel.wheel import WheelEnvironment, build
 
 THEIRS = ("store", "local", "cli", "counters", "consumer", "producer")
 """What a program may call its own packages, and ours were once called."""
@@ -21,7 +21,7 @@ def environment(tmp_path_factory, wheel):
     def make(*extras):
         if extras not in made:
             folder = tmp_path_factory.mktemp("-".join(("base", *extras)))
-            made[extras] = Environment(folder, wheel, *extras)
+            made[extras] = WheelEnvironment(folder, wheel, *extras)
         return made[extras]
 
     return make

@@ -10,8 +10,8 @@ import zipfile
 import pytest
 
 import tally
-from tests.support.wheel import ROOT, Environment, metadata
 from tests.wheel.conftest import THEIRS
+from tests.wheel.wheel import ROOT, WheelEnvironment, metadata
 
 RUN_S = 60
 LINK = re.compile(r"\]\((?!https?://|#)([^)]+)\)")
@@ -62,7 +62,7 @@ def test_so_does_a_program_under_pytest(wheel, project):
     (project / "test_program.py").write_text(
         "def test_program():\n" + re.sub("(?m)^", "    ", USES)
     )
-    pytests = Environment(project / ".venv", wheel, others=["pytest"])
+    pytests = WheelEnvironment(project / ".venv", wheel, others=["pytest"])
     said = pytests.run("-m", "pytest", "-q", "test_program.py", cwd=project, timeout_s=RUN_S)
     assert (said.returncode, said.stdout.splitlines()[-1][:8]) == (0, "1 passed")
 
@@ -75,7 +75,7 @@ def test_its_tests_have_counters_and_momento_as_fixtures(wheel, tmp_path):
         "    assert tally_counters.reader().count('c') == 1\n"
         "    assert tally_momento.endpoint\n"
     )
-    pytests = Environment(tmp_path / ".venv", wheel, "read", others=["pytest"])
+    pytests = WheelEnvironment(tmp_path / ".venv", wheel, "read", others=["pytest"])
     said = pytests.run("-m", "pytest", "-q", "test_program.py", cwd=tmp_path, timeout_s=RUN_S)
     assert (said.returncode, said.stdout.splitlines()[-1][:8]) == (0, "1 passed")
 
@@ -128,7 +128,7 @@ def test_cli_is_all_that_a_command_against_aws_needs(environment, project, comma
 
 
 def test_distributions_of_our_former_names_come_and_go_beside_it(wheel, tmp_path):
-    theirs = Environment(tmp_path / "env", wheel)
+    theirs = WheelEnvironment(tmp_path / "env", wheel)
     for name in ("store", "local"):
         theirs.install(other(tmp_path, name))
     (tmp_path / "program.py").write_text("from tally import Publisher; import local, store")

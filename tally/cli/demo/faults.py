@@ -23,9 +23,7 @@ KILLED = FunctionError("Runtime.ExitError", "killed before it could answer")
 class ForgetfulSqs:
     """SQS that loses some deletes: it says nothing of them, and keeps the messages.
 
-    Args:
-        sqs: the real client, for everything else.
-        seed: which are lost.
+    The seed draws which; all else is the real client's.
     """
 
     def __init__(self, sqs: "SQSClient", seed: int) -> None:
@@ -57,9 +55,7 @@ class ForgetfulSqs:
 class MortalFunction:
     """A consumer that can be killed in the middle of a batch.
 
-    Args:
-        function: the consumer, in a process of its own.
-        dooms: the kills that are due; whoever has the next warm batch takes one.
+    `dooms` are the kills that are due; whoever has the next warm batch takes one.
     """
 
     def __init__(self, function: Function, dooms: threading.Semaphore) -> None:

@@ -3,22 +3,22 @@
 import dataclasses
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any, Self
 
 from botocore.exceptions import BotoCoreError
 
-from tally.cli.demo import plan
+from tally.cli.demo import workload
 from tally.cli.demo.faults import ForgetfulSqs, MortalFunction
 from tally.local.lambda_.environment import Function
-from tally.local.lambda_.poller import Batching
+from tally.local.lambda_.event_source import Batching
 from tally.local.sqs.queue import Depth
 from tally.local.stack import Stack, StackSettings
 from tally.local.watch import DECIDED, Seen, Watch
 from tally.publishing.publisher import Publisher
-from tally.publishing.sequence import Sequence as Identities
+from tally.publishing.sequence import Sequence
 
 PRODUCERS = 4
 """Publishers with a source each, in turn."""
@@ -99,16 +99,13 @@ class Look:
 class Demo:
     """A context manager: the stack runs inside, and has ended after it.
 
-    Args:
-        options: its size.
-        watch: where the consumers' metrics and logs are added up.
-        now_ms: the time, for messages that claim to come from the future.
+    The watch adds up what consumers say; `now_ms` is for messages that claim to be from the future.
     """
 
     def __init__(self, options: Options, watch: Watch, now_ms: int) -> None:
         self.options = options
-        self.plan = plan.draw(options.counters, options.events)
-        self.bad = plan.bad_bodies(now_ms)
+        self.plan = workload.draw(options.counters, options.events)
+        self.bad = workload.bad_bodies(now_ms)
         self.watch = watch
         self.sqs: ForgetfulSqs | None = None
         self.mortals: list[MortalFunction] = []
@@ -127,11 +124,7 @@ class Demo:
         self._ending = ExitStack()
 
     def __enter__(self) -> Self:
-        """Start the stack and the producers.
-
-        Raises:
-            ChildError: a part did not start.
-        """
+        """Start the stack and the producers; ChildError if a part does not start."""
         with ExitStack() as ending:
             ending.enter_context(self.stack)
             pool = ending.enter_context(ThreadPoolExecutor(1, "producers"))
@@ -149,9 +142,8 @@ class Demo:
         """Look how far it is, until it is at rest or MAX_DEMO_S are over.
 
         Raises:
-            ChildError: a part of the stack died.
+            ChildError, BotoCoreError: a part of the stack died.
             UnsentError: the local SQS did not take all increments.
-            BotoCoreError: the local SQS does not answer.
         """
         kill_at = [share * self.options.events for share in KILL_AT]
         reported = 0
@@ -205,11 +197,14 @@ class Demo:
 
     def _publish(self) -> None:
         """Send the bad messages and all increments; wait where the queue would become deep."""
-        url = self.stack.queue.queue_url
+        url, client = self.stack.queue.queue_url, self.stack.queue.client()
         for body in self.bad.values():
-            self.stack.queue.client().send_message(QueueUrl=url, MessageBody=body)
-        increments = plan.shuffled(self.plan, self.options.seed)
-        with _publishers(url, self.stack.queue.client()) as publishers:
+            client.send_message(QueueUrl=url, MessageBody=body)
+        increments = workload.shuffled(self.plan, self.options.seed)
+        publishers = [Publisher(url, client=client, sequence=Sequence()) for _ in range(PRODUCERS)]
+        with ExitStack() as closing:
+            for publisher in publishers:
+                closing.enter_context(publisher)
             size = min(MAX_CHUNK_EVENTS, -(-len(increments) // CHUNKS))
             for start in range(0, len(increments), size):
                 publisher = publishers[start // size % PRODUCERS]
@@ -235,12 +230,3 @@ class Demo:
     def _wrap_function(self, function: Function) -> Function:
         self.mortals.append(MortalFunction(function, self._dooms))
         return self.mortals[-1]
-
-
-@contextmanager
-def _publishers(url: str, client: Any) -> Iterator[Sequence[Publisher]]:  # noqa: ANN401 (boto3's)
-    with ExitStack() as closing:
-        yield [
-            closing.enter_context(Publisher(url, client=client, sequence=Identities()))
-            for _ in range(PRODUCERS)
-        ]

@@ -2,16 +2,20 @@
 
 import dataclasses
 
-from tally.cli.demo.plan import Counter
+from rich.console import Console
+from rich.table import Table
+
 from tally.cli.demo.run import Demo
+from tally.cli.demo.workload import DemoCounter
 from tally.local.momento import read_stats
+from tally.publishing.packing import MAX_ENTRIES
 from tally.reading.reader import Reader
 
 MAX_DEAD_LETTERS = 100
 """How many dead letters are looked at; the demo makes five."""
 
-RECEIVE_MESSAGES = 10
-"""How many messages SQS hands out at once."""
+MAX_SHOWN_COUNTERS = 12
+"""Rows of the table: the wrong counters first, then the hottest."""
 
 OTHER = "a message that should have been counted"
 
@@ -28,7 +32,7 @@ class DeadLetter:
 class Verdict:
     """Whether all is right, and the figures of the run."""
 
-    counters: list[tuple[Counter, int | None]]
+    counters: list[tuple[DemoCounter, int | None]]
     """Each counter with the count that Momento holds."""
     dead_letters: list[DeadLetter]
     bad_messages: int
@@ -46,7 +50,7 @@ class Verdict:
         return len(self.counters) - len(self.wrong)
 
     @property
-    def wrong(self) -> list[tuple[Counter, int | None]]:
+    def wrong(self) -> list[tuple[DemoCounter, int | None]]:
         """The counters whose count is not what it must be."""
         return [(counter, count) for counter, count in self.counters if count != counter.expected]
 
@@ -61,8 +65,7 @@ def judge(demo: Demo) -> Verdict:
     """Read every counter and every dead letter.
 
     Raises:
-        ChildError: a part of the stack died meanwhile.
-        ReadError: a counter cannot be read.
+        ChildError, ReadError: a part of the stack died meanwhile.
     """
     names = [counter.name for counter in demo.plan]
     demo.stack.check()
@@ -88,10 +91,53 @@ def _dead_letters(demo: Demo) -> list[DeadLetter]:
     what = {body: what for what, body in demo.bad.items()}
     client, url = demo.stack.queue.client(), demo.stack.queue.dead_letter_url
     letters: list[DeadLetter] = []
-    for _ in range(MAX_DEAD_LETTERS // RECEIVE_MESSAGES):
-        answer = client.receive_message(QueueUrl=url, MaxNumberOfMessages=RECEIVE_MESSAGES)
+    for _ in range(MAX_DEAD_LETTERS // MAX_ENTRIES):
+        answer = client.receive_message(QueueUrl=url, MaxNumberOfMessages=MAX_ENTRIES)
         letters += (
             DeadLetter(what.get(one["Body"], OTHER), reasons.get(one["MessageId"], "never said"))
             for one in answer.get("Messages", [])
         )
     return letters
+
+
+def show(verdict: Verdict) -> None:
+    """The table, the dead letters, and the verdict, on stdout."""
+    out = Console(markup=False, emoji=False, highlight=False)
+    out.print(_counters(verdict))
+    for letter in verdict.dead_letters:
+        out.print(f"dead letter: {letter.what}: {letter.reason}", soft_wrap=True)
+    for line in _figures(verdict):
+        out.print(line, soft_wrap=True)
+    out.print(f"{verdict.exact} of {len(verdict.counters)} counters exact", style="bold")
+    if not verdict.is_right:
+        out.print("Something is off.", style="bold red")
+
+
+def _counters(verdict: Verdict) -> Table:
+    table = Table("counter", "increments", "bound", "must be", "is")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    wrong = verdict.wrong
+    right = [entry for entry in verdict.counters if entry not in wrong]
+    for counter, count in (*wrong, *right)[:MAX_SHOWN_COUNTERS]:
+        bound = counter.maximum if counter.minimum is None else counter.minimum
+        figures = (counter.events, bound, counter.expected, count)
+        texts = ("" if figure is None else f"{figure:,}" for figure in figures)
+        table.add_row(counter.name, *texts, style="red" if count != counter.expected else None)
+    if len(verdict.counters) > MAX_SHOWN_COUNTERS:
+        table.add_row(f"… {len(verdict.counters) - MAX_SHOWN_COUNTERS} more")
+    return table
+
+
+def _figures(verdict: Verdict) -> list[str]:
+    rate = verdict.events / verdict.seconds if verdict.seconds else 0
+    duplicates, lost = (verdict.metrics.get(name, 0) for name in ("EventsDuplicate", "SwapsLost"))
+    an_event = verdict.operations / verdict.events
+    return [
+        f"{verdict.events:,} increments in {verdict.messages:,} messages",
+        f"counted in {verdict.seconds:.1f} s: {rate:,.0f} events/s",
+        f"{verdict.redelivered} messages delivered again",
+        f"{verdict.kills} consumers killed in mid-batch",
+        f"{duplicates:,} duplicates absorbed, {lost:,} swaps lost and decided again",
+        f"{verdict.operations:,} Momento operations: {an_event:.3f} an event",
+    ]

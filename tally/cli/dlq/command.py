@@ -13,8 +13,8 @@ from tally.cli.dlq import printing
 from tally.cli.dlq.letters import Choice, Judge, Letter, Standing, judge_from
 from tally.cli.dlq.printing import MIN_ID_CHARS, SECONDS, say
 from tally.cli.dlq.queue import HOLD_S, DeadLetterQueue, Handling, WrongQueueError, locate
-from tally.cli.momento import MOMENTO_ERRORS
-from tally.cli.output import INTERRUPTED, Output, fail, say_json
+from tally.cli.output import INTERRUPTED, Output, fail, refuse, say_json
+from tally.cli.reading import MOMENTO_ERRORS
 from tally.cli.signals import interruptible
 from tally.publishing.sequence import now_ms
 
@@ -26,22 +26,20 @@ _DURATION = re.compile("([0-9]{1,9})([smhd]?)")
 
 
 def duration_s(text: str) -> int:
-    """Seconds from `90`, `90s`, `15m`, `2h` or `3d`.
-
-    Raises:
-        BadParameter: it is none of these.
-    """
+    """Seconds from `90`, `90s`, `15m`, `2h` or `3d`; BadParameter for anything else."""
     found = _DURATION.fullmatch(text)
     if not found:
-        message = f"a time is written as 90s, 15m, 2h or 3d, found {text!r}"
-        raise typer.BadParameter(message)
+        refuse(f"a time is written as 90s, 15m, 2h or 3d, found {text!r}")
     return int(found[1]) * SECONDS[found[2] or "s"]
+
+
+def _sent_before(age: str) -> int:
+    return now_ms() - duration_s(age) * 1_000
 
 
 def _id(text: str) -> str:
     if len(text) < MIN_ID_CHARS:
-        message = f"an id has at least {MIN_ID_CHARS} characters, found {text!r}"
-        raise typer.BadParameter(message)
+        refuse(f"an id has at least {MIN_ID_CHARS} characters, found {text!r}")
     return text
 
 
@@ -63,11 +61,11 @@ Ids = Annotated[
         help=f"Of this id, or its first {MIN_ID_CHARS} characters; repeatable.",
     ),
 ]
-Older = Annotated[
+Before = Annotated[
     int | None,
     typer.Option(
         "--older-than",
-        parser=duration_s,
+        parser=_sent_before,
         metavar="AGE",
         help="Sent before: 90s, 15m, 2h, 3d.",
     ),
@@ -94,7 +92,7 @@ def list_(  # noqa: PLR0913 (the options of a command, which typer passes by nam
     counter: OfCounter = None,
     reason: Reason = None,
     ids: Ids = None,
-    older_than: Older = None,
+    sent_before: Before = None,
     limit: Limit = DEFAULT_LIMIT,
     output: StdOut = Output.TEXT,
 ) -> None:
@@ -103,7 +101,7 @@ def list_(  # noqa: PLR0913 (the options of a command, which typer passes by nam
     Looking means receiving: a letter is hidden meanwhile, and its receive count rises, which means
     nothing here. Why a valid one came here is in the consumer's log, under its message id.
     """
-    choice = Choice(limit, counter, reason, ids or (), _before(older_than))
+    choice = Choice(limit, counter, reason, ids or (), sent_before)
     with _opened(queue_url, source_url, choice) as handling:
         handling.look()
         printing.listed(handling, output)
@@ -138,7 +136,7 @@ def redrive(  # noqa: PLR0913 (the options of a command, which typer passes by n
     counter: OfCounter = None,
     reason: Reason = None,
     ids: Ids = None,
-    older_than: Older = None,
+    sent_before: Before = None,
     limit: Limit = DEFAULT_LIMIT,
     include_anonymous: Anonymous = False,
     dry_run: DryRun = False,
@@ -152,7 +150,7 @@ def redrive(  # noqa: PLR0913 (the options of a command, which typer passes by n
     Exit status 1: not all that was asked for is done.
     """
     why = reason or (None if ids else Standing.VALID)
-    choice = Choice(limit, counter, why, ids or (), _before(older_than))
+    choice = Choice(limit, counter, why, ids or (), sent_before)
     with _opened(queue_url, source_url, choice, asks=dry_run) as handling:
         if dry_run:
             handling.look()
@@ -173,7 +171,7 @@ def purge(  # noqa: PLR0913 (the options of a command, which typer passes by nam
     counter: OfCounter = None,
     reason: Reason = None,
     ids: Ids = None,
-    older_than: Older = None,
+    sent_before: Before = None,
     limit: Limit = DEFAULT_LIMIT,
     yes: Yes = False,
     dry_run: DryRun = False,
@@ -184,7 +182,7 @@ def purge(  # noqa: PLR0913 (the options of a command, which typer passes by nam
     What was not looked at stays. What was is held for some 110 s: an answer that comes later
     deletes nothing. Exit status 1: not confirmed, or not all is deleted.
     """
-    choice = Choice(limit, counter, reason, ids or (), _before(older_than))
+    choice = Choice(limit, counter, reason, ids or (), sent_before)
     with _opened(queue_url, source_url, choice) as handling:
         handling.look()
         if dry_run:
@@ -197,27 +195,16 @@ def purge(  # noqa: PLR0913 (the options of a command, which typer passes by nam
     printing.purged(handling, output)
 
 
-def _before(age_s: int | None) -> int | None:
-    return None if age_s is None else now_ms() - age_s * 1_000
-
-
 @contextlib.contextmanager
 def _opened(
     queue_url: str, source_url: str, choice: Choice, *, asks: bool = True
 ) -> Iterator[Handling]:
     """Open the dead-letter queue; errors of AWS and Momento end the command with one line.
 
-    Args:
-        queue_url: the dead-letter queue, if it was given.
-        source_url: the queue that it belongs to, if it was given.
-        choice: says whether the command can do without Momento.
-        asks: whether Momento is asked if it can be.
-
-    Raises:
-        BadParameter: no queue is given, or one for both.
+    A choice that needs no ledger does without Momento, and where not `asks`, does not ask it.
     """
     _check_given(queue_url, source_url)
-    with _told(), contextlib.ExitStack() as parts:
+    with _in_one_line(), contextlib.ExitStack() as parts:
         parts.enter_context(interruptible())
         try:
             sqs = connect("sqs", queue_url=queue_url or source_url)
@@ -234,20 +221,17 @@ def _opened(
 
 
 def _check_given(queue_url: str, source_url: str) -> None:
-    problem = ""
     if not (queue_url or source_url):
-        problem = "give --queue-url or set SQS_DLQ_URL; or --source-url or SQS_QUEUE_URL"
-    elif queue_url == source_url:
-        problem = f"{queue_url} is given for the queue and for its dead letters"
-    if problem:
-        raise typer.BadParameter(problem)
+        refuse("give --queue-url or set SQS_DLQ_URL; or --source-url or SQS_QUEUE_URL")
+    if queue_url == source_url:
+        refuse(f"{queue_url} is given for the queue and for its dead letters")
 
 
 @contextlib.contextmanager
 def closing(queue: DeadLetterQueue) -> Iterator[None]:
     """Give back what is held, however the command ends; and say why it ended."""
     try:
-        with _told():
+        with _in_one_line():
             yield
     finally:
         if not queue.give_back():
@@ -255,7 +239,7 @@ def closing(queue: DeadLetterQueue) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _in_one_line() -> Iterator[None]:
     """End the command with one line if AWS or Momento fails, or a signal comes."""
     try:
         yield

@@ -17,7 +17,7 @@ from tally.counters.counter import Counter
 from tally.counters.errors import InvalidIncrementError, UnreadableValueError
 from tally.counters.event import Envelope, Event, Increment
 from tally.environment import cache_from
-from tally.reading.values import MAX_COUNTERS_PER_CALL, Values
+from tally.reading.reader import MAX_COUNTERS_PER_CALL, Values
 from tally.stores.opening import open_store
 
 
@@ -54,7 +54,7 @@ class Letter:
         group: its message group; empty if it has none.
         message_attributes: as SendMessage takes them.
         published: its increments, as they are written; none if it breaks the contract.
-        events: the same, with the identity that the consumer gives them.
+        events: the same, as the consumer names them.
         problem: what breaks the contract.
         claimed: the counter of the increment that breaks it, where that can be read.
     """
@@ -78,8 +78,8 @@ class Letter:
         return list(dict.fromkeys(names))
 
     @property
-    def identity(self) -> str:
-        """Which of the three identities its increments have; mixed, if they differ."""
+    def form(self) -> str:
+        """Which of the three forms of identity its increments have; mixed, if they differ."""
         kinds = list(dict.fromkeys(map(_kind, self.published)))
         return kinds[0] if len(kinds) == 1 else "mixed" if kinds else ""
 
@@ -96,8 +96,7 @@ class Letter:
     def named(self) -> str:
         """The body with an identity in each increment: the one that the consumer derived.
 
-        A message that is sent again has another id, by which an anonymous increment would count
-        again; with this body it is the event that it was.
+        By the new id of a message that is sent again, an anonymous increment would count again.
         """
         if not self.is_anonymous:
             return self.body
@@ -145,20 +144,16 @@ def _kind(increment: Increment) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """The filters of a command: a letter must pass them all; one that is not given lets all pass.
-
-    Attributes:
-        why: the standing; `valid` are all that are not `invalid`.
-        ids: how the ids begin.
-        sent_before: SentTimestamps later than this do not pass; ms since the epoch.
-        limit: how many letters are taken, at most.
-    """
+    """How many letters a command takes, and its filters; one that is not given lets all pass."""
 
     limit: int
     counter: str | None = None
     why: Standing | None = None
+    """`valid` are all that are not `invalid`."""
     ids: Sequence[str] = ()
+    """How the ids begin."""
     sent_before: int | None = None
+    """SentTimestamps later than this do not pass; ms since the epoch."""
 
     @property
     def needs_ledgers(self) -> bool:
@@ -167,12 +162,11 @@ class Choice:
 
     def takes(self, letter: Letter) -> bool:
         """Whether a letter passes."""
-        if self.why is Standing.VALID:
-            is_why = letter.standing is not Standing.INVALID
-        else:
-            is_why = self.why in {None, letter.standing}
+        whys = {None, letter.standing}
+        if letter.standing is not Standing.INVALID:
+            whys.add(Standing.VALID)
         return (
-            is_why
+            self.why in whys
             and (self.counter is None or self.counter in letter.counters)
             and (not self.ids or letter.id.startswith(tuple(self.ids)))
             and (self.sent_before is None or letter.sent_at <= self.sent_before)
@@ -198,11 +192,7 @@ def judge_from(variables: Mapping[str, str]) -> Iterator[Judge]:
 def judged(
     letters: Sequence[Letter], read_values: Callable[[Sequence[str]], Sequence[bytes | None]]
 ) -> list[Letter]:
-    """The letters with their standing; `read_values` returns the values of some counters.
-
-    Raises:
-        BrokenSetupError, ReadError: those of `read_values`.
-    """
+    """The letters with their standing, by the stored values of their counters."""
     names = list(dict.fromkeys(event.counter for letter in letters for event in letter.events))
     stored: dict[str, Counter | None] = {}
     for start in range(0, len(names), MAX_COUNTERS_PER_CALL):

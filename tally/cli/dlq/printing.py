@@ -70,33 +70,28 @@ def redriven(done: Handling, output: Output) -> NoReturn:
     _say_failures("sent, and not deleted (to redrive it again is safe)", done.undeleted)
     if done.anonymous:
         say(f"{done.anonymous} left: anonymous; see --include-anonymous")
-    told = {
-        "redriven": done.deleted,
-        "anonymous": done.anonymous,
-        "unsent": done.unsent,
-        "undeleted": done.undeleted,
-    }
+    failures = {"unsent": done.unsent, "undeleted": done.undeleted}
     left = len(done.unsent) + len(done.undeleted) + done.anonymous
-    _end(done, left, "redrive", "redriven", told if output is Output.JSON else None)
+    _say_sum(done, left, "redrive", "redriven")
+    if output is Output.JSON:
+        say_json({"redriven": done.deleted, "anonymous": done.anonymous, **failures})
+    raise typer.Exit(FAILED if left else OK)
 
 
 def purged(done: Handling, output: Output) -> NoReturn:
     """What a purge has done."""
     _say_failures("not deleted", done.undeleted)
-    told = {"deleted": done.deleted, "undeleted": done.undeleted}
-    _end(done, len(done.undeleted), "delete", "deleted", told if output is Output.JSON else None)
+    _say_sum(done, len(done.undeleted), "delete", "deleted")
+    if output is Output.JSON:
+        say_json({"deleted": done.deleted, "undeleted": done.undeleted})
+    raise typer.Exit(FAILED if done.undeleted else OK)
 
 
-def _end(
-    done: Handling, left: int, verb: str, participle: str, told: dict[str, Any] | None
-) -> NoReturn:
+def _say_sum(done: Handling, left: int, verb: str, participle: str) -> None:
     if left or done.deleted:
         say(f"{done.deleted} {participle}, {left} not")
     else:
         say(f"none to {verb}: {_none(done)}")
-    if told:
-        say_json(told)
-    raise typer.Exit(FAILED if left else OK)
 
 
 def say_unseen(done: Handling) -> None:
@@ -116,16 +111,15 @@ def table(letters: Sequence[Letter], now_ms: int, console: Console) -> None:
         column.no_wrap, column.overflow = not may_be_long, "fold"
         column.justify = "right" if column.header in {"age", "received", "events"} else "left"
     for letter in letters:
+        problem = printable(letter.problem)
         found.add_row(
             letter.id[:MIN_ID_CHARS],
             _age(letter, now_ms),
             str(letter.receive_count),
             _counters(letter),
             str(len(letter.events) or ""),
-            letter.identity,
-            f"{letter.standing}: {printable(letter.problem)}"
-            if letter.problem
-            else letter.standing,
+            letter.form,
+            f"{letter.standing}: {problem}" if problem else letter.standing,
         )
     say_table(console, found)
 
@@ -149,26 +143,26 @@ def whole(letter: Letter, now_ms: int) -> None:
 
 def as_json(letter: Letter, *, whole: bool = False) -> dict[str, Any]:
     """What programs see of a letter; its events and its body only if asked for."""
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "id": letter.id,
         "sent_at": letter.sent_at,
         "receive_count": letter.receive_count,
         "counters": letter.counters,
         "increments": len(letter.events),
-        "identity": letter.identity,
+        "identity": letter.form,
         "why": letter.standing,
         "remark": letter.remark,
     }
     if whole:
         attributes = letter.message_attributes.items()
         events = [{"counter": event.counter, "event": event.identity} for event in letter.events]
-        told |= {
+        fields |= {
             "group": letter.group,
             "attributes": {name: _content(value) for name, value in attributes},
             "events": events,
             "body": letter.body,
         }
-    return told
+    return fields
 
 
 def printable(text: str) -> str:

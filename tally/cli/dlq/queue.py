@@ -1,13 +1,13 @@
 """A dead-letter queue: found, looked at by receiving, redriven, purged, and given back."""
 
 import dataclasses
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tally.aws import AWS_ERRORS, described
 from tally.cli.dlq.letters import Choice, Judge, Letter, read
-from tally.cli.redrive import dead_letter_arn, url_of
 from tally.publishing.packing import MAX_ENTRIES, MAX_REQUEST_BYTES
 
 HOLD_S = 120
@@ -39,7 +39,7 @@ class Handling:
         expected: how many letters SQS says there are.
         looked_at: how many were received.
         chosen: those that passed the filters, in the order in which they came.
-        anonymous: of these, those that a redrive has left, since they have no identity.
+        anonymous: of these, those that a redrive has left: they have no identity of their own.
         sent: of these, those that their queue has confirmed.
         deleted: of these, those whose deletion is confirmed.
         unsent: why, by the letter's id; SQS may have stored some of these.
@@ -111,11 +111,6 @@ class DeadLetterQueue:
     """Messages received once each, and held until they are deleted or given back.
 
     A receive raises a message's receive count, which means nothing in a dead-letter queue.
-
-    Args:
-        client: boto3's SQS client.
-        url: the dead-letter queue.
-        clock: monotonic, in seconds.
     """
 
     def __init__(
@@ -140,8 +135,7 @@ class DeadLetterQueue:
     def source(self, given: str) -> str:
         """The queue that the letters go back to: the one given, or the only one there is.
 
-        Raises:
-            WrongQueueError: there are none or several, or the one given has other dead letters.
+        WrongQueueError if there are none or several, or the one given has other dead letters.
         """
         if not given:
             urls = _sources(self._client, self.url)
@@ -158,10 +152,8 @@ class DeadLetterQueue:
     def pages(self, expected: int) -> Iterator[list[Letter]]:
         """New letters as they come, at most ten at once, until a receive brings none at all.
 
-        Of a FIFO group SQS shows the first ten, and the next when those are deleted.
-
-        Args:
-            expected: how many are there; to wait for more than these would be in vain.
+        Of a FIFO group SQS shows the first ten, and the next when those are deleted. Beyond the
+        number expected, it does not wait for more.
         """
         for _ in range(MAX_RECEIVES):
             ends_at_s = self._clock() + USE_S
@@ -257,10 +249,7 @@ def locate(client: Any, queue_url: str, source_url: str) -> str:  # noqa: ANN401
     """The URL of the dead-letter queue: the one given, or that of the source's redrive policy.
 
     One that is given must have dead letters: what `purge` deletes from another was to be counted.
-
-    Raises:
-        WrongQueueError: the one given has dead letters of its own, or is nobody's; or none is
-            given, and the source has none.
+    WrongQueueError if it has dead letters of its own, or nobody's, or the source has none.
     """
     problem = ""
     if not queue_url:
@@ -274,6 +263,27 @@ def locate(client: Any, queue_url: str, source_url: str) -> str:  # noqa: ANN401
     if problem:
         raise WrongQueueError(problem)
     return queue_url
+
+
+def dead_letter_arn(client: Any, source_url: str) -> str:  # noqa: ANN401 (boto3's)
+    """The ARN in a queue's redrive policy; empty if it has none."""
+    answer = client.get_queue_attributes(QueueUrl=source_url, AttributeNames=["RedrivePolicy"])
+    arn: str = redrive_policy(answer.get("Attributes", {})).get("deadLetterTargetArn", "")
+    return arn
+
+
+def redrive_policy(queue: Mapping[str, str]) -> Mapping[str, Any]:
+    """Where a queue's dead letters go, by its attributes; empty if nowhere."""
+    policy: Mapping[str, Any] = json.loads(queue.get("RedrivePolicy") or "{}")
+    return policy
+
+
+def url_of(client: Any, arn: str) -> str:  # noqa: ANN401 (boto3's)
+    """The URL of the queue with an ARN; it is in the client's region, as a dead-letter queue is."""
+    *_, account, name = arn.split(":")
+    answer = client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
+    url: str = answer["QueueUrl"]
+    return url
 
 
 def _sources(client: Any, url: str) -> list[str]:  # noqa: ANN401 (boto3's)

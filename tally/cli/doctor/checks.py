@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tally.aws import AWS_ERRORS, described
-from tally.cli.redrive import redrive_policy
+from tally.cli.dlq.queue import redrive_policy
 from tally.counters.event import MAX_FUTURE_MS
 from tally.reading.errors import ReadError
 from tally.stores.errors import BrokenSetupError
@@ -53,13 +53,7 @@ SIGNS = {Mark.OK: "✓", Mark.BAD: "✗", Mark.SKIPPED: "–"}
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One line of a doctor's report.
-
-    Attributes:
-        name: of what was looked at.
-        text: what was found; of a check that was skipped, why.
-        advice: what to do about it.
-    """
+    """One line of a report: what was found, or why nothing was, and what to do about it."""
 
     name: str
     verdict: Mark
@@ -90,19 +84,19 @@ def skipped(name: str, why: str, advice: str = "") -> Finding:
 
 def check_cache(name: str, read: Callable[[], object]) -> list[Finding]:
     """Whether Momento takes the key, and has the cache: one read of a counter, there or not."""
-    told = good(MOMENTO, "it takes the key")
+    finding = good(MOMENTO, "it takes the key")
     try:
         read()
     except BrokenSetupError as error:
         if error.is_missing:
             problem = f"there is no cache {name!r}"
-            return [told, bad(CACHE, problem, "create it, or mend MOMENTO_CACHE_NAME")]
-        told = bad(MOMENTO, str(error), "mend the key, its permissions or MOMENTO_ENDPOINT")
+            return [finding, bad(CACHE, problem, "create it, or mend MOMENTO_CACHE_NAME")]
+        finding = bad(MOMENTO, str(error), "mend the key, its permissions or MOMENTO_ENDPOINT")
     except ReadError as error:
-        told = bad(MOMENTO, str(error), REACH)
-    if told.verdict is Mark.BAD:
-        return [told, skipped(CACHE, "Momento cannot be asked")]
-    return [told, good(CACHE, f"{name!r} is there")]
+        finding = bad(MOMENTO, str(error), REACH)
+    if finding.verdict is Mark.BAD:
+        return [finding, skipped(CACHE, "Momento cannot be asked")]
+    return [finding, good(CACHE, f"{name!r} is there")]
 
 
 def check_valkey(read: Callable[[], object]) -> list[Finding]:
@@ -119,16 +113,13 @@ def check_valkey(read: Callable[[], object]) -> list[Finding]:
 def check_clock(answer: Mapping[str, Any], asked_ms: int, answered_ms: int) -> Finding:
     """Whether this machine's clock agrees with SQS's, by which increments are judged.
 
-    Args:
-        answer: what botocore returns, also with an error.
-        asked_ms: this machine's time before the call, in ms since the epoch.
-        answered_ms: the same, after it.
+    Botocore's answer may be an error's; this machine's times before and after it are in ms.
     """
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
-    told = email.utils.parsedate_tz(date)
-    if told is None:
+    date_parts = email.utils.parsedate_tz(date)
+    if date_parts is None:
         return skipped(CLOCK, "SQS's answer has no time")
-    theirs_s = email.utils.mktime_tz(told) + HEADER_RESOLUTION_S / 2
+    theirs_s = email.utils.mktime_tz(date_parts) + HEADER_RESOLUTION_S / 2
     skew_s = (asked_ms + answered_ms) / 2_000 - theirs_s
     uncertain_s = HEADER_RESOLUTION_S + (answered_ms - asked_ms) / 2_000
     if abs(skew_s) <= uncertain_s:
@@ -144,11 +135,8 @@ def check_redrive(queue: Attributes) -> Finding:
     """Whether messages that fail for good are kept, and not too soon."""
     name, policy = "redrive policy", redrive_policy(queue)
     if not policy:
-        return bad(
-            name,
-            "there is no dead-letter queue",
-            "add one, or a bad message comes back until it expires",
-        )
+        why = "there is no dead-letter queue"
+        return bad(name, why, "add one, or a bad message comes back until it expires")
     receives = int(policy["maxReceiveCount"])
     text = f"a message is dead after {receives} receives"
     if receives < MIN_RECEIVES:
@@ -193,11 +181,9 @@ def check_mapping(mapping: Mapping[str, Any]) -> Finding:
     """Whether the event source mapping works, and deletes only what succeeded."""
     name = mapping["FunctionArn"].rpartition(":function:")[2]
     if REPORTS not in mapping.get("FunctionResponseTypes", ()):
+        text, or_else = f"{name} does not report failures", "messages that were reported are lost"
         return bad(
-            FUNCTION,
-            f"{name} does not report failures",
-            f"add {REPORTS} to its event source mapping: without it messages that were reported "
-            "are lost",
+            FUNCTION, text, f"add {REPORTS} to its event source mapping: without it {or_else}"
         )
     if mapping["State"] != "Enabled":
         return bad(FUNCTION, f"{name} is {mapping['State']}", "enable its event source mapping")

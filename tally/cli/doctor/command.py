@@ -7,13 +7,11 @@ import typer
 
 from tally.cli.doctor.checks import Finding, Mark, Timing
 from tally.cli.doctor.examination import Examination, World
-from tally.cli.output import FAILED, INTERRUPTED, OK, Output, say_json
+from tally.cli.output import FAILED, INTERRUPTED, OK, Output, refuse, say_json
+from tally.cli.plan.load import MAX_TIMEOUT_S
 from tally.cli.signals import interruptible
 from tally.counters.errors import InvalidIncrementError
 from tally.counters.event import build
-
-MAX_TIMEOUT_S = 900
-"""A Lambda function's, and a batching window's is 300: nothing needs longer."""
 
 QueueUrl = Annotated[str, typer.Option(envvar="SQS_QUEUE_URL", help="The queue.")]
 FunctionTimeout = Annotated[
@@ -73,19 +71,12 @@ def doctor(  # noqa: PLR0913 (the options of a command, which typer passes by na
 
 
 def _check(timeout_s: int | None, window_s: int, counter: str, *, round_trip: bool) -> None:
-    """See that the options make sense together.
-
-    Raises:
-        BadParameter: they do not, or the counter's name is invalid.
-    """
-    problem = ""
+    """End with a usage error if the options make no sense together, or the counter has no name."""
     if window_s and not timeout_s:
-        problem = "--window belongs to --function-timeout: give both, or neither"
-    elif counter and not round_trip:
-        problem = "--counter is for the round trip: leave it out, or --no-round-trip"
-    if problem:
-        raise typer.BadParameter(problem)
+        refuse("--window belongs to --function-timeout: give both, or neither")
+    if counter and not round_trip:
+        refuse("--counter is for the round trip: leave it out, or --no-round-trip")
     try:
         build({"counter": counter or "any"})
     except InvalidIncrementError as error:
-        raise typer.BadParameter(str(error)) from None
+        refuse(str(error))

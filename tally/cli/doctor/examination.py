@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tally.aws import AWS_ERRORS, CONNECT_ERRORS, connect, described
+from tally.cli.dlq.queue import redrive_policy, url_of
 from tally.cli.doctor import checks
 from tally.cli.doctor.checks import (
     BY_HAND,
@@ -25,9 +26,8 @@ from tally.cli.doctor.checks import (
     good,
     skipped,
 )
-from tally.cli.momento import MOMENTO_ERRORS
 from tally.cli.output import EXAMPLE
-from tally.cli.redrive import redrive_policy, url_of
+from tally.cli.reading import MOMENTO_ERRORS
 from tally.counters.event import Increment
 from tally.counters.outcome import Outcome
 from tally.environment import Cache, Environment, SettingsError, Valkey
@@ -35,8 +35,7 @@ from tally.local.ports import is_loopback
 from tally.publishing.errors import UnsentError
 from tally.publishing.publisher import Publisher
 from tally.publishing.sequence import now_ms
-from tally.reading.reader import Reader
-from tally.reading.values import Values
+from tally.reading.reader import Reader, Values
 from tally.reading.waiting import POLL_S, Look, Pace, wait
 from tally.stores.opening import open_store
 from tally.stores.port import Store
@@ -51,14 +50,8 @@ NAME_BYTES = 8
 class World:
     """The process's environment, AWS, time and chance; tests bring their own.
 
-    Attributes:
-        variables: the environment.
-        connect: makes boto3's client of a service; `queue_url` may name the region.
-        now_ms: the time that increments are stamped with, in ms since the epoch.
-        clock: monotonic, in seconds.
-        sleep: waits the seconds given.
-        uniform: draws between two numbers.
-        entropy: so many random bytes.
+    `connect` makes boto3's client of a service, in the region that `queue_url` may name; `now_ms`
+    stamps increments; `entropy` draws so many bytes, and `uniform` between two numbers.
     """
 
     variables: Mapping[str, str]
@@ -82,12 +75,8 @@ class World:
 class Examination:
     """One visit: `findings` yields what it finds, as it finds it; what it opens it closes.
 
-    Attributes:
-        queue_url: empty: SQS_QUEUE_URL.
-        timing: of the function, if it is known by hand.
-        round_trip: whether an increment is sent.
-        counter: for the round trip; empty: one of its own.
-        timeout_s: of the round trip, in seconds.
+    Without a queue_url it takes SQS_QUEUE_URL's; `timing` is the function's, if known by hand; the
+    counter and the timeout are for the round trip, if there is one.
     """
 
     world: World
@@ -189,9 +178,8 @@ class Examination:
             url = url_of(self._sqs, arn)
             answer = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
         except AWS_ERRORS as error:
-            yield bad(
-                name, described(error), "see that it is there, and that this identity may read it"
-            )
+            why = described(error)
+            yield bad(name, why, "see that it is there, and that these credentials may read it")
             return
         dead: Attributes = answer["Attributes"]
         for finding in (
@@ -222,14 +210,10 @@ class Examination:
 def check_round_trip(
     world: World, publisher: Publisher, store: Store, counter: str, timeout_s: float
 ) -> Iterator[Finding]:
-    """Publish an increment, and read until it is decided.
+    """Publish an increment, and read until it is decided, or `timeout_s` are over.
 
-    Args:
-        world: time and chance.
-        publisher: to the queue; it is closed here.
-        store: where the counters are.
-        counter: where to count; it is changed by nothing. Empty: a new one, which becomes 1.
-        timeout_s: how long to wait for it, in seconds.
+    The publisher is closed here. A counter that is given is changed by nothing; without one it is a
+    new one, which becomes 1.
     """
     started_at = world.clock()
     name = counter or world.own_counter()
@@ -237,10 +221,9 @@ def check_round_trip(
         with publisher:
             sent = publisher.publish(name, 0 if counter else 1)
     except UnsentError as error:
+        why = "; ".join(error.reasons)
         yield bad(
-            SEND,
-            "; ".join(error.reasons),
-            "see that the queue is there, and that this identity may send to it",
+            SEND, why, "see that the queue is there, and that these credentials may send to it"
         )
         return
     sent_at = world.clock()
@@ -248,11 +231,11 @@ def check_round_trip(
     look = _look(world.reader(store), sent, is_own=not counter)
     try:
         found = wait(look, Pace(world.clock, world.sleep, world.uniform), timeout_s, POLL_S)
-        is_told = found is not Outcome.PENDING or not counter or _has_ledger(world, store, name)
+        can_tell = found is not Outcome.PENDING or not counter or _has_ledger(world, store, name)
     except MOMENTO_ERRORS as error:
         yield bad(ROUND_TRIP, f"the count cannot be read: {error}", REACH)
         return
-    yield _told(name, found, _ms(world.clock() - sent_at), is_told=is_told)
+    yield _arrival(name, found, _ms(world.clock() - sent_at), can_tell=can_tell)
 
 
 def _look(reader: Reader, sent: Increment, *, is_own: bool) -> Look:
@@ -262,10 +245,10 @@ def _look(reader: Reader, sent: Increment, *, is_own: bool) -> Look:
     return lambda _left_s: Outcome.APPLIED if reader.count(sent.counter) == 1 else Outcome.PENDING
 
 
-def _told(name: str, found: Outcome, waited: str, *, is_told: bool) -> Finding:
+def _arrival(name: str, found: Outcome, waited: str, *, can_tell: bool) -> Finding:
     if found is Outcome.APPLIED:
         return good(ROUND_TRIP, f"{name} counted after {waited}")
-    if is_told:
+    if can_tell:
         return bad(
             ROUND_TRIP,
             f"{name}: {found.value} after {waited}",

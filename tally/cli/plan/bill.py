@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tally.cli.plan.figures import Figures
-from tally.publishing.packing import BILLED_BYTES
+from tally.publishing.packing import BILLED_BYTES, MAX_ENTRIES
 
 MONTH_S = 730 * 3_600
 """The month of AWS's own calculator: 730 hours."""
@@ -22,29 +22,19 @@ POLLERS = 5
 LONG_POLL_S = 20
 """How long a receive waits at most for a message (SQS API, WaitTimeSeconds)."""
 
-DELETED = 10
-"""Messages that one delete takes at most (SQS API, DeleteMessageBatch)."""
-
 MILLION = 1_000_000
 """Requests and operations are priced by it."""
 
 
 @dataclass(frozen=True)
 class BillLine:
-    """A line of the bill.
-
-    Attributes:
-        service: who sends the bill.
-        what: is counted.
-        units: a month.
-        price_usd: of `price_units` units; None where no price is known.
-        price_units: 1, or a million.
-    """
+    """A line of the bill: how many units of what a service counts in a month, and their price."""
 
     service: str
     what: str
     units: float
     price_usd: float | None
+    """Of `price_units` units; None where no price is known."""
     price_units: int = 1
 
     @property
@@ -97,4 +87,4 @@ def _receives_per_s(figures: Figures) -> float:
 
 def _deletes_per_s(figures: Figures) -> float:
     """Ten messages a request, and at least one request a batch."""
-    return figures.batches_per_s * max(1.0, figures.messages / DELETED)
+    return figures.batches_per_s * max(1.0, figures.messages / MAX_ENTRIES)

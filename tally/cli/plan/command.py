@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tally.cli.output import FAILED, OK, Output, say_json
+from tally.cli.output import FAILED, OK, Output, refuse, say_json
 from tally.cli.plan.figures import Figures
 from tally.cli.plan.limits import misfits
 from tally.cli.plan.load import (
@@ -23,7 +23,7 @@ from tally.cli.plan.load import (
     Load,
     Prices,
 )
-from tally.cli.plan.view import as_json, show
+from tally.cli.plan.report import as_json, show
 from tally.publishing.packing import MAX_MESSAGE_BYTES
 
 MAX_LOAD = 1_000_000_000
@@ -117,17 +117,12 @@ def plan(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
 
 
 def _prices(given: Iterable[str]) -> Prices:
-    """The default prices, with those given in their places.
-
-    Raises:
-        BadParameter: one is not NAME=USD.
-    """
+    """The default prices, with those given, each NAME=USD, in their places."""
     prices = {}
     for each in given:
         name, _, usd = each.partition("=")
         if name not in PRICE_NAMES:
-            message = f"--price: {name!r} is none of {', '.join(PRICE_NAMES)}"
-            raise typer.BadParameter(message)
+            refuse(f"--price: {name!r} is none of {', '.join(PRICE_NAMES)}")
         prices[name.replace("-", "_")] = _usd(each, usd)
     return Prices(**prices)
 
@@ -138,21 +133,13 @@ def _usd(given: str, text: str) -> float:
     except ValueError:
         usd = math.nan
     if not 0 <= usd < math.inf:
-        message = f"--price: {given!r} must be NAME=USD, such as {PRICE_NAMES[0]}=0.4"
-        raise typer.BadParameter(message)
+        refuse(f"--price: {given!r} must be NAME=USD, such as {PRICE_NAMES[0]}=0.4")
     return usd
 
 
 def _check(load: Load) -> None:
-    """See that queue and function can be set up so.
-
-    Raises:
-        BadParameter: they cannot.
-    """
-    problem = ""
+    """End with a usage error if queue and function cannot be set up so."""
     if load.batch_size > MAX_UNGATHERED and not load.window_s:
-        problem = f"a --batch-size over {MAX_UNGATHERED} needs a --window of at least 1"
-    elif load.body_bytes > MAX_MESSAGE_BYTES:
-        problem = f"a message of {load.body_bytes:,} bytes is over SQS's {MAX_MESSAGE_BYTES:,}"
-    if problem:
-        raise typer.BadParameter(problem)
+        refuse(f"a --batch-size over {MAX_UNGATHERED} needs a --window of at least 1")
+    if load.body_bytes > MAX_MESSAGE_BYTES:
+        refuse(f"a message of {load.body_bytes:,} bytes is over SQS's {MAX_MESSAGE_BYTES:,}")

@@ -35,7 +35,7 @@ CORE_MB = 1_769
 """The memory at which a function has one core (Lambda, "Configure function memory")."""
 
 MAX_LOSS_CHANCE = 0.9
-"""Of one swap, as far as it is told: well past the rule that keeps races few, it feeds itself."""
+"""Of one swap, as far as is computed: well past the rule that keeps races few, it feeds itself."""
 
 
 class Figures:

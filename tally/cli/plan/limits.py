@@ -20,7 +20,7 @@ from tally.cli.plan.load import (
 )
 from tally.publishing.packing import BILLED_BYTES as MESSAGE_BILLED_BYTES
 from tally.settling.progress import MAX_THROTTLED_TRIES
-from tally.settling.reserve import MAX_RESERVED_SHARE, RESERVE_PER_MESSAGE_S, RESERVE_S
+from tally.settling.rounds import MAX_RESERVED_SHARE, RESERVE_PER_MESSAGE_S, RESERVE_S
 from tally.stores.momento.calls import BILLED_BYTES
 
 MAX_CONTENTION = 0.5
@@ -40,14 +40,7 @@ COARSE: Steps = (1.0, 2.0, 5.0)
 
 @dataclass(frozen=True)
 class Limit:
-    """One limit.
-
-    Attributes:
-        name: of what is limited.
-        value: of the load.
-        limit: what the value may be at most.
-        unit: of both.
-    """
+    """What the load has of something limited, and what it may have at most, in the same unit."""
 
     name: str
     value: float
@@ -71,13 +64,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Advice:
-    """One or two changes with which everything fits.
-
-    Attributes:
-        changes: to the load that was asked about.
-        figures: with the changes made.
-        mended: the limits that were broken, kept now.
-    """
+    """One or two changes with which everything fits; what was broken is mended."""
 
     changes: list[Change]
     figures: Figures
@@ -110,19 +97,19 @@ def _usable_s(figures: Figures) -> float:
 
 def notes(figures: Figures) -> list[str]:
     """What breaks no limit and is worth knowing all the same."""
-    told, chunks = [], figures.value_chunks
+    found, chunks = [], figures.value_chunks
     if figures.operations_a_batch > figures.load.quota_per_s:
-        told.append(
+        found.append(
             f"A batch is {figures.operations_a_batch:,.0f} operations at nearly one moment, more "
             "than the quota of a second. How much of a burst Momento lets through is not "
             f"published; what it throttles {MAX_THROTTLED_TRIES} times goes back to SQS."
         )
     if chunks > 1:
-        told.append(
+        found.append(
             f"The longest value is billed as {chunks:,} chunks of {BILLED_BYTES:,} bytes, so each "
             f"of its calls costs {chunks:,} times."
         )
-    return told
+    return found
 
 
 def advise(figures: Figures) -> list[Advice]:
@@ -138,7 +125,7 @@ def advise(figures: Figures) -> list[Advice]:
     if not found:
         pairs = combinations(KNOBS, 2)
         found = [least for pair in pairs for least in islice(_fitting(load, pair, COARSE), 1)]
-    return [_told(load, changed, broken) for changed in found[:MAX_ADVICE]]
+    return [_advice(load, changed, broken) for changed in found[:MAX_ADVICE]]
 
 
 def _fitting(load: Load, names: Sequence[str], steps: Steps) -> Iterator[Figures]:
@@ -151,7 +138,7 @@ def _fitting(load: Load, names: Sequence[str], steps: Steps) -> Iterator[Figures
         yield figures
 
 
-def _told(load: Load, figures: Figures, broken: set[str]) -> Advice:
+def _advice(load: Load, figures: Figures, broken: set[str]) -> Advice:
     old, new = vars(load), vars(figures.load)
     changes = [Change(name, old[name], new[name]) for name in old if old[name] != new[name]]
     return Advice(changes, figures, [each for each in limits(figures) if each.name in broken])

@@ -1,4 +1,4 @@
-"""What a plan is told: the load, the settings of queue and function, and the prices."""
+"""What a plan starts from: the load, the settings of queue and function, and the prices."""
 
 import enum
 from dataclasses import dataclass, field
@@ -62,24 +62,7 @@ class Prices:
 class Load:
     """A load, and how queue and function are set up for it; the defaults are template.yaml's.
 
-    Attributes:
-        events_per_s: increments published.
-        counters: how many different ones they are for.
-        hot_share: of the events, 0 to 1, what one counter gets beyond its even share.
-        sources: producer sessions that write to a counter within a ledger's horizon, a day.
-        gaps: runs of seqs missing for good in each source.
-        identity: how increments say who they are.
-        packed: increments in a message.
-        increment_bytes: the JSON of one.
-        batch_size: BatchSize of the event source mapping, in messages.
-        window_s: MaximumBatchingWindowInSeconds.
-        consumers: MaximumConcurrency.
-        received: messages that a receive of Lambda's brings.
-        timeout_s: the function's.
-        memory_mb: the function's.
-        round_trip_ms: of one call to Momento.
-        quota_per_s: Momento operations allowed.
-        prices: of a unit each.
+    What each is, `tally plan --help` says of the option of its name.
     """
 
     events_per_s: float = 100.0

@@ -11,8 +11,8 @@ FLOOR_BYTES = 1
 """The floor is 0 while nothing is forgotten …"""
 
 FIRST_SEEN_BYTES = 5
-"""… and the first `seen`, told from it, a second of these decades. Once sources are forgotten the
-floor is as long, and the first difference shorter or as long: up to 4 bytes more."""
+"""… and the first `seen`, its distance from it, is a second of these decades. Once sources are
+forgotten the floor is as long, and that distance shorter or as long: up to 4 bytes more."""
 
 _BYTE, _SHORT, _WORD = 1 << 8, 1 << 16, 1 << 32
 _SMALL_INTEGER, _SMALL_ARRAY = 1 << 7, 1 << 4
@@ -23,11 +23,8 @@ _SMALL_INTEGER, _SMALL_ARRAY = 1 << 7, 1 << 4
 class EvenLedger:
     """What a ledger holds, taken as even: each source like any other, and none rejected.
 
-    Attributes:
-        sources: how many.
-        seqs: how many each has decided.
-        gaps: how many single seqs are missing in each, evenly spread.
-        spacing_s: the time between the last events of one source and the next.
+    Each has decided so many seqs; `gaps` are the single ones that it misses, evenly spread, and
+    `spacing_s` is the time between the last events of one source and the next.
     """
 
     sources: int

@@ -1,17 +1,32 @@
-"""HTTP on loopback, in a thread of this process, for as long as a context is open."""
+"""The local stack over HTTP, in a thread of this process for as long as a context is open."""
 
 import contextlib
 import socket
 import threading
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+import grpc
+from momento.auth import CredentialProvider
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tally.local.child import ChildError
+from tally.local.http.site import Site
+from tally.local.http.status import Status
+from tally.local.lambda_.environment import Invocation, LambdaEnvironment
+from tally.local.lambda_.runtime import FunctionSettings
 from tally.local.ports import LOOPBACK
+from tally.local.stack import CACHE, Stack, StackSettings, functions_folder
+from tally.local.watch import Watch
+from tally.reading.reader import Reader
+from tally.stores.momento.store import MomentoStore
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+API = "producer.handler.lambda_handler"
+API_FUNCTION = FunctionSettings(name="tally-api", timeout_s=29.0)
+"""API Gateway waits 29 s for a function."""
 
 BACKLOG = 128
 """How many connections may wait to be taken."""
@@ -22,59 +37,67 @@ SILENCE_S = 30
 STOP_TIMEOUT_S = 5.0
 """How long the server's thread may take to end; it looks twice a second whether it should."""
 
+NO_PROXY = (("grpc.enable_http_proxy", 0),)
+"""A proxy that this process's environment names has no business with loopback."""
 
-class HttpServer:
-    """Serves an application on 127.0.0.1, a thread for each connection.
 
-    Args:
-        app: a WSGI application.
-        port: where; 0 is any free one.
+@contextlib.contextmanager
+def serving(
+    stack: Stack,
+    settings: StackSettings,
+    watch: Watch,
+    *,
+    port: int = 0,
+    printed: Callable[[Invocation], object] = lambda _: None,
+) -> Iterator[str]:
+    """Serve the API as deployed, and a page of what the stack's watch saw; inside, their address.
+
+    Port 0 is any free one; ChildError if the port is taken. `printed` gets each invocation.
     """
+    with contextlib.ExitStack() as parts:
+        api = LambdaEnvironment(
+            API,
+            code=functions_folder(),
+            variables={**settings.variables, **stack.variables},
+            settings=API_FUNCTION,
+        )
+        parts.callback(api.close)
+        reader = parts.enter_context(Reader(_store(stack.momento.endpoint)))
+        status = Status(
+            watch,
+            depth=stack.queue.depth,
+            counts=reader.counts,
+            max_receives=settings.max_receive_count,
+        )
+        site = Site(api, status=status.look, printed=printed)
+        yield parts.enter_context(listening(site, port=port))
 
-    def __init__(self, app: "WSGIApplication", *, port: int = 0) -> None:
-        self._app = app
-        self._port = port
-        self._server: BaseWSGIServer | None = None
-        self._ending = contextlib.ExitStack()
 
-    def __enter__(self) -> Self:
-        """Listen and serve.
+@contextlib.contextmanager
+def listening(app: "WSGIApplication", *, port: int = 0) -> Iterator[str]:
+    """Serve an application on 127.0.0.1, a thread for each connection; inside, its address.
 
-        Raises:
-            ChildError: the port is taken.
-        """
-        # Bound here: werkzeug would end the process where the port is taken.
-        with contextlib.closing(socket.socket()) as listening:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                listening.bind((LOOPBACK, self._port))
-            except OSError as error:
-                message = f"the HTTP port {self._port} cannot be had: {error.strerror}"
-                raise ChildError(message) from error
-            listening.listen(BACKLOG)
-            self._server = make_server(
-                LOOPBACK,
-                self._port,
-                self._app,
-                threaded=True,
-                request_handler=_Quiet,
-                fd=listening.fileno(),
-            )
-        thread = threading.Thread(target=self._server.serve_forever, name="http")
-        thread.start()
-        self._ending.callback(thread.join, STOP_TIMEOUT_S)
-        self._ending.callback(self._server.shutdown)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Serve no more."""
-        self._ending.close()
-
-    @property
-    def url(self) -> str:
-        """Where it listens; there is none before `__enter__`."""
-        port = self._server.port if self._server else self._port
-        return f"http://{LOOPBACK}:{port}"
+    Port 0 is any free one; ChildError if the port is taken.
+    """
+    # Bound here: werkzeug would end the process where the port is taken.
+    with contextlib.closing(socket.socket()) as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind((LOOPBACK, port))
+        except OSError as error:
+            message = f"the HTTP port {port} cannot be had: {error.strerror}"
+            raise ChildError(message) from error
+        bound.listen(BACKLOG)
+        server = make_server(
+            LOOPBACK, port, app, threaded=True, request_handler=_Quiet, fd=bound.fileno()
+        )
+    thread = threading.Thread(target=server.serve_forever, name="http")
+    thread.start()
+    try:
+        yield f"http://{LOOPBACK}:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join(STOP_TIMEOUT_S)
 
 
 class _Quiet(WSGIRequestHandler):
@@ -82,3 +105,10 @@ class _Quiet(WSGIRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Print no line for each request."""
+
+
+def _store(endpoint: str) -> MomentoStore:
+    nobody = CredentialProvider.for_momento_local()
+    return MomentoStore(
+        CACHE, nobody, open_channel=lambda: grpc.insecure_channel(endpoint, NO_PROXY)
+    )

@@ -53,12 +53,9 @@ SAFE = {
 
 
 class Site:
-    """A WSGI application.
+    """A WSGI application: the API's function, for one request at a time, the status and the pages.
 
-    Args:
-        api: the API's Lambda function, which is invoked for one request at a time.
-        status: what `/status.json` answers.
-        printed: told of each invocation of the API.
+    `printed` gets each invocation of the API.
     """
 
     def __init__(

@@ -3,12 +3,13 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tally.local.sqs.queue import Depth
-from tally.local.watch import Returned, Seen, Watch
+from tally.local.watch import Seen, Watch
 from tally.reading.errors import ReadError
 from tally.stores.errors import BrokenSetupError
 
@@ -28,52 +29,32 @@ TOTALS = {
 """The page's names for sums of the consumer's metrics."""
 
 
-class ReadsCounts(Protocol):
-    """What is used of a Reader."""
-
-    def counts(self, counters: Iterable[str]) -> Mapping[str, int | None]:
-        """The counts of counters."""
-
-
+@dataclass
 class Status:
-    """Answers how the stack does.
+    """Answers how the stack does: by its watch, its queues and its counts."""
 
-    Args:
-        watch: what the consumers said.
-        depth: counts the messages of the queues.
-        reader: reads the counts.
-        max_receives: how often a message is delivered before it is a dead letter.
-        clock: monotonic, in seconds.
-    """
+    watch: Watch
+    depth: Callable[[], Depth]
+    counts: Callable[[Iterable[str]], Mapping[str, int | None]]
+    max_receives: int
+    clock: Callable[[], float] = time.monotonic
 
-    def __init__(
-        self,
-        watch: Watch,
-        *,
-        depth: Callable[[], Depth],
-        reader: ReadsCounts,
-        max_receives: int,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._watch = watch
-        self._depth = depth
-        self._reader = reader
-        self._max_receives = max_receives
-        self._clock = clock
+    def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._answer: dict[str, Any] = {}
-        self._good_until = clock()
+        self._good_until = self.clock()
 
     def look(self) -> dict[str, Any]:
         """The status as JSON has it; `queue` and `counters` are null while they do not answer."""
         with self._lock:
-            if not self._answer or self._clock() >= self._good_until:
+            if not self._answer or self.clock() >= self._good_until:
                 self._answer = self._ask()
-                self._good_until = self._clock() + FRESH_S
+                self._good_until = self.clock() + FRESH_S
             return self._answer
 
     def _ask(self) -> dict[str, Any]:
-        seen = self._watch.look()
+        seen = self.watch.look()
+        limit = {"max_receives": self.max_receives}
         returned = list(seen.returned.values())[:MAX_RETURNED_SHOWN]
         return {
             "seconds": round(seen.seconds, 1),
@@ -84,12 +65,12 @@ class Status:
             "failed_batches": seen.failed_batches,
             "queue": self._queue(),
             "counters": self._counters(seen),
-            "returned": [self._told(one) for one in returned],
+            "returned": [asdict(one) | limit for one in returned],
         }
 
     def _queue(self) -> dict[str, int] | None:
         try:
-            depth = self._depth()
+            depth = self.depth()
         except (BotoCoreError, ClientError):
             return None
         return {
@@ -106,38 +87,16 @@ class Status:
             counts = self._read(names)
         except (ReadError, BrokenSetupError):
             return None
-        return [{"name": name, "count": _text(counts[name])} for name in names]
+        texts = {name: None if count is None else str(count) for name, count in counts.items()}
+        return [{"name": name, "count": texts[name]} for name in names]
 
     def _read(self, names: list[str]) -> Mapping[str, int | None]:
-        """The counts; of what another program has written under a name there is none.
-
-        Raises:
-            BrokenSetupError, ReadError: Momento refuses, or does not answer.
-        """
+        """The counts, or the error of Momento; what another program wrote is no count, and None."""
         try:
-            return self._reader.counts(names)
+            return self.counts(names)
         except ReadError as error:
             if error.trouble is not None:
                 raise
-        return {name: self._read_one(name) for name in names}
-
-    def _read_one(self, name: str) -> int | None:
-        try:
-            return self._reader.counts([name])[name]
-        except ReadError as error:
-            if error.trouble is not None:
-                raise
-            return None
-
-    def _told(self, one: Returned) -> dict[str, Any]:
-        return {
-            "counter": one.counter,
-            "reason": one.reason,
-            "detail": one.detail,
-            "receives": one.receives,
-            "max_receives": self._max_receives,
-        }
-
-
-def _text(count: int | None) -> str | None:
-    return None if count is None else str(count)
+        if len(names) == 1:
+            return {names[0]: None}
+        return {name: self._read([name])[name] for name in names}

@@ -1,26 +1,16 @@
-"""Lambda's execution environments: a function in a process of its own, or in this one for tests."""
+"""Lambda's execution environments: each is a function in a process of its own."""
 
 import os
 import subprocess
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING, Protocol
 
-from tally.local.interpreter import python_command, python_path
-from tally.local.lambda_.runtime import (
-    Answer,
-    FunctionError,
-    FunctionSettings,
-    Handler,
-    LambdaContext,
-    answer,
-    call,
-)
-from tally.local.variables import without_aws
+from tally.local.child import python_command, python_path, without_aws
+from tally.local.lambda_.runtime import Answer, FunctionError, FunctionSettings
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -66,6 +56,13 @@ class LambdaEnvironment:
 
     A fresh interpreter and not a fork: it imports the handler with its own environment, shares no
     connection with its neighbours, and can be killed in mid-batch. It ends when this process does.
+
+    Args:
+        handler: the dotted name of a function of two arguments; it is imported on first use.
+        code: the folder of its modules, if this process does not find them.
+        variables: added to this process's environment, from which AWS's are taken.
+        settings: the function's name, time and memory.
+        clock: monotonic, in seconds.
     """
 
     def __init__(
@@ -77,15 +74,6 @@ class LambdaEnvironment:
         settings: FunctionSettings = DEFAULT_SETTINGS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Name the handler (`consumer.handler.lambda_handler`); the process starts on first use.
-
-        Args:
-            handler: the dotted name of a function of two arguments.
-            code: the folder of its modules, if this process does not find them.
-            variables: added to this process's environment, from which AWS's are taken.
-            settings: the function's name, time and memory.
-            clock: monotonic, in seconds.
-        """
         self._handler = handler
         self._code = code
         self._variables = dict(variables or {})
@@ -194,40 +182,3 @@ class _Child:
             status = self.process.wait(EXIT_TIMEOUT_S)
         how = f"signal {-status}" if status < 0 else f"status {status}"
         return f"the function's process ended with {how}"
-
-
-class InProcess:
-    """A handler in this process, with the same answers; it cannot be killed, and prints as usual.
-
-    Its time is told by the context and not enforced: a thread has no SIGKILL.
-    """
-
-    def __init__(
-        self,
-        handler: Handler,
-        *,
-        settings: FunctionSettings = DEFAULT_SETTINGS,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._handler = handler
-        self._settings = settings
-        self._clock = clock
-        self._calls = ThreadPoolExecutor(max_workers=1)
-        self._is_cold = True
-
-    def invoke(self, payload: bytes) -> Invocation:
-        """Call the handler."""
-        started = self._clock()
-        is_cold, self._is_cold = self._is_cold, False
-        context = LambdaContext(str(uuid.uuid4()), self._settings, self._clock)
-        future = self._calls.submit(call, self._handler, payload, context)
-        wait([future])
-        end = answer(future)
-        return Invocation(end.response, end.error, end.output, self._clock() - started, is_cold)
-
-    def kill(self) -> None:
-        """Do nothing: a thread has no SIGKILL."""
-
-    def close(self) -> None:
-        """Wait for the call under way."""
-        self._calls.shutdown()

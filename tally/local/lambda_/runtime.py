@@ -96,8 +96,7 @@ def load(name: str) -> Handler:
 def call(handler: Handler, payload: bytes, context: LambdaContext) -> bytes:
     """Call a handler as Lambda does: JSON in, JSON out.
 
-    Raises:
-        MarshalError: JSON cannot write the response. Whatever the handler raises goes through.
+    MarshalError if JSON cannot write the response; whatever the handler raises goes through.
     """
     response = handler(json.loads(payload), context)
     try:

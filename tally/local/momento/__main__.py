@@ -5,10 +5,9 @@ import sys
 from collections.abc import Sequence
 
 from tally.environment import MAX_PORT
-from tally.local.child import EXIT_WITH_PARENT
+from tally.local.child import EXIT_WITH_PARENT, announce, hold_signals, wait_for_end
 from tally.local.momento.errors import RefusedError
 from tally.local.momento.server import HOST, MomentoServer, PortTakenError
-from tally.local.serving import announce, hold_signals, wait_for_end
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,18 +1,27 @@
 """The data calls, `cache_client.Scs`: what each answers from a cache."""
 # ruff: noqa: SLF001 -- Momento's generated messages begin with an underscore
 
+import hashlib
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from momento_wire_types import cacheclient_pb2 as pb
 
-from tally.local.momento.conditions import is_met, value_hash
 from tally.local.momento.errors import NO_CONDITION, RefusedError
-from tally.local.momento.store import NS_PER_MS, Cache, check_item
+from tally.local.momento.store import NS_PER_MS, LocalCache, check_item
 
 
-def get(cache: Cache, request: pb._GetRequest) -> pb._GetResponse:
+def value_hash(value: bytes) -> bytes:
+    """The hash that GetWithHash and SetIfHash tell of a value.
+
+    Momento says only that it is computed on the value: equal values have equal hashes, under any
+    key and at any time, so a value that returns brings its hash back.
+    """
+    return hashlib.sha256(value).digest()
+
+
+def get(cache: LocalCache, request: pb._GetRequest) -> pb._GetResponse:
     """Get: the value."""
     value = cache.get(request.cache_key)
     if value is None:
@@ -20,7 +29,7 @@ def get(cache: Cache, request: pb._GetRequest) -> pb._GetResponse:
     return pb._GetResponse(result=pb.Hit, cache_body=value)
 
 
-def get_with_hash(cache: Cache, request: pb._GetWithHashRequest) -> pb._GetWithHashResponse:
+def get_with_hash(cache: LocalCache, request: pb._GetWithHashRequest) -> pb._GetWithHashResponse:
     """GetWithHash: the value and its hash."""
     value = cache.get(request.cache_key)
     if value is None:
@@ -29,13 +38,13 @@ def get_with_hash(cache: Cache, request: pb._GetWithHashRequest) -> pb._GetWithH
     return pb._GetWithHashResponse(found=found)
 
 
-def put(cache: Cache, request: pb._SetRequest) -> pb._SetResponse:
+def put(cache: LocalCache, request: pb._SetRequest) -> pb._SetResponse:
     """Set: store unconditionally."""
     cache.put(request.cache_key, request.cache_body, request.ttl_milliseconds)
     return pb._SetResponse(result=pb.Ok)
 
 
-def set_if(cache: Cache, request: pb._SetIfRequest) -> pb._SetIfResponse:
+def set_if(cache: LocalCache, request: pb._SetIfRequest) -> pb._SetIfResponse:
     """SetIf: store if the value that is there meets the condition."""
     if not _stores(request, cache.get(request.cache_key), "value_to_check"):
         return pb._SetIfResponse(not_stored=pb._SetIfResponse._NotStored())
@@ -43,7 +52,7 @@ def set_if(cache: Cache, request: pb._SetIfRequest) -> pb._SetIfResponse:
     return pb._SetIfResponse(stored=pb._SetIfResponse._Stored())
 
 
-def set_if_hash(cache: Cache, request: pb._SetIfHashRequest) -> pb._SetIfHashResponse:
+def set_if_hash(cache: LocalCache, request: pb._SetIfHashRequest) -> pb._SetIfHashResponse:
     """SetIfHash: store if the hash of the value that is there meets the condition."""
     value = cache.get(request.cache_key)
     if not _stores(request, None if value is None else value_hash(value), "hash_to_check"):
@@ -54,7 +63,7 @@ def set_if_hash(cache: Cache, request: pb._SetIfHashRequest) -> pb._SetIfHashRes
 
 
 def set_if_not_exists(
-    cache: Cache, request: pb._SetIfNotExistsRequest
+    cache: LocalCache, request: pb._SetIfNotExistsRequest
 ) -> pb._SetIfNotExistsResponse:
     """SetIfNotExists: SetIf absent, as the Python SDK still calls it."""
     if cache.get(request.cache_key) is not None:
@@ -63,36 +72,36 @@ def set_if_not_exists(
     return pb._SetIfNotExistsResponse(stored=pb._SetIfNotExistsResponse._Stored())
 
 
-def increment(cache: Cache, request: pb._IncrementRequest) -> pb._IncrementResponse:
+def increment(cache: LocalCache, request: pb._IncrementRequest) -> pb._IncrementResponse:
     """Increment: add to a decimal integer; its time to live becomes the request's."""
     total = cache.increment(request.cache_key, request.amount, request.ttl_milliseconds)
     return pb._IncrementResponse(value=total)
 
 
-def delete(cache: Cache, request: pb._DeleteRequest) -> pb._DeleteResponse:
+def delete(cache: LocalCache, request: pb._DeleteRequest) -> pb._DeleteResponse:
     """Delete: a success also where nothing is."""
     cache.delete(request.cache_key)
     return pb._DeleteResponse()
 
 
-def get_batch(cache: Cache, request: pb._GetBatchRequest) -> list[pb._GetResponse]:
+def get_batch(cache: LocalCache, request: pb._GetBatchRequest) -> list[pb._GetResponse]:
     """GetBatch: one answer an item, in the order of the request."""
     return [get(cache, item) for item in request.items]
 
 
-def set_batch(cache: Cache, request: pb._SetBatchRequest) -> list[pb._SetResponse]:
+def set_batch(cache: LocalCache, request: pb._SetBatchRequest) -> list[pb._SetResponse]:
     """SetBatch: one answer an item; an item that cannot be stored keeps all of them out."""
     for item in request.items:
         check_item(item.cache_key, item.cache_body, item.ttl_milliseconds)
     return [put(cache, item) for item in request.items]
 
 
-def keys_exist(cache: Cache, request: pb._KeysExistRequest) -> pb._KeysExistResponse:
+def keys_exist(cache: LocalCache, request: pb._KeysExistRequest) -> pb._KeysExistResponse:
     """KeysExist: one answer a key, in the order of the request."""
     return pb._KeysExistResponse(exists=[cache.get(key) is not None for key in request.cache_keys])
 
 
-def update_ttl(cache: Cache, request: pb._UpdateTtlRequest) -> pb._UpdateTtlResponse:
+def update_ttl(cache: LocalCache, request: pb._UpdateTtlRequest) -> pb._UpdateTtlResponse:
     """UpdateTtl: overwrite the time to live, or only increase it, or only decrease it."""
     kind = request.WhichOneof("update_ttl")
     if kind is None:
@@ -107,7 +116,7 @@ def update_ttl(cache: Cache, request: pb._UpdateTtlRequest) -> pb._UpdateTtlResp
     return pb._UpdateTtlResponse(set=pb._UpdateTtlResponse._Set())
 
 
-def item_get_ttl(cache: Cache, request: pb._ItemGetTtlRequest) -> pb._ItemGetTtlResponse:
+def item_get_ttl(cache: LocalCache, request: pb._ItemGetTtlRequest) -> pb._ItemGetTtlResponse:
     """ItemGetTtl: the milliseconds left, always fewer than were set, for some time has passed."""
     remaining_ns = cache.remaining_ns(request.cache_key)
     if remaining_ns is None:
@@ -117,7 +126,7 @@ def item_get_ttl(cache: Cache, request: pb._ItemGetTtlRequest) -> pb._ItemGetTtl
     return pb._ItemGetTtlResponse(found=found)
 
 
-def item_get_type(cache: Cache, request: pb._ItemGetTypeRequest) -> pb._ItemGetTypeResponse:
+def item_get_type(cache: LocalCache, request: pb._ItemGetTypeRequest) -> pb._ItemGetTypeResponse:
     """ItemGetType: a scalar, for there is nothing else."""
     if cache.get(request.cache_key) is None:
         return pb._ItemGetTypeResponse(missing=pb._ItemGetTypeResponse._Missing())
@@ -125,7 +134,7 @@ def item_get_type(cache: Cache, request: pb._ItemGetTypeRequest) -> pb._ItemGetT
     return pb._ItemGetTypeResponse(found=found)
 
 
-DATA_CALLS: Mapping[str, Callable[[Cache, Any], Any]] = {
+DATA_CALLS: Mapping[str, Callable[[LocalCache, Any], Any]] = {
     "Get": get,
     "GetWithHash": get_with_hash,
     "Set": put,
@@ -153,7 +162,25 @@ _TTL_UPDATES: Mapping[str, Callable[[int, int], bool]] = {
 def _stores(
     request: pb._SetIfRequest | pb._SetIfHashRequest, current: bytes | None, operand: str
 ) -> bool:
+    """Whether a condition is met, by the value that is there, or its hash; None where nothing is.
+
+    The condition's kind is a field, in which `operand` is what the caller compares with, if any.
+    """
     kind = request.WhichOneof("condition")
     if kind is None:
         raise RefusedError(NO_CONDITION)
-    return is_met(kind, current, getattr(getattr(request, kind), operand, b""))
+    is_there = current is not None
+    is_equal = current == getattr(getattr(request, kind), operand, b"")
+    return {
+        "absent": not is_there,
+        "present": is_there,
+        "equal": is_equal,
+        "not_equal": not is_equal,
+        "present_and_not_equal": is_there and not is_equal,
+        "absent_or_equal": not is_there or is_equal,
+        "present_and_hash_equal": is_equal,
+        "present_and_not_hash_equal": is_there and not is_equal,
+        "absent_or_hash_equal": not is_there or is_equal,
+        "absent_or_not_hash_equal": not is_equal,
+        "unconditional": True,
+    }[kind]

@@ -4,39 +4,90 @@ import functools
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import grpc
 import msgspec
+from google.protobuf import message_factory
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
+from momento_wire_types import cacheclient_pb2, controlclient_pb2
 
-from tally.local.momento.control_calls import Account
+from tally.local.momento.control_calls import CONTROL_CALLS, Account
+from tally.local.momento.data_calls import DATA_CALLS
 from tally.local.momento.errors import UNAUTHENTICATED, RefusedError
 from tally.local.momento.faults import Fault, Faults, Plan
-from tally.local.momento.metering import MIN_OPERATIONS, Meter, item_sizes_bytes, operations
-from tally.local.momento.routes import Answer, Behaviour, Handler, InPool, Route, routes
-from tally.local.momento.store import Cache
-
-STATS_METHOD = "/tally.Local/Stats"
-"""Our one call beside Momento's: it answers the Stats as JSON, to an empty request."""
+from tally.local.momento.metering import (
+    MIN_OPERATIONS,
+    STATS_METHOD,
+    Meter,
+    item_sizes_bytes,
+    operations,
+)
 
 MAX_DELAYED_CALLS = 256
 """How many calls wait out an injected delay at a time, each in a thread; others wait for those."""
 
 _NO_FAULT = Fault()
 
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in the stubs only
+Behaviour = Callable[[Message, grpc.ServicerContext], Message | Iterator[Message]]
+Answer = Message | list[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One of Momento's calls, and the function that answers it.
+
+    A data call is called with the cache that it names, and the request, is billed, and may have
+    faults; any other with the account. A streaming one returns a list.
+    """
+
+    method: MethodDescriptor
+    call: Callable[[Any, Any], Answer]
+    is_data: bool
+
+    @property
+    def name(self) -> str:
+        """The name of the call, as `SetIfHash`."""
+        return self.method.name
+
+    def handler(self, behaviour: Behaviour) -> Handler:
+        """What gRPC needs to serve it."""
+        request = message_factory.GetMessageClass(self.method.input_type)
+        answer = message_factory.GetMessageClass(self.method.output_type)
+        kind = (
+            grpc.unary_stream_rpc_method_handler
+            if self.method.server_streaming
+            else grpc.unary_unary_rpc_method_handler
+        )
+        return kind(
+            behaviour,
+            request_deserializer=request.FromString,
+            response_serializer=answer.SerializeToString,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class InPool:
+    """A behaviour in threads of its own: gRPC takes the pool from this attribute (`_server.py`)."""
+
+    behaviour: Behaviour
+    experimental_thread_pool: ThreadPoolExecutor
+
+    def __call__(
+        self, request: Message, context: grpc.ServicerContext
+    ) -> Message | Iterator[Message]:
+        """Answer the call."""
+        return self.behaviour(request, context)
+
 
 class Dispatch(grpc.GenericRpcHandler):
     """Serves the calls that have a route; gRPC answers UNIMPLEMENTED to every other, quietly.
 
-    One handler for all, and not the generated servicers: those log a NotImplementedError for
-    each call that they inherit, and would need a method for each of some fifty.
-
-    Args:
-        account: what the calls read and write.
-        meter: where they are counted.
-        pause: waits so many seconds, for injected delays.
-        api_keys: the keys that are accepted; where it is empty, any key and none.
-        plan: what befalls the calls that bring no fault in their headers.
+    One handler for all, since the generated servicers log an error for each call they inherit.
+    `pause` waits for injected delays; where `api_keys` is empty, any key is accepted, and none.
     """
 
     def __init__(
@@ -111,7 +162,9 @@ class Dispatch(grpc.GenericRpcHandler):
         billed = MIN_OPERATIONS if route.is_data else 0
         try:
             with self._lock:
-                answer = route.call(self._subject(route, headers), request)
+                caches = self._account.caches
+                subject = caches[headers.get("cache", "")] if route.is_data else self._account
+                answer = route.call(subject, request)
             if route.is_data:
                 consistent = headers.get("read-concern") == "consistent"
                 sizes_bytes = item_sizes_bytes(route.name, request, answer)
@@ -119,9 +172,6 @@ class Dispatch(grpc.GenericRpcHandler):
             return answer
         finally:
             self._meter.add(route.name, billed)
-
-    def _subject(self, route: Route, headers: Mapping[str, str]) -> Cache | Account:
-        return self._account.caches[headers.get("cache", "")] if route.is_data else self._account
 
     def _authenticate(self, headers: Mapping[str, str]) -> None:
         if self._api_keys and headers.get("authorization") not in self._api_keys:
@@ -133,3 +183,22 @@ class Dispatch(grpc.GenericRpcHandler):
 
 def _headers(metadata: Iterable[tuple[str, str | bytes]]) -> dict[str, str]:
     return {name: value for name, value in metadata if isinstance(value, str)}
+
+
+def routes() -> dict[str, Route]:
+    """Every call that is served, by its method as gRPC has it: `/cache_client.Scs/Get`."""
+    data = cacheclient_pb2.DESCRIPTOR.services_by_name["Scs"]
+    control = controlclient_pb2.DESCRIPTOR.services_by_name["ScsControl"]
+    return {
+        **_of_service(data, DATA_CALLS, is_data=True),
+        **_of_service(control, CONTROL_CALLS, is_data=False),
+    }
+
+
+def _of_service(
+    service: ServiceDescriptor, calls: Mapping[str, Callable[[Any, Any], Any]], *, is_data: bool
+) -> dict[str, Route]:
+    return {
+        f"/{service.full_name}/{name}": Route(service.methods_by_name[name], call, is_data)
+        for name, call in calls.items()
+    }

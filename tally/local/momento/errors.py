@@ -4,12 +4,9 @@ from typing import NamedTuple
 
 
 class Refusal(NamedTuple):
-    """What the caller is told.
+    """What the caller is told: a gRPC status by its name, and its details.
 
-    Attributes:
-        status: the name of the gRPC status.
-        text: the details of the status; `about` fills its blanks.
-        trailer: the `err` trailer, from which SDKs choose their message; empty for none.
+    `about` fills the blanks of the text. From the `err` trailer SDKs choose their message.
     """
 
     status: str

@@ -5,8 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import grpc
 import msgspec
 from google.protobuf.message import Message
+
+STATS_METHOD = "/tally.Local/Stats"
+"""Our one call beside Momento's: it answers MomentoStats as JSON, to an empty request."""
+
+STATS_TIMEOUT_S = 5.0
 
 CHUNK_BYTES = 1_024
 """Each begun chunk of an item is one operation."""
@@ -49,25 +55,22 @@ _SIZES_BYTES: Mapping[str, Callable[[Any, Any], list[int]]] = {
     "Get": lambda _request, answer: [len(answer.cache_body)],
     "GetWithHash": lambda _request, answer: [len(answer.found.value)],
     "GetBatch": lambda _request, answers: [len(item.cache_body) for item in answers],
-    "Set": lambda request, _answer: [len(request.cache_body)],
-    "SetIf": lambda request, _answer: [len(request.cache_body)],
-    "SetIfHash": lambda request, _answer: [len(request.cache_body)],
-    "SetIfNotExists": lambda request, _answer: [len(request.cache_body)],
+    **dict.fromkeys(
+        ("Set", "SetIf", "SetIfHash", "SetIfNotExists"),
+        lambda request, _answer: [len(request.cache_body)],
+    ),
     "SetBatch": lambda request, _answers: [len(item.cache_body) for item in request.items],
     "KeysExist": lambda request, _answer: [sum(map(len, request.cache_keys))],
 }
 
 
-class Stats(msgspec.Struct, frozen=True):
-    """What a server has done since its start, by the names of the calls (`SetIfHash`).
-
-    Attributes:
-        calls: how often each arrived with an accepted key, also those that an injected error ended.
-        operations: what Momento would have billed for them.
-    """
+class MomentoStats(msgspec.Struct, frozen=True):
+    """What a server has done since its start, by the names of the calls (`SetIfHash`)."""
 
     calls: dict[str, int]
+    """How often each arrived with an accepted key, also those that an injected error ended."""
     operations: dict[str, int]
+    """What Momento would have billed for them."""
 
 
 class Meter:
@@ -84,7 +87,15 @@ class Meter:
             self._calls[call] += 1
             self._operations[call] += operations
 
-    def stats(self) -> Stats:
+    def stats(self) -> MomentoStats:
         """The counters as they are now."""
         with self._lock:
-            return Stats(dict(self._calls), dict(self._operations))
+            return MomentoStats(dict(self._calls), dict(self._operations))
+
+
+def read_stats(endpoint: str, timeout_s: float = STATS_TIMEOUT_S) -> MomentoStats:
+    """The counters of the embedded server at `host:port`; grpc.RpcError if there is none."""
+    with grpc.insecure_channel(endpoint) as channel:
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(STATS_METHOD)
+        answer = call(b"", timeout=timeout_s)
+    return msgspec.json.decode(answer, type=MomentoStats)

@@ -1,18 +1,18 @@
-"""The server: a port on loopback, with the caches behind it."""
+"""The server, on a port of loopback: in this process, or in one of its own."""
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 import grpc
 
-from tally.local.momento.control_calls import Account
+from tally.local.child import Child
+from tally.local.momento.control_calls import Account, SigningKeys
 from tally.local.momento.dispatch import Dispatch
 from tally.local.momento.faults import Plan, fair_weather
-from tally.local.momento.metering import Meter, Stats
-from tally.local.momento.signing_keys import SigningKeys
+from tally.local.momento.metering import Meter, MomentoStats
 from tally.local.momento.store import Caches, Clock
 from tally.local.ports import LOOPBACK, why_not
 
@@ -87,7 +87,7 @@ class MomentoServer:
         """Where it listens, as `host:port`, which is the form of MOMENTO_LOCAL."""
         return f"{HOST}:{self.port}"
 
-    def stats(self) -> Stats:
+    def stats(self) -> MomentoStats:
         """The calls so far, and what Momento would have billed for them."""
         return self._meter.stats()
 
@@ -98,7 +98,10 @@ class MomentoServer:
             PortTakenError: the port cannot be had.
             RuntimeError: another process took it in the very moment of the start.
         """
-        _check_free(self.port)
+        # gRPC's own refusal tells no reason, and logs a line of its own to stderr.
+        if reason := why_not(self.port):
+            text = f"cannot listen on {self.endpoint}: {reason}"
+            raise PortTakenError(text)
         self.port = self._server.add_insecure_port(self.endpoint)
         self._server.start()
 
@@ -117,8 +120,16 @@ class MomentoServer:
         self.stop()
 
 
-def _check_free(port: int) -> None:
-    # gRPC's own refusal tells no reason, and logs a line of its own to stderr.
-    if reason := why_not(port):
-        text = f"cannot listen on {HOST}:{port}: {reason}"
-        raise PortTakenError(text)
+class MomentoProcess(Child):
+    """The server in a process of its own; `endpoint` is its host:port once it is started."""
+
+    def __init__(self, caches: Sequence[str], *, port: int = 0) -> None:
+        options = [f"--cache={cache}" for cache in caches]
+        super().__init__("tally.local.momento", [f"--port={port}", *options])
+        self.endpoint = ""
+
+    def start(self) -> str:
+        """Start the server; raises as a Child does."""
+        line = super().start()
+        self.endpoint = line.rpartition(" ")[2]
+        return line

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tally.counters.event import INT64_MAX, INT64_MIN
 from tally.local.momento.errors import (
     CACHE_EXISTS,
     ITEM_TOO_LARGE,
@@ -22,8 +23,6 @@ MAX_ITEM_KIB = 4_883
 """The length of key and value together; Momento calls it 5 MB, and ListCaches 4883."""
 
 MAX_ITEM_BYTES = MAX_ITEM_KIB * 1024
-
-INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 MIN_SWEEP_ITEMS = 1_024
 """Expired items that nobody asks for are dropped whenever a cache has doubled past this."""
@@ -44,7 +43,7 @@ class Item:
     expires_at_ns: int
 
 
-class Cache:
+class LocalCache:
     """Items by key; every call sees an expired item as absent. The caller does the locking."""
 
     def __init__(self, now_ns: Clock) -> None:
@@ -58,11 +57,7 @@ class Cache:
         return None if item is None else item.value
 
     def put(self, key: bytes, value: bytes, ttl_ms: int) -> None:
-        """Store a value; it replaces the old one and its time to live.
-
-        Raises:
-            RefusedError: no time to live, or key and value exceed MAX_ITEM_BYTES.
-        """
+        """Store a value with its time to live, instead of the old ones; raises as `check_item`."""
         check_item(key, value, ttl_ms)
         self._items[key] = Item(value, self._expiry_ns(ttl_ms))
         if len(self._items) >= self._sweep_at_items:
@@ -79,9 +74,7 @@ class Cache:
     def increment(self, key: bytes, amount: int, ttl_ms: int) -> int:
         """Add to a decimal integer, 0 where there is none, and set its time to live anew.
 
-        Raises:
-            RefusedError: the value is no base-10 integer, or the sum leaves int64; the item is as
-                it was.
+        RefusedError if the value is no base-10 integer, or the sum leaves int64.
         """
         current = self.get(key)
         total = amount if current is None else _integer(current) + amount
@@ -96,11 +89,7 @@ class Cache:
         return None if item is None else item.expires_at_ns - self._now_ns()
 
     def keep(self, key: bytes, ttl_ms: int) -> None:
-        """Set the time to live of an item that is there.
-
-        Raises:
-            RefusedError: no time to live.
-        """
+        """Set the time to live of an item that is there; raises as `check_item`."""
         item = self._items[key]
         check_item(key, item.value, ttl_ms)
         self._items[key] = Item(item.value, self._expiry_ns(ttl_ms))
@@ -127,27 +116,19 @@ class Caches:
 
     def __init__(self, now_ns: Clock) -> None:
         self._now_ns = now_ns
-        self._caches: dict[str, Cache] = {}
+        self._caches: dict[str, LocalCache] = {}
 
-    def __getitem__(self, name: str) -> Cache:
-        """The cache of this name.
-
-        Raises:
-            RefusedError: the name is empty, or there is none.
-        """
+    def __getitem__(self, name: str) -> LocalCache:
+        """The cache of this name; RefusedError if it is empty, or there is none."""
         self._check_known(name)
         return self._caches[name]
 
     def create(self, name: str) -> None:
-        """Create an empty cache.
-
-        Raises:
-            RefusedError: the name is empty, or there is one.
-        """
+        """Create an empty cache; RefusedError if the name is empty, or there is one."""
         _check_name(name)
         if name in self._caches:
             raise RefusedError(CACHE_EXISTS.about(name))
-        self._caches[name] = Cache(self._now_ns)
+        self._caches[name] = LocalCache(self._now_ns)
 
     def delete(self, name: str) -> None:
         """Delete a cache and what is in it; raises as a look-up does."""
@@ -165,11 +146,7 @@ class Caches:
 
 
 def check_item(key: bytes, value: bytes, ttl_ms: int) -> None:
-    """See to what every item must keep.
-
-    Raises:
-        RefusedError: no time to live, or key and value exceed MAX_ITEM_BYTES.
-    """
+    """RefusedError without a time to live, or if key and value exceed MAX_ITEM_BYTES."""
     size_bytes = len(key) + len(value)
     if size_bytes > MAX_ITEM_BYTES:
         raise RefusedError(ITEM_TOO_LARGE.about(size_bytes, MAX_ITEM_BYTES))

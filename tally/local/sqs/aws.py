@@ -11,8 +11,8 @@ import botocore.session
 from botocore.config import Config
 
 from tally.aws import CONNECT_TIMEOUT_S, MAX_ATTEMPTS, READ_TIMEOUT_S
+from tally.local.child import NO_FILES
 from tally.local.ports import LOOPBACK
-from tally.local.variables import NO_FILES
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import ConnectionClosedError
 
-from tally.local.child import EXIT_WITH_PARENT, Child, ChildError
-from tally.local.serving import announce, hold_signals, wait_for_end
+from tally.local.child import (
+    EXIT_WITH_PARENT,
+    Child,
+    ChildError,
+    announce,
+    hold_signals,
+    wait_for_end,
+)
 from tally.local.sqs.aws import (
     MAX_RECEIVE_COUNT,
     VISIBILITY_TIMEOUT_S,
@@ -21,8 +27,6 @@ from tally.local.sqs.aws import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
@@ -42,9 +46,8 @@ class Depth:
 class LocalQueue:
     """A queue and its dead-letter queue in moto, served on 127.0.0.1 by a process of its own.
 
-    In a process of its own because moto would fight for this one's interpreter lock: beside one
-    busy thread it serves 12 messages a second here, and 110 there. It ends with this process,
-    however that one ends. moto walks the whole queue at each call, so keep the queue shallow.
+    Beside one busy thread moto serves 12 messages a second in this process, and 110 in its own,
+    which ends with this one. It walks the whole queue at each call, so keep the queue shallow.
 
     Use it as a context manager; the URLs and the client are there after `__enter__`.
     """
@@ -68,11 +71,7 @@ class LocalQueue:
         self._client: SQSClient | None = None
 
     def __enter__(self) -> Self:
-        """Start the server and create the queues.
-
-        Raises:
-            ChildError: it ended at once (a port that is taken), or is not there in time.
-        """
+        """Start the server and create the queues; ChildError if it does not start."""
         with contextlib.ExitStack() as undo:  # whatever comes, a Ctrl-C as well
             undo.callback(self.stop)
             self._queues = Queues(**json.loads(self._server.start()))
@@ -81,7 +80,7 @@ class LocalQueue:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the server; the queues and their messages are gone."""
+        """End the server, and with it the queues and their messages."""
         self.stop()
 
     @property
@@ -116,11 +115,7 @@ class LocalQueue:
         return self._client
 
     def depth(self) -> Depth:
-        """Count the messages of both queues.
-
-        Raises:
-            BotoCoreError: the server does not answer, or died before the end of its answer.
-        """
+        """Count the messages of both queues; BotoCoreError if the server does not answer."""
         return Depth(*self._count(self.queue_url), *self._count(self.dead_letter_url))
 
     def stop(self) -> None:
@@ -137,10 +132,10 @@ class LocalQueue:
         return self._queues
 
     def _count(self, url: str) -> tuple[int, int]:
-        names: Sequence[QueueAttributeNameType] = (
+        names: list[QueueAttributeNameType] = [
             "ApproximateNumberOfMessages",
             "ApproximateNumberOfMessagesNotVisible",
-        )
+        ]
         answer = self.client().get_queue_attributes(QueueUrl=url, AttributeNames=names)
         if "Attributes" not in answer:  # botocore takes a body that never came for an empty one
             raise ConnectionClosedError(endpoint_url=self.endpoint_url)

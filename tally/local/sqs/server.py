@@ -37,8 +37,7 @@ WAIT = "WaitTimeSeconds"
 def make_sqs_server(port: int = 0) -> BaseWSGIServer:
     """Bind moto's SQS to a port of 127.0.0.1 (0: any free one); `serve_forever` then serves it.
 
-    Raises:
-        SystemExit: the port is taken; werkzeug has printed so on stderr.
+    If the port is taken, werkzeug prints so on stderr and raises SystemExit.
     """
     app = OneAtATime(DomainDispatcherApplication(create_backend_app))
     # moto's own server would listen on all interfaces.

@@ -69,7 +69,7 @@ class Calls:
         return stub.SetIfHash.future(hashed, timeout_s, self._metadata)
 
 
-def told(
+def values_of(
     counters: Sequence[str], answers: Sequence[Any], failure: Failed | None
 ) -> tuple[list[bytes | None], Failed | None]:
     """The values that the answers of a batch hold, and why not of all.

@@ -11,7 +11,7 @@ from momento.auth import CredentialProvider
 
 from tally.counters.ledger import Limits
 from tally.environment import MAX_MOMENTO_TTL_S
-from tally.stores.momento.calls import Calls, billed, cost, told
+from tally.stores.momento.calls import Calls, billed, cost, values_of
 from tally.stores.momento.channel import Channel
 from tally.stores.momento.connection import connect, metadata
 from tally.stores.momento.connection import deadline_s as sdk_deadline_s
@@ -139,7 +139,7 @@ class MomentoStore:
             failure = failed(error, self._key)
             if is_silence(error) and not answers:
                 self._channel.renew(stub)
-        return told(counters, answers, failure)
+        return values_of(counters, answers, failure)
 
     def _in_flight(
         self, start: Callable[[Any, Item, float], Any], items: Iterable[Item], ends_at: float

@@ -19,7 +19,7 @@ from tally.stores.valkey.pipelines import trusted
 from tally.stores.valkey.pool import MAX_IDLE_S, MAX_KEPT, Pool
 from tally.stores.valkey.troubles import LATE
 from tests.support.certificates import Authority
-from tests.support.momento_channel import Clock
+from tests.support.clock import Clock
 from tests.support.resp_peer import HOST, Peer
 from tests.support.silent_proxy import SilentProxy
 from tests.support.valkey import store_at

@@ -13,7 +13,7 @@ from tally.stores.port import ABSENT, Failed, Trouble
 from tally.stores.valkey.password import RENEW_EVERY_S, RENEWAL_S, Password, password_for
 from tally.stores.valkey.pipelines import OTHER_PASSWORD
 from tally.stores.valkey.store import ValkeyStore
-from tests.support.momento_channel import Clock
+from tests.support.clock import Clock
 from tests.support.resp_peer import HOST, Peer
 from tests.support.secrets_manager import QUOTED, REFUSAL, secrets_manager
 

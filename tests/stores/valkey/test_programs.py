@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from consumer import settings, wiring
+from consumer import wiring
+from consumer.settings import ConsumerSettings
 from tally.cli.dlq.letters import judge_from
 from tally.reading.reader import Reader
 from tally.stores.errors import BrokenSetupError
@@ -45,7 +46,7 @@ def variables(running, **others):
 
 @contextlib.contextmanager
 def consumer(told, store=None):
-    told = settings.read(told)
+    told = ConsumerSettings.from_environment(told)
     opened = store or open_store(told.cache, ttl_s=told.ttl_s)
     with contextlib.closing(opened):
         yield wiring.build(told, observer=wiring.observer({}), store=opened)
@@ -64,7 +65,7 @@ def test_a_consumer_counts_and_a_reader_reads(valkey):
 def test_a_warm_consumer_counts_within_the_invocation_in_which_its_connection_is_silent(valkey):
     with SilentProxy(valkey.port) as proxy:
         told = {"VALKEY_URL": f"redis://{HOST}:{proxy.port}"}
-        store = store_at(settings.read(told).cache, deadline_s=LONG_S)
+        store = store_at(ConsumerSettings.from_environment(told).cache, deadline_s=LONG_S)
         with consumer(told, store) as warm:
             assert warm.handle(event(record("m1", increment(0))), None) == failures()
             proxy.silence()

@@ -2,8 +2,8 @@
 
 import pytest
 
-import producer.settings
-from consumer.settings import Settings, read
+from consumer.settings import ConsumerSettings
+from producer.settings import ApiSettings
 from tally.environment import SettingsError, Valkey, cache_from
 
 KEY = "a-password-that-nobody-may-see"
@@ -13,6 +13,9 @@ FORM = (
 )
 
 
+read = ConsumerSettings.from_environment
+
+
 def problems(**variables):
     with pytest.raises(SettingsError) as caught:
         read(variables)
@@ -20,7 +23,7 @@ def problems(**variables):
 
 
 def test_a_url_is_enough():
-    assert read({"VALKEY_URL": URL}) == Settings(
+    assert read({"VALKEY_URL": URL}) == ConsumerSettings(
         Valkey("counters.example.com", 6380), ttl_s=30 * 86_400
     )
 
@@ -34,7 +37,7 @@ def test_the_consumer_the_api_and_a_reader_read_the_same():
     }
     valkey = Valkey("counters.example.com", 6380, username="tally", password=KEY)
     assert read(variables).cache == valkey
-    assert producer.settings.read(variables).cache == valkey
+    assert ApiSettings.from_environment(variables).cache == valkey
     assert cache_from(variables) == valkey
 
 

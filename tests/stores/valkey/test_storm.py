@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from tally.counters.counter import read_count
 from tally.counters.event import Event
 from tally.environment import Valkey
-from tally.settling.activity import Activity
 from tally.settling.copies import Copies
+from tally.settling.progress import Activity
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tests.support.cutting_proxy import CuttingProxy

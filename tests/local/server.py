@@ -1,4 +1,4 @@
-"""Servers that start, stay and end well or badly: `python -m tests.support.server HOW`."""
+"""Servers that start, stay and end well or badly: `python -m tests.local.server HOW`."""
 
 import signal
 import sys

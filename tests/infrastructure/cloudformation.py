@@ -22,7 +22,7 @@ _NOTHING = object()
 _VARIABLE = re.compile(r"\$\{([\w:.]+)\}")
 
 
-class Stack:
+class TemplateStack:
     """A template as it is deployed with some parameters.
 
     Args:
@@ -103,35 +103,21 @@ class Stack:
 
         return _VARIABLE.sub(value, text)
 
-    def _if(self, told: list[Any]) -> Any:
-        condition, yes, no = told
-        return self._resolve(yes if self._holds(condition) else no)
-
     def _find_in_map(self, told: list[Any]) -> Any:
         name, first, second = map(self._resolve, told)
         return self._template["Mappings"][name][str(first)][str(second)]
 
-    def _equals(self, told: list[Any]) -> bool:
-        left, right = map(self._resolve, told)
-        return str(left) == str(right)
 
-    def _not(self, told: list[Any]) -> bool:
-        return not self._resolve(told[0])
-
-    def _and(self, told: list[Any]) -> bool:
-        return all(map(self._resolve, told))
-
-
-_FUNCTIONS: dict[str, Callable[[Stack, Any], Any]] = {
-    "Ref": Stack._ref,
-    "Condition": Stack._holds,
-    "Fn::GetAtt": Stack._get_att,
-    "Fn::Sub": Stack._sub,
-    "Fn::If": Stack._if,
-    "Fn::FindInMap": Stack._find_in_map,
-    "Fn::Equals": Stack._equals,
-    "Fn::Not": Stack._not,
-    "Fn::And": Stack._and,
+_FUNCTIONS: dict[str, Callable[[TemplateStack, Any], Any]] = {
+    "Ref": TemplateStack._ref,
+    "Condition": TemplateStack._holds,
+    "Fn::GetAtt": TemplateStack._get_att,
+    "Fn::Sub": TemplateStack._sub,
+    "Fn::If": lambda stack, told: stack._resolve(told[1 if stack._holds(told[0]) else 2]),
+    "Fn::FindInMap": TemplateStack._find_in_map,
+    "Fn::Equals": lambda stack, told: len({str(stack._resolve(each)) for each in told}) == 1,
+    "Fn::Not": lambda stack, told: not stack._resolve(told[0]),
+    "Fn::And": lambda stack, told: all(map(stack._resolve, told)),
 }
 
 

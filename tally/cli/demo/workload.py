@@ -15,7 +15,7 @@ AMOUNTS = (1, 2, 5, -3)
 
 
 @dataclasses.dataclass
-class Counter:
+class DemoCounter:
     """A counter of the demo: what is published for it, the amounts in turn, within its bound."""
 
     name: str
@@ -42,7 +42,7 @@ class Counter:
             yield {"counter": self.name, "amount": amount, **given}
 
 
-def draw(counters: int, events: int) -> list[Counter]:
+def draw(counters: int, events: int) -> list[DemoCounter]:
     """The counters, the hottest first: every fifth is bounded above, every seventh below.
 
     Each gets an increment, if there are as many, and its share of the others. A bounded counter
@@ -55,20 +55,20 @@ def draw(counters: int, events: int) -> list[Counter]:
     return [_counter(rank, share) for rank, share in enumerate(shares)]
 
 
-def shuffled(plan: list[Counter], seed: int) -> list[dict[str, object]]:
+def shuffled(plan: list[DemoCounter], seed: int) -> list[dict[str, object]]:
     """All increments of a plan, in an order that the seed draws."""
     increments = [fields for counter in plan for fields in counter.increments]
     random.Random(seed).shuffle(increments)  # noqa: S311 (a workload, not a secret)
     return increments
 
 
-def _counter(rank: int, events: int) -> Counter:
+def _counter(rank: int, events: int) -> DemoCounter:
     bound = max(1, int(events * BOUND_SHARE))
     if rank % 5 == 2:  # noqa: PLR2004 (every fifth)
-        return Counter(f"seats:{rank}", (1,), events, maximum=bound)
+        return DemoCounter(f"seats:{rank}", (1,), events, maximum=bound)
     if rank % 7 == 3:  # noqa: PLR2004 (every seventh)
-        return Counter(f"stock:{rank}", (-1,), events, minimum=-bound)
-    return Counter(f"page:{rank}", AMOUNTS, events)
+        return DemoCounter(f"stock:{rank}", (-1,), events, minimum=-bound)
+    return DemoCounter(f"page:{rank}", AMOUNTS, events)
 
 
 def bad_bodies(now_ms: int) -> dict[str, str]:

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from tally.local.sqs.queue import Depth
+from tests.support.consumers import read_counts
 from tests.support.processes import wait_until
-from tests.support.reading import read_counts
 from tests.support.terminal import QUIET, Said
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

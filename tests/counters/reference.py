@@ -12,9 +12,12 @@ from tally.counters.decision import Decision
 from tally.counters.event import Event
 from tally.counters.ledger import Limits
 
+NEW = frozenset({Decision.APPLIED, Decision.REJECTED})
+"""Only these change a counter."""
+
 
 @dataclass
-class Source:
+class KnownSource:
     """What is known of one source; `forgotten` is the seq below which rejections are forgotten."""
 
     seen: int = 0
@@ -29,14 +32,14 @@ class State:
 
     count: int = 0
     floor: int = 0
-    sources: dict[int, Source] = field(default_factory=dict)
+    sources: dict[int, KnownSource] = field(default_factory=dict)
 
 
 def reference_fold(value, events, limits):
     """The next value, or None, and the decisions: what fold() must answer."""
     state = load(value)
     decisions = [decide(state, event, limits) for event in events]
-    if not any(decision.is_new for decision in decisions):
+    if NEW.isdisjoint(decisions):
         return None, decisions
     for number in {event.source for event in events} & state.sources.keys():
         forget_rejections(state.sources[number], limits)
@@ -47,7 +50,7 @@ def reference_fold(value, events, limits):
 
 
 def decide(state: State, event: Event, limits: Limits) -> Decision:
-    source = state.sources.get(event.source, Source())
+    source = state.sources.get(event.source, KnownSource())
     if event.seq in source.decided:
         if event.seq < source.forgotten:
             return Decision.DECIDED_BEFORE
@@ -80,7 +83,7 @@ def moved(count: int, event: Event) -> int | None:
     return after
 
 
-def forget_rejections(source: Source, limits: Limits) -> None:
+def forget_rejections(source: KnownSource, limits: Limits) -> None:
     listed = bounds(source.rejected, source.forgotten)
     if len(listed) > limits.max_rejected:
         runs = list(zip(listed[::2], listed[1::2], strict=True))
@@ -143,7 +146,7 @@ def load(value: bytes | None) -> State:
         forgotten, outcomes = unpacked(rejected.get(place, 0))
         _, seqs = unpacked(decided[place])
         number = int.from_bytes(ids[8 * place : 8 * place + 8], "little")
-        state.sources[number] = Source(sum(times[: place + 2]), seqs, outcomes, forgotten)
+        state.sources[number] = KnownSource(sum(times[: place + 2]), seqs, outcomes, forgotten)
     return state
 
 

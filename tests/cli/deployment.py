@@ -5,8 +5,9 @@ import json
 from types import SimpleNamespace
 
 from tally.cli.doctor.examination import World
+from tests.support.clock import Clock
 from tests.support.lambda_event import SENT_AT_MS
-from tests.support.momento_channel import Clock
+from tests.support.sqs import told
 
 REGION_URL = "https://sqs.example.com"
 QUEUE_URL = f"{REGION_URL}/123456789012/queue"
@@ -49,25 +50,19 @@ class FakeAws:
 
     def get_queue_attributes(self, *, QueueUrl, AttributeNames):  # noqa: ARG002, N803 (boto3's)
         attributes = self.queue if QueueUrl == QUEUE_URL else self.dead
-        return {"Attributes": answered(attributes), **self.headers}
+        return {"Attributes": told(attributes), **self.headers}
 
     def get_queue_url(self, *, QueueName, QueueOwnerAWSAccountId):  # noqa: ARG002, N803 (boto3's)
         return {"QueueUrl": QueueName}
 
     def list_event_source_mappings(self, **_options):
-        return {"EventSourceMappings": answered(self.mappings)}
+        return {"EventSourceMappings": told(self.mappings)}
 
     def get_function_configuration(self, *, FunctionName):  # noqa: ARG002, N803 (boto3's)
-        return {"Timeout": answered(self.timeout_s)}
+        return {"Timeout": told(self.timeout_s)}
 
     def close(self):
         self.closed += 1
-
-
-def answered(answer):
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
 
 
 def world(aws, clock=None, *, now_ms=SENT_AT_MS, **variables):
@@ -75,7 +70,7 @@ def world(aws, clock=None, *, now_ms=SENT_AT_MS, **variables):
     clock = clock or Clock()
     return World(
         {"SQS_QUEUE_URL": QUEUE_URL, **variables},
-        connect=lambda _service, **_: answered(aws),
+        connect=lambda _service, **_: told(aws),
         now_ms=lambda: now_ms,
         clock=clock,
         sleep=clock.sleep,

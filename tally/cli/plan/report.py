@@ -38,7 +38,7 @@ FIGURES = {
     ),
     "function": ("fold_s", "duration_s", "longest_s", "capacity_per_s"),
 }
-"""The figures that programs are told, in groups."""
+"""The figures for programs, in groups."""
 
 MS = 1_000
 """In a second."""
@@ -88,8 +88,8 @@ def as_json(figures: Figures) -> dict[str, Any]:
     }
 
 
-def _limits_json(told: list[Limit]) -> list[dict[str, Any]]:
-    return [asdict(each) | {"fits": each.fits} for each in told]
+def _limits_json(shown: list[Limit]) -> list[dict[str, Any]]:
+    return [asdict(each) | {"fits": each.fits} for each in shown]
 
 
 def _show(out: Console, table: Table) -> None:
@@ -110,25 +110,25 @@ def _figures(figures: Figures) -> Table:
     return table
 
 
-def _rows(told: Figures) -> Iterator[tuple[str, float, str]]:
+def _rows(figures: Figures) -> Iterator[tuple[str, float, str]]:
     """What each figure is, the figure, and what belongs to it."""
-    each = number(told.messages), number(told.events), number(told.counters)
-    reads, lost = number(told.reads_per_s), number(told.lost_races_per_s)
-    costs = number(told.operations_a_batch), number(told.operations_an_event)
-    until_s = told.load.window_s + told.duration_s
-    yield "messages/s", told.messages_per_s, f"of {told.message_bytes:,} bytes"
-    yield "batches/s", told.batches_per_s, "of {} messages, {} events, {} counters".format(*each)
-    yield "ms a batch", told.duration_s * MS, f"a full one {number(told.longest_s * MS)}"
-    yield "counter writes/s", told.writes_per_s, f"with {reads} reads and {lost} lost races"
-    yield "Momento operations/s", told.operations_per_s, "{} a batch, {} an event".format(*costs)
-    yield "bytes of a value", told.value_bytes, f"billed as {told.value_chunks:,} x 1,024"
+    each = number(figures.messages), number(figures.events), number(figures.counters)
+    reads, lost = number(figures.reads_per_s), number(figures.lost_races_per_s)
+    costs = number(figures.operations_a_batch), number(figures.operations_an_event)
+    until_s = figures.load.window_s + figures.duration_s
+    yield "messages/s", figures.messages_per_s, f"of {figures.message_bytes:,} bytes"
+    yield "batches/s", figures.batches_per_s, "of {} messages, {} events, {} counters".format(*each)
+    yield "ms a batch", figures.duration_s * MS, f"a full one {number(figures.longest_s * MS)}"
+    yield "counter writes/s", figures.writes_per_s, f"with {reads} reads and {lost} lost races"
+    yield "Momento operations/s", figures.operations_per_s, "{} a batch, {} an event".format(*costs)
+    yield "bytes of a value", figures.value_bytes, f"billed as {figures.value_chunks:,} x 1,024"
     yield "s until counted", until_s, "or less, while there is no backlog"
 
 
-def _limits(told: list[Limit]) -> Table:
+def _limits(shown: list[Limit]) -> Table:
     table = Table("limit", "load", "at most", "unit", "verdict")
     table.columns[1].justify = table.columns[2].justify = "right"
-    for each in told:
+    for each in shown:
         verdict, style = ("fits", None) if each.fits else ("too much", "red")
         texts = (each.name, number(each.value), number(each.limit), each.unit, verdict)
         table.add_row(*texts, style=style)

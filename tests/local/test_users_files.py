@@ -7,8 +7,7 @@ import sys
 
 import pytest
 
-from tally.local.child import Child
-from tally.local.interpreter import OUR_FOLDER, search_path
+from tally.local.child import OUR_FOLDER, Child, search_path
 from tally.local.lambda_.environment import LambdaEnvironment
 from tests.support.processes import WAIT_S, tally, wait_until
 from tests.support.terminal import QUIET, Terminal

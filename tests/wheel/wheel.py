@@ -35,7 +35,7 @@ def metadata(wheel):
         return HeaderParser().parsestr(archive.read(path).decode())
 
 
-class Environment:
+class WheelEnvironment:
     """A virtual environment that has the wheel, and of others only what an extra asks for.
 
     The others are links to what this environment has, which is what is locked; nothing is

@@ -1,0 +1,137 @@
+"""What a counter says: `tally get`, `tally outcome`, and how every command asks Momento."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import typer
+
+from tally.cli.output import EXAMPLE, FAILED, OK, Output, fail, refuse, say_json
+from tally.cli.signals import interruptible
+from tally.counters.errors import InvalidIncrementError
+from tally.counters.event import INT64_MAX, build
+from tally.counters.identity import identity_of
+from tally.counters.outcome import Outcome
+from tally.counters.shards import MAX_SHARDS
+from tally.environment import SettingsError, cache_from
+from tally.reading.errors import ReadError
+from tally.reading.reader import Reader
+from tally.reading.waiting import MAX_WAIT_S
+from tally.stores.errors import BrokenSetupError
+from tally.stores.opening import open_store
+
+MOMENTO_ERRORS = (ReadError, BrokenSetupError, SettingsError)
+"""Why Momento cannot be asked; no key is in any of their texts."""
+
+STATUSES = {Outcome.APPLIED: OK, Outcome.REJECTED: 3, Outcome.PENDING: 4, Outcome.FORGOTTEN: 5}
+"""Exit statuses; 1 is a failure to read, and 2 a command that makes no sense, as everywhere."""
+
+OneCounter = Annotated[str, typer.Argument(help="The counter's name.")]
+Counters = Annotated[list[str], typer.Argument(help="The counters' names.")]
+Shards = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=MAX_SHARDS, help="Each counter is hot, and published with so many shards."
+    ),
+]
+EventName = Annotated[
+    str | None,
+    typer.Argument(help="Its name, source:seq:at, as `tally send` prints it."),
+]
+Id = Annotated[str | None, typer.Option("--id", help="Of an increment with an id, instead.")]
+At = Annotated[
+    int | None,
+    typer.Option(min=1, max=INT64_MAX, help="The `at` that belongs to --id, in ms."),
+]
+Wait = Annotated[
+    float, typer.Option(min=0, max=MAX_WAIT_S, help="Seconds to wait while it is pending.")
+]
+StdOut = Annotated[Output, typer.Option("--output", help="How to print.")]
+
+
+def get(counters: Counters, shards: Shards = None, output: StdOut = Output.TEXT) -> None:
+    """Print the count of each COUNTER, one a line, with its name if there are several.
+
+    All are read in one call. Exit status 1 if one does not exist, or Momento does not answer.
+    """
+    with reading() as reader:
+        counts = counts_of(reader, counters, shards)
+    if output is Output.JSON:
+        say_json(counts)
+    for name, count in counts.items():
+        if count is None:
+            typer.echo(f"tally: there is no counter {name!r}", err=True)
+        elif output is Output.TEXT:
+            typer.echo(str(count) if len(counts) == 1 else f"{name}\t{count}")
+    if None in counts.values():
+        raise typer.Exit(FAILED)
+
+
+def outcome(
+    counter: OneCounter,
+    event: EventName = None,
+    increment_id: Id = None,
+    at: At = None,
+    wait: Wait = 0.0,
+    output: StdOut = Output.TEXT,
+) -> None:
+    """Print what became of an increment: applied, rejected, pending or forgotten.
+
+    Pending: it has not arrived, as far as the counter knows. Forgotten: it is older than the
+    counter's memory; of an --id without --at that cannot be told from pending.
+
+    Exit status 0: applied. 3: rejected. 4: pending. 5: forgotten. 1: it could not be read.
+    """
+    name = _event_name(counter, event, increment_id, at)
+    with interruptible(), reading() as reader:
+        if wait:
+            found = reader.wait_for_outcome(counter, name, wait)
+        else:
+            found = reader.outcome(counter, name)
+    if output is Output.JSON:
+        say_json({"counter": counter, "event": name, "outcome": found.value})
+    else:
+        typer.echo(found.value)
+    raise typer.Exit(STATUSES[found])
+
+
+def _event_name(counter: str, event: str | None, increment_id: str | None, at: int | None) -> str:
+    if (event is None) is (increment_id is None):
+        refuse("give an EVENT or an --id, and not both")
+    if event is not None:
+        if at is not None:
+            refuse("--at belongs to an --id; an EVENT has one")
+        return event
+    # The latest of all times is never at or below what a ledger has forgotten.
+    fields = {"counter": counter, "id": increment_id, "at": INT64_MAX if at is None else at}
+    try:
+        return identity_of(build(fields))
+    except InvalidIncrementError as error:
+        refuse(str(error))
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[Reader]:
+    """The reader that the environment means; what it cannot read ends the command, in one line.
+
+    An invalid name of a counter or an event is a usage error.
+    """
+    try:
+        cache = cache_from(os.environ)
+    except SettingsError as error:
+        fail(f"{error}; {EXAMPLE}")
+    try:
+        with Reader(open_store(cache)) as reader:
+            yield reader
+    except InvalidIncrementError as error:
+        refuse(str(error))
+    except MOMENTO_ERRORS as error:
+        fail(str(error))
+
+
+def counts_of(reader: Reader, counters: Sequence[str], shards: int | None) -> dict[str, int | None]:
+    """The count of each counter: all in one call, or the shards of each in one."""
+    if shards is None:
+        return reader.counts(counters)
+    return {counter: reader.total(counter, shards) for counter in counters}
