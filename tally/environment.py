@@ -22,6 +22,12 @@ USERNAME = "VALKEY_USERNAME"
 PASSWORD = "VALKEY_PASSWORD"  # noqa: S105 (the name of a variable)
 PASSWORD_SECRET = "VALKEY_PASSWORD_SECRET"  # noqa: S105 (the name of a variable)
 VALKEY_TTL = "VALKEY_TTL_SECONDS"
+MOMENTO = (
+    *("MOMENTO_LOCAL", "MOMENTO_CACHE_NAME", "MOMENTO_API_KEY", SECRET),
+    *("MOMENTO_ENDPOINT", "MOMENTO_TTL_SECONDS"),
+)
+"""All that says something of a cache of Momento's."""
+
 VALKEY = (URL, USERNAME, PASSWORD, PASSWORD_SECRET, VALKEY_TTL)
 """Any of these that is set means that the counters are to live in Valkey."""
 
@@ -169,8 +175,8 @@ class Environment:
             raise SettingsError(self._problems)
 
     def _valkey(self) -> Valkey:
-        for name in sorted(name for name in self._variables if name.startswith("MOMENTO_")):
-            if self._variables[name]:
+        for name in sorted(MOMENTO):
+            if self._variables.get(name):
                 self.refuse(f"{name} beside {URL}: counters live in Momento or in Valkey")
         username = self._variables.get(USERNAME, "")
         password = self._variables.get(PASSWORD, "")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.support.valkey import KINDS, any_kind, server
+from tally.local.valkey import PROGRAMS
+from tests.support.valkey import any_kind, server
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +29,7 @@ def valkey(servers):
     return servers(any_kind())
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=PROGRAMS)
 def each_server(servers, request):
     """An empty server of each kind."""
     return servers(request.param)

