@@ -12,7 +12,7 @@ from tally.counters.event import MAX_FUTURE_MS
 from tally.reading.errors import ReadError
 from tally.stores.errors import BrokenSetupError
 
-MOMENTO, VALKEY, CACHE, CLOCK = "Momento", "Valkey", "cache", "clock"
+MOMENTO, CACHE, CLOCK = "Momento", "cache", "clock"
 FUNCTION, VISIBILITY = "function", "visibility timeout"
 
 MAX_SKEW_S = 60.0
@@ -97,17 +97,6 @@ def check_cache(name: str, read: Callable[[], object]) -> list[Finding]:
     if finding.verdict is Mark.BAD:
         return [finding, skipped(CACHE, "Momento cannot be asked")]
     return [finding, good(CACHE, f"{name!r} is there")]
-
-
-def check_valkey(read: Callable[[], object]) -> list[Finding]:
-    """Whether the server answers, and takes the password: one read of a counter, there or not."""
-    try:
-        read()
-    except BrokenSetupError as error:
-        return [bad(VALKEY, str(error), "mend the password, its user's rights or VALKEY_URL")]
-    except ReadError as error:
-        return [bad(VALKEY, str(error), "see that VALKEY_URL can be reached from here")]
-    return [good(VALKEY, "it answers")]
 
 
 def check_clock(answer: Mapping[str, Any], asked_ms: int, answered_ms: int) -> Finding:
