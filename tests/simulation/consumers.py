@@ -59,6 +59,9 @@ class Witness(Observer):
     def swaps_lost(self, losses: object) -> None:
         pass
 
+    def counters_rolled_back(self, counters: object) -> None:
+        """As above."""
+
     def counters_vanished(self, counters: object) -> None:
         pass
 
