@@ -58,8 +58,9 @@ lint: $(READY) ## style: ruff's rules and its formatter
 types: $(READY) ## mypy, strict
 	$(BIN)/mypy
 
-prove: $(READY) ## try to break exactly-once in a simulation, on all cores: make prove MINUTES=10
+prove: $(READY) ## try to break exactly-once in a simulation, and a publisher in storms: make prove MINUTES=10
 	$(BIN)/python -m tests.simulation --minutes $(or $(MINUTES),10)
+	$(BIN)/python -W ignore::DeprecationWarning -m tests.publishing.storm --minutes $(or $(MINUTES),10) --processes 2
 
 mutants: $(READY) ## bugs planted one by one, which the simulation must find: make mutants SEEDS=300
 	$(BIN)/python -m tests.mutants $(if $(SEEDS),--seeds $(SEEDS))

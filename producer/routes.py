@@ -29,11 +29,10 @@ from producer.models import (
 )
 from producer.problems import NOT_STORED, Kind, ProblemError, invalid, malformed, unconfirmed
 from tally.counters.errors import shown
-from tally.counters.event import MAX_FUTURE_MS, Increment
+from tally.counters.event import Increment
 from tally.counters.identity import identity_of
 from tally.publishing.errors import UnsentError
 from tally.publishing.publisher import Publisher
-from tally.publishing.sequence import now_ms
 from tally.reading.reader import Reader
 
 JSON = "application/json"
@@ -53,7 +52,6 @@ def build(
     *,
     logger: Logger,
     on_broken_setup: Callable[[], object] = lambda: None,
-    clock_ms: Callable[[], int] = now_ms,
 ) -> Resolver:
     """The API over a publisher and a reader.
 
@@ -62,12 +60,11 @@ def build(
         reader: where counts and outcomes come from.
         logger: Powertools' own, in JSON.
         on_broken_setup: called when Momento refuses the key, which may have been rotated.
-        clock_ms: the time, in ms since the epoch.
     """
     # Said explicitly: with POWERTOOLS_DEV it would print each event, and x-api-key is in it.
     app = Resolver(enable_validation=True, json_body_deserializer=_json_object, debug=False)
     problems.install(app, logger, on_broken_setup)
-    _add_publishing(app, partial(_publish, publisher, clock_ms))
+    _add_publishing(app, partial(_publish, publisher))
     _add_reading(app, reader)
     openapi.install(app)
     return app
@@ -110,10 +107,7 @@ def _add_reading(app: Resolver, reader: Reader) -> None:
 
 
 def _publish(
-    publisher: Publisher,
-    clock_ms: Callable[[], int],
-    request: APIGatewayProxyEvent,
-    fields: dict[str, Any],
+    publisher: Publisher, request: APIGatewayProxyEvent, fields: dict[str, Any]
 ) -> Response[Accepted]:
     """Publish one event, and answer when the queue has confirmed it.
 
@@ -123,7 +117,7 @@ def _publish(
     """
     stage = _stage(request)  # what may fail does so before anything is published
     given = {name: value for name, value in fields.items() if value is not None}
-    _check_time(given, clock_ms())
+    _check_time(given)
     increment = publisher.publish_fields(given)
     accepted = _accepted(stage, increment)
     try:
@@ -134,20 +128,14 @@ def _publish(
     return Response(HTTPStatus.ACCEPTED, JSON, accepted, headers)
 
 
-def _check_time(given: Mapping[str, Any], now_ms: int) -> None:
-    """Refuse here what the consumer would refuse, when nobody is left to be told.
+def _check_time(given: Mapping[str, Any]) -> None:
+    """Refuse a time without a key in the API's own words.
 
     Raises:
-        ProblemError: there is a time without a key, or one in the future.
+        ProblemError: there is one.
     """
-    if "at" not in given:
-        return
-    reason = ""
-    if "id" not in given:
+    if "at" in given and "id" not in given:
         reason = "needs an Idempotency-Key"
-    elif given["at"] > now_ms + MAX_FUTURE_MS:
-        reason = f"is over {MAX_FUTURE_MS} ms in the future"
-    if reason:
         raise invalid([FieldError(field="at", reason=reason, value=str(given["at"]))])
 
 

@@ -22,6 +22,6 @@ class ApiSettings:
             SettingsError: naming each variable that is missing or wrong, and what it says.
         """
         environment = Environment(variables)
-        settings = cls(environment.url("SQS_QUEUE_URL"), environment.cache())
+        settings = cls(environment.queue_url("SQS_QUEUE_URL"), environment.cache())
         environment.finish()
         return settings

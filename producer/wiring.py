@@ -18,6 +18,9 @@ from tally.stores.opening import open_store
 SENDING_S = 5.0
 """No attempt to publish begins later than this; API Gateway gives up on an answer after 29 s."""
 
+ATTEMPT_S = 2.0
+"""How long SQS may be silent in one attempt: after one on a dead connection, time is left."""
+
 
 @functools.cache
 def api() -> Api:
@@ -32,7 +35,7 @@ def api() -> Api:
 @functools.cache
 def publisher(queue_url: str) -> Publisher:
     """The publisher to a queue, made once and kept warm."""
-    return Publisher(queue_url, linger_s=0, pacer=Pacer(patience_s=SENDING_S))
+    return Publisher(queue_url, linger_s=0, pacer=Pacer(patience_s=SENDING_S, attempt_s=ATTEMPT_S))
 
 
 def build(settings: ApiSettings, environment: Mapping[str, str]) -> Api:

@@ -13,11 +13,15 @@ if TYPE_CHECKING:
     from tally.counters.identity import identity_of
     from tally.counters.outcome import Outcome
     from tally.environment import SettingsError
-    from tally.publishing.errors import PublisherClosedError, UnsentError
+    from tally.publishing.errors import (
+        PublisherClosedError,
+        QueueUrlError,
+        UnsentError,
+        WaitsForItselfError,
+    )
     from tally.publishing.publisher import Publisher
-    from tally.publishing.sending import Pacer
+    from tally.publishing.sending import Pacer, Stats
     from tally.publishing.sequence import Sequence, process_sequence
-    from tally.publishing.stats import Stats
     from tally.reading.errors import ReaderClosedError, ReadError
     from tally.reading.reader import Reader
     from tally.stores.errors import BrokenSetupError
@@ -33,6 +37,7 @@ __all__ = [
     "Pacer",
     "Publisher",
     "PublisherClosedError",
+    "QueueUrlError",
     "ReadError",
     "Reader",
     "ReaderClosedError",
@@ -43,6 +48,7 @@ __all__ = [
     "Trouble",
     "UnreadableValueError",
     "UnsentError",
+    "WaitsForItselfError",
     "encode",
     "identity_of",
     "process_sequence",
@@ -56,16 +62,18 @@ _HOMES = {
     "Pacer": "publishing.sending",
     "Publisher": "publishing.publisher",
     "PublisherClosedError": "publishing.errors",
+    "QueueUrlError": "publishing.errors",
     "ReadError": "reading.errors",
     "Reader": "reading.reader",
     "ReaderClosedError": "reading.errors",
     "Sequence": "publishing.sequence",
     "SettingsError": "environment",
-    "Stats": "publishing.stats",
+    "Stats": "publishing.sending",
     "TallyError": "counters.errors",
     "Trouble": "stores.port",
     "UnreadableValueError": "counters.errors",
     "UnsentError": "publishing.errors",
+    "WaitsForItselfError": "publishing.errors",
     "encode": "counters.event",
     "identity_of": "counters.identity",
     "process_sequence": "publishing.sequence",

@@ -26,6 +26,9 @@ _REGION = re.compile(
 """Where the URL of a queue names its region; the second form is what SQS gave until 2011."""
 
 
+_AWS_HOST = re.compile(r"https?://[^/:]+\.(?:amazonaws\.com(?:\.cn)?|api\.aws)(?::[0-9]+)?(?:/|$)")
+
+
 class UnknownRegionError(boto.NoRegionError):
     """No region is set, and no queue's URL names one."""
 
@@ -104,6 +107,16 @@ def connect(
         return make(service, config=config, region_name=region)
     except boto.NoRegionError:
         raise UnknownRegionError from None
+
+
+def load() -> None:
+    """Import boto3 now; once the main thread has returned, Python imports it no more."""
+    import boto3  # noqa: F401, PLC0415 # takes 0.2 s, which an import of ours need not wait for
+
+
+def is_of_aws(url: str) -> bool:
+    """Whether the host of a URL is one of AWS's own."""
+    return _AWS_HOST.match(url) is not None
 
 
 def _region_of(queue_url: str) -> str | None:

@@ -4,9 +4,11 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 
-from tally.counters.errors import TallyError
+from tally.counters.errors import TallyError, shown
 
 MAX_PORT = 65_535
+
+A_QUEUE_URL = "http(s)://host/…/name"
 
 MAX_MOMENTO_TTL_S = 86_400
 """The longest that Momento keeps an item on demand: a day."""
@@ -43,7 +45,7 @@ _VALKEY_URL = re.compile(
 )
 """Nothing but a host and a port. Python's own parser quotes a piece of a password that holds a
 slash, and what clients take from a query can switch the check of certificates off."""
-_URL = re.compile(r"https?://[^\s/]\S*")
+_QUEUE_URL = re.compile(r"https?://[^\s/?#@]+/[^\s?#]*[^\s?#/]")
 _INTEGER = re.compile("-?[0-9]{1,19}")
 
 
@@ -136,11 +138,11 @@ class Environment:
             self._problems.append(f"{name} must be set")
         return value
 
-    def url(self, name: str) -> str:
-        """A URL that must be there; boto3 would find any other wrong call by call."""
+    def queue_url(self, name: str) -> str:
+        """The URL of a queue that must be there."""
         value = self.required(name)
-        if value and not _URL.fullmatch(value):
-            self._problems.append(f"{name} must be an http(s) URL, found {value!r}")
+        if value and not is_queue_url(value):
+            self._problems.append(f"{name} must be {A_QUEUE_URL}, found {shown(value)}")
         return value
 
     def integer(self, name: str, span: tuple[int, int, int]) -> int:
@@ -233,6 +235,11 @@ class Environment:
         if not (name.isascii() and name.isprintable()):
             self._problems.append(f"MOMENTO_CACHE_NAME must be printable ASCII, found {name!r}")
         return name
+
+
+def is_queue_url(url: object) -> bool:
+    """Whether it can be the URL of a queue; boto3 takes anything, and fails call by call."""
+    return isinstance(url, str) and _QUEUE_URL.fullmatch(url) is not None
 
 
 def cache_from(variables: Mapping[str, str]) -> Cache | Valkey:

@@ -18,7 +18,7 @@ from tally.counters.counter import fold, read_count
 from tally.counters.event import INT64_MAX, MAX_COUNTER_BYTES, MAX_FUTURE_MS, Envelope, Event
 from tally.counters.ledger import Limits
 from tally.environment import SettingsError
-from tally.publishing import outage, packing, sending, sequence
+from tally.publishing import connection, packing, sending, sequence
 from tally.settling import copies, rounds
 from tally.stores.momento import calls, store
 from tally.stores.momento.connection import deadline_s
@@ -252,8 +252,8 @@ def test_the_settings_are_all_that_the_consumer_reads_and_no_more(architecture):
         f"after {sequence.MAX_COUNTERS_PER_SOURCE:,} counters",
         f"{packing.BILLED_BYTES // 1_024} KiB in a message",
         f"and {sending.MAX_SENDING_S:g} s;",
-        f"after {outage.MAX_VAIN_REQUESTS} in a row",
-        f"one attempt: {sending.CONNECT_TIMEOUT_S + sending.READ_TIMEOUT_S} s,",
+        f"after {sending.MAX_VAIN_REQUESTS} in a row",
+        f"one attempt: {connection.CONNECT_TIMEOUT_S + connection.READ_TIMEOUT_S} s,",
     ],
 )
 def test_a_figure_is_that_of_the_code(architecture, said):

@@ -31,6 +31,8 @@ ERRORS = [
     tally.SettingsError(["one", "two"]),
     tally.TallyError("no"),
     tally.UnreadableValueError("no"),
+    tally.QueueUrlError("no"),
+    tally.WaitsForItselfError(),
     tally.UnsentError([INCREMENT], ["no", "yes"]),
 ]
 

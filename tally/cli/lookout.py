@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from tally.publishing.publisher import Publisher
-from tally.publishing.sending import MAX_SENDING_S
-from tally.publishing.stats import Stats
+from tally.publishing.sending import MAX_SENDING_S, Stats
 
 EVERY_S = 0.2
 """How often it looks, in seconds."""

@@ -1,5 +1,6 @@
 """`tally reset`: has a counter become a number, through the queue and once, like any event."""
 
+import contextlib
 import functools
 from typing import Annotated
 
@@ -27,11 +28,15 @@ def reset(counter: OneCounter, queue_url: QueueUrl = "", to: To = 0) -> None:
     """
     try:
         with connected(queue_url) as client, interruptible():
-            # Not a context of its own: its end would go on sending after a Ctrl-C.
             publisher = Publisher(queue_url, client=client, linger_s=0)
-            typer.echo(identity_of(publisher.reset(counter, to)))
-            with Lookout(publisher, functools.partial(typer.echo, err=True)).watching():
-                publisher.close()
+            try:
+                typer.echo(identity_of(publisher.reset(counter, to)))
+                with Lookout(publisher, functools.partial(typer.echo, err=True)).watching():
+                    publisher.close()
+            except KeyboardInterrupt:
+                with contextlib.suppress(UnsentError):
+                    publisher.abandon()  # or it would be sent for some more time
+                raise
     except InvalidIncrementError as error:
         refuse(str(error))
     except UnsentError as error:

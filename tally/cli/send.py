@@ -6,7 +6,6 @@ It names the bad lines, keeps what SQS did not confirm, and leaves nothing half 
 import contextlib
 import itertools
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -38,10 +37,11 @@ from tally.cli.unsent import UnsentFile
 from tally.counters.errors import InvalidIncrementError, shown
 from tally.counters.event import build, encode
 from tally.counters.identity import identity_of
+from tally.environment import A_QUEUE_URL, is_queue_url
+from tally.publishing.connection import SqsClient, connect
 from tally.publishing.errors import PublisherClosedError, UnsentError
 from tally.publishing.publisher import Publisher
-from tally.publishing.sending import SqsClient, connect
-from tally.publishing.stats import Stats
+from tally.publishing.sending import Stats
 
 MAX_SHOWN_PROBLEMS = 20
 """How many bad lines are named; the others are counted."""
@@ -75,15 +75,12 @@ Unsent = Annotated[
 ]
 
 
-_URL = re.compile("https?://[^/]")
-
-
 def _given(queue_url: str) -> str:
-    """The queue's URL, if it can be one: botocore would take any text, and SQS be asked in vain."""
+    """The queue's URL; any other is refused, which boto3 would be asked for again and again."""
     if not queue_url:
         refuse(f"there is none; {EXAMPLE}")
-    if not _URL.match(queue_url):
-        refuse(f"must be a URL, as `tally local up` prints one, found {shown(queue_url)}")
+    if not is_queue_url(queue_url):
+        refuse(f"must be {A_QUEUE_URL}, as `tally local up` prints one, found {shown(queue_url)}")
     return queue_url
 
 

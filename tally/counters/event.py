@@ -169,8 +169,13 @@ def build(fields: Mapping[str, Any]) -> Increment:
     Raises:
         InvalidIncrementError: a field is unknown, missing, or not what the contract says.
     """
+    texts = {
+        name: str.__str__(value)  # of a subclass, such as markupsafe's, the text that it is
+        for name, value in fields.items()
+        if isinstance(value, str) and type(value) is not str
+    }
     try:
-        increment = msgspec.convert(fields, Increment)
+        increment = msgspec.convert({**fields, **texts} if texts else fields, Increment)
     except msgspec.ValidationError as error:
         raise explained(error, fields) from None
     except UnicodeEncodeError as error:
@@ -183,6 +188,11 @@ def build(fields: Mapping[str, Any]) -> Increment:
         source_number(increment.source)
     # Left out, an amount of 1 takes no bytes.
     return replace(increment, amount=UNSET) if increment.amount == 1 else increment
+
+
+def prepare() -> None:
+    """Have msgspec look at the types now: within that it swallows exceptions from signals."""
+    encode(build({"counter": "c"}))
 
 
 def encode(increment: Increment) -> bytes:

@@ -2,8 +2,17 @@
 
 from collections.abc import Sequence
 
-from tally.counters.errors import TallyError
+from tally.counters.errors import TallyError, shown
 from tally.counters.event import Increment
+from tally.environment import A_QUEUE_URL
+
+
+class QueueUrlError(TallyError, ValueError):
+    """What should be the URL of a queue is none; `url` is what was found."""
+
+    def __init__(self, url: object) -> None:
+        self.url = url
+        super().__init__(f"queue_url must be {A_QUEUE_URL}, found {shown(url)}")
 
 
 class UnsentError(TallyError):
@@ -30,3 +39,14 @@ class PublisherClosedError(TallyError):
 
     def __init__(self) -> None:
         super().__init__("the publisher is closed")
+
+
+class WaitsForItselfError(TallyError):
+    """A flush(), a close() or a full buffer within the publisher's own work; nothing was published.
+
+    That is in a handler of log lines in the sender's thread, or in a signal handler or a finalizer
+    that came in the midst of a hand-over: what it would wait for waits for this very thread.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("it would wait for itself: the publisher is at work in this very thread")

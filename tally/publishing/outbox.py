@@ -1,98 +1,139 @@
-"""What is published and not yet confirmed: a bounded buffer and the thread that empties it."""
+"""The buffer of one process, and the thread that empties it."""
 
+import contextlib
+import math
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from _thread import start_new_thread
+from collections import deque
+from collections.abc import Callable
 
-from tally.publishing.errors import PublisherClosedError, UnsentError
-from tally.publishing.outage import Outage
-from tally.publishing.packing import Message, Packer
-from tally.publishing.sending import Failure, Outcome, Sender
-from tally.publishing.stats import Stats
-
-MAX_BUFFERED_BYTES = 4 * 1_048_576
-"""JSON that waits for the sender, beside the request on its way: then publish() blocks."""
+from tally.publishing.errors import PublisherClosedError, WaitsForItselfError
+from tally.publishing.holding import LATE, Holding
+from tally.publishing.inbox import Bell, Inbox, Mark, Put
+from tally.publishing.sending import Failure, Outage, Outcome, Sender, Stats
 
 MAX_UNSENT_BYTES = 4 * 1_048_576
 """Messages given up and not yet told of: then publish() raises them."""
 
+MAX_LAST_PASSES = 3
+"""How often close() sends what was published while it sent: log lines of the sender's own."""
+
+RELAUNCH_S = 1.0
+"""When a thread is started once more that was started and has not begun to work."""
+
+SIGNALS_EVERY_S = 0.5
+"""How long a signal may go unheard that came just before a thread began to wait."""
+
 NOT_TRIED = "not tried, since SQS did not settle what stood before it"
 """Why a message was given up that stood behind others in vain, while somebody waited."""
-
-ABANDONED = "given up before SQS confirmed it"
-"""Why a message was given up for which nobody waited any longer; it may have arrived."""
 
 NOTHING_SENT = Outcome([], [], is_answered=True)
 """Of a request that has no message worth a try."""
 
-SIGNALS_EVERY_S = 0.5
-"""How long a signal may go unheard that came just before this thread began to wait for a lock."""
-
-JOIN_TIMEOUT_S = 5.0
-"""How long close() waits for the end of a thread that has nothing left to do."""
-
 
 class Outbox:
-    """The buffer of one process and its sender thread.
+    """The inbox, what was taken from it, and the sender that takes.
 
     The sending is done by a thread and not by the caller of publish(): only a thread can send what
     lingers while nobody publishes, a caller of publish() waits for the network only when the buffer
     is full, and repeats need no turn-taking. It is a daemon, so that a program that forgot to close
-    its publisher can end; it starts with the first increment.
+    its publisher can end; it starts with the first increment. Where no thread can be started any
+    more, as in an exit hook, who waits does its work.
     """
 
     def __init__(
         self,
+        sender: Sender,
         *,
         fifo: bool,
         linger_s: float,
         clock: Callable[[], float],
-        open_sender: Callable[[], Sender],
+        launch: Callable[[Callable[[], object], tuple[()]], object] = start_new_thread,
     ) -> None:
-        lock = threading.Lock()
-        self._work = threading.Condition(lock)  # the sender waits here
-        self._progress = threading.Condition(lock)  # publish() and flush() wait here
+        """Nothing is started yet.
+
+        Args:
+            sender: sends, and is closed at the end.
+            fifo: whether each counter is a message group.
+            linger_s: how long an increment may wait for company.
+            clock: monotonic, in seconds.
+            launch: starts a thread, or raises RuntimeError where none can be started any more.
+        """
+        self._sender = sender
+        self._launch = launch
         self._linger_s = linger_s
         self._clock = clock
-        self._open_sender = open_sender
-        self._packer = Packer(fifo=fifo)
-        self._sender: Sender | None = None
-        self._thread: threading.Thread | None = None
-        self._closed = False
+        self._inbox = Inbox()
+        self._holding = Holding(self._inbox, fifo=fifo)
+        self._bell = Bell()  # the sender waits for it
+        self._waiting: deque[Bell] = deque()  # those of who waits for the sender
+        self._closed = self._ended = False
+        self._exit_left_s: Callable[[], float] | None = None
+        self._role = threading.RLock()  # whoever has it is the sender
+        self._owner: int | None = None
+        self._launched_at = -math.inf
         self._due_at: float | None = None
-        self._in_flight: list[Message] = []
-        self._failures: list[Failure] = []
+        self._met: Mark | None = None  # the mark before which everything is to be sent
+        self._is_closing = False  # whether close()'s mark was met
         self._outage = Outage()
-        self._published = self._settled = self._unsent = self._waiting = 0
 
-    def put(self, counter: str, part: bytes) -> None:
-        """Take the JSON of one increment; blocks while the buffer is full, as `settle` does.
+    def admit(self) -> None:
+        """See to it that one more increment can be put; blocks while the buffer is full.
+
+        That is as long as `settle` does. The sender's own thread, in which a handler of log lines
+        may publish, never waits: what comes from there is put in any case.
 
         Raises:
             PublisherClosedError: the outbox is closed.
             UnsentError: too much was given up that nobody has been told of.
+            WaitsForItselfError: there is no room, and what would make some waits for this thread.
         """
-        with self._work:
-            if self._packer.size_bytes >= MAX_BUFFERED_BYTES:
-                self._wait_for(self._has_room)
-            self._admit()
-            self._packer.add(counter, part)
-            self._published += 1
-            if self._due_at is None:
-                self._due_at = self._clock() + self._linger_s
-                self._work.notify()
-            elif self._packer.sendable:
-                self._work.notify()
+        if self._is_own_thread():
+            return
+        if not self._has_room():
+            self._wait_until(self._has_room)
+        if self._closed or (self._exit_left_s and self._exit_left_s() <= 0):
+            raise PublisherClosedError
+        if self._holding.unsent_bytes >= MAX_UNSENT_BYTES:
+            self.raise_unsent()
 
-    def settle(self) -> None:
-        """Wait until all that was put so far is confirmed or given up.
+    def put(self, counter: str, part: bytes) -> None:
+        """Take the JSON of one increment; waits for nothing, but for SQS where the program ends.
+
+        Raises:
+            PublisherClosedError: the outbox was closed meanwhile, and has not taken it.
+            UnsentError: the program ends, and it could not be sent.
+        """
+        item = Put(counter, part)
+        self._inbox.put(item)
+        self._wake()
+        if self._ended and self._inbox.withdraw(item):
+            raise PublisherClosedError
+        if self._exit_left_s and not self._is_own_thread():
+            # Nobody comes after this who would send it.
+            if not self.settle(self._exit_left_s):
+                self.abandon()
+            self.raise_unsent()
+
+    def settle(self, left_s: Callable[[], float] = lambda: math.inf) -> bool:
+        """Wait until all that was put so far is confirmed or given up, or no time is left.
 
         That is for as long as SQS settles something of each request, within the limits of sending.
         What stands behind others in vain is given up untried; see `Outage`.
+
+        Args:
+            left_s: how long it may still wait, in seconds.
+
+        Returns:
+            Whether it is so.
+
+        Raises:
+            WaitsForItselfError: the sender's own thread asks, or one in the midst of a hand-over.
         """
-        with self._work:
-            target = self._published
-            self._wait_for(lambda: self._settled >= target)
+        self._check_wait()
+        mark = self._inbox.mark(Mark())
+        return self._wait_until(lambda: mark.is_settled or self._ended, left_s)
 
     def raise_unsent(self) -> None:
         """Hand over what was given up, whichever thread published it, to the first that asks.
@@ -100,148 +141,251 @@ class Outbox:
         Raises:
             UnsentError: if there is anything.
         """
-        with self._work:
-            self._raise_unsent()
+        self._holding.raise_unsent(ended=self._ended)
 
     def abandon(self) -> None:
-        """Take no more, and give up at once what is not confirmed."""
-        with self._work:
-            self._closed = True
-            self._thread = None  # a close() meanwhile does not wait for its request
-            self._give_up(ABANDONED)
+        """Take no more, and give up at once what is not confirmed.
+
+        Raises:
+            WaitsForItselfError: the sender's own thread asks.
+        """
+        if self._is_own_thread():
+            raise WaitsForItselfError
+        self._closed = self._ended = True
+        self._holding.abandon()
+        self._bell.ring()
 
     def close(self) -> None:
-        """Take no more, wait for the rest as `settle` does, and end the thread."""
-        with self._work:
-            self._closed = True
-            self._progress.notify_all()
-        self.settle()
-        thread, sender = self._thread, self._sender
-        if thread is not None:
-            thread.join(JOIN_TIMEOUT_S)
-        if sender is not None:
-            sender.close()
+        """Take no more, wait for the rest as `settle` does, and end the thread.
+
+        Raises:
+            WaitsForItselfError: as settle() does.
+        """
+        if not self._ended:
+            self._check_wait()
+            self.finish()
+            self._wait_until(lambda: self._ended)
+
+    def finish(self) -> None:
+        """Take no more, and have the rest sent; waits for nothing."""
+        self._closed = True
+        self._inbox.mark(Mark(is_last=True))
+        self._bell.ring()
+
+    def exit(self, left_s: Callable[[], float]) -> int:
+        """Send what is left at the end of the program.
+
+        What is published after this is sent by its own publish(), in the same time.
+
+        Args:
+            left_s: how long there is for it, in seconds.
+
+        Returns:
+            How many increments are not confirmed, and nobody has been told of.
+        """
+        self._exit_left_s = left_s
+        if self.has_open:
+            self.settle(left_s)
+        stats = self.stats()
+        return stats.published - stats.confirmed - self._holding.handed_over
+
+    @property
+    def has_open(self) -> bool:
+        """Whether anything that was put is neither confirmed nor given up."""
+        stats = self.stats()
+        return stats.published > stats.confirmed + stats.unsent
 
     @property
     def has_unsent(self) -> bool:
         """Whether anything was given up that has not been handed over."""
-        return bool(self._failures)
+        return self._holding.has_unsent
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it takes no more."""
+        return self._closed
 
     def stats(self) -> Stats:
         """A snapshot of the counts."""
-        with self._work:
-            sender = self._sender
-            if sender is None:
-                return Stats()
-            trying_s, trouble = sender.trying()
-            return Stats(
-                published=self._published,
-                confirmed=sender.confirmed,
-                unsent=self._unsent,
-                messages=sender.messages,
-                requests=sender.requests,
-                retries=sender.retries,
-                trying_s=trying_s,
-                trouble=trouble,
-            )
+        sender, left = self._sender, self._holding.left
+        trying_s, trouble = sender.trying()
+        return Stats(
+            published=self._holding.taken + self._inbox.increments + left,
+            confirmed=sender.confirmed,
+            unsent=self._holding.unsent + left,
+            messages=sender.messages,
+            requests=sender.requests,
+            retries=sender.retries,
+            trying_s=trying_s,
+            trouble=trouble,
+        )
+
+    # Who waits, and for whom.
 
     def _has_room(self) -> bool:
-        return self._closed or self._packer.size_bytes < MAX_BUFFERED_BYTES
+        return self._closed or self._inbox.has_room
 
-    def _admit(self) -> None:
-        """See to it that there is a sender for one more increment, or raise."""
-        if self._closed:
-            raise PublisherClosedError
-        if self._failures and self._unsent_bytes() >= MAX_UNSENT_BYTES:
-            self._raise_unsent()
-        if self._sender is None:
-            self._sender = self._open_sender()
-        if self._thread is None:
-            thread = threading.Thread(
-                target=self._run, args=(self._sender,), name="tally-publisher", daemon=True
-            )
-            thread.start()
-            self._thread = thread
+    def _is_own_thread(self) -> bool:
+        return self._owner == threading.get_ident()
 
-    def _unsent_bytes(self) -> int:
-        return sum(failure.message.size_bytes for failure in self._failures)
+    def _wake(self) -> bool:
+        """Ring for the sender, and start it unless it has begun or is about to.
 
-    def _raise_unsent(self) -> None:
-        if self._failures:
-            increments = [one for failure in self._failures for one in failure.message.increments()]
-            reasons = dict.fromkeys(failure.reason for failure in self._failures)
-            self._failures = []  # last: until here, a Ctrl-C loses nothing
-            raise UnsentError(increments, tuple(reasons))
+        Returns:
+            Whether there is one; else no thread can be started any more.
+        """
+        self._bell.ring()
+        now = self._clock()
+        if self._owner is None and now >= self._launched_at + RELAUNCH_S:
+            thread = threading.Thread(target=self._work, name="tally-publisher", daemon=True)
+            try:
+                # Thread.start() waits with a Condition: a thread does it that no signal meets.
+                self._launch(thread.start, ())
+            except RuntimeError:
+                return False
+            self._launched_at = now  # last: if a signal comes before, there is one thread too many
+        return True
 
-    def _wait_for(self, condition: Callable[[], bool]) -> None:
-        """Hurry, and wait until a condition holds; the caller has the lock."""
-        self._hurry()
-        self._waiting += 1
+    def _check_wait(self) -> None:
+        if self._is_own_thread() or self._holding.is_held_here():
+            raise WaitsForItselfError
+
+    def _wait_until(
+        self, is_done: Callable[[], bool], left_s: Callable[[], float] = lambda: math.inf
+    ) -> bool:
+        """Wait for the sender to have done something; where there is none, do its work."""
+        self._check_wait()
+        bell = Bell()
         try:
-            while not condition():
-                self._progress.wait(SIGNALS_EVERY_S)
+            self._waiting.append(bell)
+            while not is_done():
+                if (patience_s := left_s()) <= 0:
+                    return False
+                if self._wake():
+                    bell.wait(min(SIGNALS_EVERY_S, patience_s))
+                else:
+                    self._send_here(is_done)
+            return True
         finally:
-            self._waiting -= 1
-            if not self._waiting:
-                self._outage.forget()
+            with contextlib.suppress(ValueError):
+                self._waiting.remove(bell)
 
-    def _hurry(self) -> None:
-        self._packer.hurry()
-        self._due_at = None
-        self._work.notify()
+    def _tell_progress(self) -> None:
+        for bell in self._waiting.copy():
+            bell.ring()
 
-    def _run(self, sender: Sender) -> None:
-        """The thread: sends until the outbox is closed and empty."""
+    # The sender.
+
+    def _work(self) -> None:
+        """The thread: sends until the outbox is closed and empty; a second one has nothing to do.
+
+        An error that it does not know is a bug, and goes on to `threading.excepthook`.
+        """
+        if self._role.acquire(blocking=False):
+            try:
+                self._run(lambda: False)
+            finally:
+                self._role.release()
+
+    def _send_here(self, is_done: Callable[[], bool]) -> None:
+        with self._role:
+            if not is_done():
+                self._run(is_done)
+
+    def _run(self, is_done: Callable[[], bool]) -> None:
+        """Send until it is closed and empty, or what somebody waits for is done."""
+        self._owner = threading.get_ident()
         try:
-            while messages := self._next_request():
-                tried = [message for message in messages if not self._outage.covers(message)]
-                behind = [
-                    Failure(message, NOT_TRIED) for message in messages if message not in tried
-                ]
-                outcome = sender.send(tried) if tried else NOTHING_SENT
-                with self._work:
-                    if self._in_flight:  # abandon() was not faster
-                        self._done(messages, [*outcome.refused, *outcome.unsettled, *behind])
-                    if self._waiting and self._outage.is_away(tried, outcome):
-                        self._give_up(NOT_TRIED)
+            self._send_until(is_done)
+        finally:
+            # No call, within which a signal could be heard, before it is known that nobody sends.
+            self._owner, self._launched_at = None, -math.inf
+            if self._inbox and not self._ended:
+                self._wake()
+            self._tell_progress()
+
+    def _send_until(self, is_done: Callable[[], bool]) -> None:
+        try:
+            while not (self._ended or is_done()):
+                self._met = self._gather()
+                self._is_closing |= self._met is not None and self._met.is_last
+                self._send_packed()
+                if self._is_closing:
+                    self._send_last()
         finally:
             self._end()
 
-    def _next_request(self) -> list[Message]:
-        """Wait until there is something to send; nothing comes once closed and empty."""
-        with self._work:
-            while not self._packer.sendable and not self._closed:
+    def _gather(self) -> Mark | None:
+        """Pack what is in the inbox until a request is due, or a mark is met."""
+        holding = self._holding
+        while not (holding.sendable or self._ended):
+            if not self._inbox:
                 left_s = None if self._due_at is None else self._due_at - self._clock()
                 if left_s is not None and left_s <= 0:
                     self._hurry()
                 else:
-                    self._work.wait(left_s)
-            if self._closed:
-                self._packer.hurry()
-            self._in_flight = self._packer.take()
-            self._progress.notify_all()
-            return self._in_flight
+                    self._bell.wait(left_s)
+            elif mark := holding.pack():
+                self._hurry()
+                return mark
+            elif self._due_at is None and holding.is_packed:
+                self._due_at = self._clock() + self._linger_s
+            self._tell_progress()
+        return None
 
-    def _done(self, messages: Sequence[Message], failures: Sequence[Failure]) -> None:
-        """Note what became of messages that were taken; the caller has the lock."""
-        self._in_flight = []
-        self._settled += sum(len(message.parts) for message in messages)
-        self._unsent += sum(len(failure.message.parts) for failure in failures)
-        self._failures += failures
-        self._progress.notify_all()
+    def _hurry(self) -> None:
+        self._holding.hurry()
+        self._due_at = None
+
+    def _send_packed(self) -> None:
+        """Send the next request, or all that stands before the mark that was met."""
+        while self._holding.take():
+            self._send()
+            if self._met is None:
+                return
+        self._settle_met()
+
+    def _settle_met(self) -> None:
+        if self._met is not None:
+            self._met.is_settled = True
+            self._met = None
+        if not self._is_waited_for():
+            self._outage.forget()
+        self._tell_progress()
+
+    def _send(self) -> None:
+        """Send the request that was taken, and give up all others where it shows no use."""
+        messages = self._holding.in_flight
+        tried = [message for message in messages if not self._outage.covers(message)]
+        behind = [Failure(one, NOT_TRIED) for one in messages if self._outage.covers(one)]
+        outcome = self._sender.send(tried) if tried else NOTHING_SENT
+        is_waited_for = self._is_waited_for()
+        self._holding.arrived([*outcome.refused, *outcome.unsettled, *behind])
+        if is_waited_for and self._outage.is_away(tried, outcome):
+            self._is_closing |= self._holding.give_up(NOT_TRIED)
+        self._tell_progress()
+
+    def _is_waited_for(self) -> bool:
+        is_marked = self._met is not None or self._inbox.has_mark
+        return is_marked or self._closed or not self._inbox.has_room
+
+    def _send_last(self) -> None:
+        """Send what came since: log lines of the sender's own, which bring forth others."""
+        for _ in range(MAX_LAST_PASSES):
+            if not self._inbox:
+                break
+            self._inbox.mark(Mark())
+            self._met = self._gather()
+            self._send_packed()
+        self._ended = True
 
     def _end(self) -> None:
-        """However the thread ends, nobody waits for it: what it leaves behind is given up.
-
-        An error that it does not know is a bug, and goes on to `threading.excepthook`.
-        """
-        reason = f"the sender ended with {type(sys.exception()).__name__}"
-        with self._work:
-            self._thread = None
-            self._give_up(reason)
-
-    def _give_up(self, reason: str) -> None:
-        """Give up what is on its way, and the whole buffer; the caller has the lock."""
-        self._hurry()
-        while left := self._in_flight or self._packer.take():
-            self._done(left, [Failure(message, reason) for message in left])
+        """However the sending ends, nobody waits for it: what it leaves behind is given up."""
+        error = sys.exception()
+        self._ended = self._ended or (self._closed and error is not None)
+        if self._ended or error is not None:
+            reason = LATE if error is None else f"the sender ended with {type(error).__name__}"
+            self._holding.give_up(reason)
+            self._settle_met()
+        if self._ended:
+            self._sender.close()

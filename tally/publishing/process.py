@@ -1,10 +1,28 @@
-"""State that belongs to one process: a forked child makes its own."""
+"""What belongs to one process: a forked child makes its own, and the end of one sees to it."""
 
+import atexit
+import logging
 import os
-from collections.abc import Callable
-from typing import Generic, TypeVar
+import sys
+import time
+import warnings
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
+
+EXIT_FLUSH_S = 2.0
+"""How long the end of a program waits for increments that nobody has flushed."""
+
+UNCLOSED = "a Publisher was not closed: use `with Publisher(...)`, or call close() or flush()"
+
+UNSENT = (
+    "the program ended before SQS had confirmed %d of its increments: "
+    "close() or flush() would have waited for them"
+)
+
+_LOG = logging.getLogger("tally.publishing")
 
 
 class PerProcess(Generic[T]):
@@ -34,3 +52,73 @@ class PerProcess(Generic[T]):
                 if other != pid:
                     self._by_pid.pop(other, None)
         return mine
+
+    def made(self) -> T | None:
+        """This process's T, if it was used here."""
+        return self._by_pid.get(self._getpid())
+
+
+class Exiting(Protocol):
+    """What can have something to do when the program ends."""
+
+    @property
+    def has_open(self) -> bool:
+        """Whether there is something to do."""
+
+    def exit(self, left_s: Callable[[], float]) -> int:
+        """Do it in the time that is left, and return how many increments are not confirmed."""
+
+
+class Ending:
+    """The end of one process: whoever is here then has EXIT_FLUSH_S for what it still holds.
+
+    A forked child inherits this object and its hook, and leaves to its parent what is its parent's.
+    A worker of multiprocessing ends without the hooks of atexit, and has its own.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        getpid: Callable[[], int] = os.getpid,
+        register: Callable[[Callable[[], object]], object] = atexit.register,
+        modules: Mapping[str, Any] = sys.modules,
+    ) -> None:
+        self._clock = clock
+        self._getpid = getpid
+        self._pid = getpid()
+        self._members: weakref.WeakSet[Exiting] = weakref.WeakSet()
+        self._ends_at: float | None = None
+        register(self.run)
+        if util := modules.get("multiprocessing.util"):
+            util.Finalize(None, self.run, exitpriority=0)
+
+    def add(self, member: Exiting) -> None:
+        """Have it called at the end, or now if that has begun."""
+        if self._ends_at is None:
+            self._members.add(member)
+        else:
+            member.exit(self._left_s)
+
+    def run(self) -> None:
+        """The process ends."""
+        if self._getpid() != self._pid or self._ends_at is not None:
+            return
+        self._ends_at = self._clock() + EXIT_FLUSH_S
+        members = list(self._members)
+        if any(member.has_open for member in members):
+            warn_unclosed()
+        if left := sum(member.exit(self._left_s) for member in members):
+            _LOG.error(UNSENT, left)
+
+    def _left_s(self) -> float:
+        return self._ends_at - self._clock() if self._ends_at is not None else EXIT_FLUSH_S
+
+
+ENDING = PerProcess(Ending)
+"""Makes the hooks with the first publisher of a process, not at import."""
+
+
+def warn_unclosed() -> None:
+    """Say that a publisher was forgotten with something in it."""
+    warnings.warn(UNCLOSED, ResourceWarning, stacklevel=2)

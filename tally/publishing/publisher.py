@@ -1,26 +1,35 @@
 """Publishes increments to SQS: packs them, sends them, and sends again what failed."""
 
-from collections.abc import Mapping
+import functools
+import sys
+import weakref
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from msgspec import UNSET, to_builtins
 from msgspec.structs import replace
 
+from tally import aws
 from tally.counters.errors import InvalidIncrementError, shown
-from tally.counters.event import Increment, build
+from tally.counters.event import MAX_FUTURE_MS, Increment, build, prepare
 from tally.counters.shards import check_shardable, check_shards, sharded
+from tally.environment import is_queue_url
+from tally.publishing.connection import SqsClient
+from tally.publishing.errors import QueueUrlError
 from tally.publishing.outbox import Outbox
 from tally.publishing.packing import BRACKETS_BYTES, MAX_MESSAGE_BYTES, to_json
-from tally.publishing.process import PerProcess
-from tally.publishing.sending import Pacer, Sender, SqsClient, connect
+from tally.publishing.process import ENDING, PerProcess, warn_unclosed
+from tally.publishing.sending import Pacer, Sender, Stats
 from tally.publishing.sequence import Sequence, process_sequence
-from tally.publishing.stats import Stats
 
 LINGER_S = 0.1
 """How long an increment waits for company, unless told otherwise."""
 
 MAX_LINGER_S = 60.0
 """The longest wait for company that can be asked for."""
+
+EARLIEST_MS = 1_577_836_800_000
+"""A clock before 2020 was never set: consumers would refuse, or never decide, what it stamps."""
 
 FIFO_SUFFIX = ".fifo"
 """How the name of a FIFO queue ends (API reference, CreateQueue)."""
@@ -36,9 +45,22 @@ class Publisher:
     up is told once, to the first that asks, be it another thread's increment: so one's own is
     confirmed once flush() returns only if no other call has raised it.
 
+    Who may call publish(), and from where: any thread; a signal handler or a finalizer, also in the
+    midst of another publish(); a handler of log lines, also of those that its own sending writes;
+    an exit hook. It takes no lock. An exception from a signal, Ctrl-C or another, goes through, and
+    the next call works; what it interrupted is published or not, and only `stats` can tell. A call
+    that would wait for its own thread raises WaitsForItselfError instead; see there.
+
     A forked child has its own buffer, thread, source and client: what its parent had not sent yet,
     the parent sends. In a Lambda function, flush() before the handler returns, since a frozen
     environment sends nothing.
+
+    One that is collected without close() sends what it has, with a ResourceWarning. A program, or a
+    worker of multiprocessing, that ends with something unsent has EXIT_FLUSH_S for it, and logs how
+    many were not confirmed. Nothing saves what a SIGKILL or os._exit() meets, or a worker that is
+    terminated, as `with multiprocessing.Pool()` does at its end: flush() before that.
+
+    Builds of Python without the GIL are not supported, and refused.
     """
 
     def __init__(
@@ -51,10 +73,10 @@ class Publisher:
         sequence: Sequence | None = None,
         pacer: Pacer | None = None,
     ) -> None:
-        """Nothing is connected before the first publish().
+        """Nothing is connected before the first request is sent.
 
         Args:
-            queue_url: where to; a FIFO queue's ends in `.fifo`.
+            queue_url: where to, http(s)://host/…/name; a FIFO queue's ends in `.fifo`.
             client: an SQS client of boto3, which stays the caller's to close. A forked child would
                 share its connections; without it each process makes its own.
             linger_s: how long an increment may wait for company, 0 to MAX_LINGER_S seconds.
@@ -64,20 +86,22 @@ class Publisher:
             pacer: time and chance, and for how long a request is sent again.
 
         Raises:
+            QueueUrlError: `queue_url` is none; it is a ValueError.
             ValueError: `linger_s` or `shards` is out of its range.
+            RuntimeError: this build of Python has no GIL.
         """
-        if not 0 <= linger_s <= MAX_LINGER_S:
-            message = f"linger_s must be 0 to {MAX_LINGER_S}, found {linger_s}"
-            raise ValueError(message)
-        if shards is not None:
-            check_shards(shards)
+        check_interpreter()
+        _check_options(queue_url, linger_s, shards)
         self._shards = shards
-        self._queue_url = queue_url
-        self._client = client
-        self._linger_s = linger_s
         self._sequence = sequence or process_sequence()
         self._pacer = pacer or Pacer()
-        self._outboxes = PerProcess(self._make_outbox)
+        _prepare(needs_boto3=client is None)
+        # It must not hold the publisher, which is then never collected while its thread works.
+        self._outboxes = PerProcess(
+            functools.partial(_outbox, queue_url, client, linger_s, self._pacer)
+        )
+        self._forgotten = weakref.finalize(self, _forget, self._outboxes)
+        self._forgotten.atexit = False  # that end is of all outboxes, not of all publishers
 
     def publish(
         self,
@@ -123,6 +147,8 @@ class Publisher:
                 and there are shards; nothing is published.
             PublisherClosedError: the publisher is closed.
             UnsentError: more was given up than is kept; neither is this increment published.
+            WaitsForItselfError: the buffer is full, and nobody can empty it while this call waits.
+            Of all these, none has spent a seq.
         """
         return self._publish(fields, self._shards)
 
@@ -131,7 +157,7 @@ class Publisher:
 
         It has its shard already, and must go to the same ledger.
         """
-        return self._publish(to_builtins(increment), None)
+        return self._put(build(to_builtins(increment)), None)
 
     def flush(self) -> None:
         """Send everything published so far now, by any thread, and wait until none of it is open.
@@ -155,6 +181,7 @@ class Publisher:
         """
         outbox = self._outboxes.get()
         outbox.close()
+        self._forgotten.detach()
         outbox.raise_unsent()
 
     def abandon(self) -> None:
@@ -165,6 +192,7 @@ class Publisher:
         """
         outbox = self._outboxes.get()
         outbox.abandon()
+        self._forgotten.detach()
         outbox.raise_unsent()
 
     @property
@@ -186,34 +214,89 @@ class Publisher:
             error.add_note("not all increments were confirmed: the publisher's close() raises them")
 
     def _publish(self, fields: Mapping[str, Any], shards: int | None) -> Increment:
+        now = self._sequence.clock_ms()
+        if now < EARLIEST_MS:
+            reason = "cannot be stamped by a clock that says"
+            raise InvalidIncrementError("at", reason, shown(now))
         if "id" in fields and "at" not in fields:
-            fields = {**fields, "at": self._sequence.clock_ms()}
+            fields = {**fields, "at": now}
         increment = build(fields)
+        if increment.at is not UNSET and increment.at > now + MAX_FUTURE_MS:
+            # Every consumer would refuse it, which SQS confirms all the same.
+            reason = f"is over {MAX_FUTURE_MS} ms later than the clock's {now}"
+            raise InvalidIncrementError("at", reason, shown(increment.at), increment.counter)
         if shards:
             check_shardable(increment, shards)
+        return self._put(increment, shards)
+
+    def _put(self, increment: Increment, shards: int | None) -> Increment:
+        outbox = self._outboxes.get()
+        outbox.admit()  # before a seq is spent
         if increment.at is UNSET:
             source, seq, at = self._sequence.next(increment.counter, shards)
             increment = replace(increment, source=source, seq=seq, at=at)
         if shards:
             increment = sharded(increment, shards)
         part = to_json(increment)
-        if len(part) + BRACKETS_BYTES > MAX_MESSAGE_BYTES:
+        if len(part) + BRACKETS_BYTES > MAX_MESSAGE_BYTES:  # a native one is never so long
             reason = f"makes a message of over {MAX_MESSAGE_BYTES} bytes"
             raise InvalidIncrementError("id", reason, shown(increment.id))
-        self._outboxes.get().put(increment.counter, part)
+        outbox.put(increment.counter, part)
         return increment
 
-    def _make_outbox(self) -> Outbox:
-        return Outbox(
-            fifo=self._queue_url.endswith(FIFO_SUFFIX),
-            linger_s=self._linger_s,
-            clock=self._pacer.clock,
-            open_sender=self._open_sender,
-        )
 
-    def _open_sender(self) -> Sender:
-        client = self._client or connect(self._queue_url)
-        return Sender(client, self._queue_url, self._pacer, owns_client=self._client is None)
+def _check_options(queue_url: object, linger_s: float, shards: int | None) -> None:
+    if not is_queue_url(queue_url):
+        raise QueueUrlError(queue_url)
+    if not 0 <= linger_s <= MAX_LINGER_S:
+        message = f"linger_s must be 0 to {MAX_LINGER_S}, found {linger_s}"
+        raise ValueError(message)
+    if shards is not None:
+        check_shards(shards)
+
+
+def _prepare(*, needs_boto3: bool) -> None:
+    """Do now what publish() must not: it may be called where the program has all but ended."""
+    prepare()
+    if needs_boto3:
+        aws.load()
+    ENDING.get()
+
+
+def _outbox(queue_url: str, client: SqsClient | None, linger_s: float, pacer: Pacer) -> Outbox:
+    outbox = Outbox(
+        Sender(queue_url, pacer, client),
+        fifo=queue_url.endswith(FIFO_SUFFIX),
+        linger_s=linger_s,
+        clock=pacer.clock,
+    )
+    ENDING.get().add(outbox)
+    return outbox
+
+
+def _forget(outboxes: PerProcess[Outbox]) -> None:
+    """The publisher is collected: what it holds is sent all the same, by its thread."""
+    outbox = outboxes.made()
+    if outbox is not None and not outbox.is_closed:
+        if outbox.has_open:
+            warn_unclosed()
+        outbox.finish()
+
+
+def _has_gil() -> bool:
+    asked: Callable[[], bool] = getattr(sys, "_is_gil_enabled", lambda: True)  # from 3.13 on
+    return asked()
+
+
+def check_interpreter(has_gil: Callable[[], bool] = _has_gil) -> None:
+    """See that this is a Python whose containers change in one step, as publish() relies on.
+
+    Raises:
+        RuntimeError: it is a build without the GIL.
+    """
+    if not has_gil():
+        message = "a Publisher needs a Python with its GIL"
+        raise RuntimeError(message)
 
 
 def _given(optional: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import botocore.exceptions as boto
 from botocore.parsers import ResponseParserError
 
 from tally import aws
+from tally.publishing.connection import READ_TIMEOUT_S, Connection, SqsClient
 from tally.publishing.packing import Message
 
 MAX_ATTEMPTS = 10
@@ -25,11 +26,8 @@ BACKOFF_BASE_S = 0.1
 BACKOFF_MAX_S = 5.0
 """The longest wait between two attempts."""
 
-CONNECT_TIMEOUT_S = 5
-"""How long a connection to SQS may take."""
-
-READ_TIMEOUT_S = 10
-"""How long SQS may be silent; then nobody knows what it stored, and the messages go again."""
+MAX_VAIN_REQUESTS = 3
+"""Requests in a row that SQS answers and settles nothing of: then it is as good as away."""
 
 SERVER_ERROR_STATUS = 500
 """From this HTTP status on the failure is SQS's."""
@@ -63,30 +61,53 @@ PASSING_ERRORS = (
 )
 
 
-class SqsClient(Protocol):
-    """What is used of boto3's SQS client."""
-
-    @property
-    def send_message_batch(self) -> Callable[..., Any]:
-        """Send up to ten messages."""
-
-    @property
-    def close(self) -> Callable[[], None]:
-        """Close the connections."""
-
-
 @dataclass(frozen=True)
 class Pacer:
     """Time and chance, as the sending needs them; tests bring their own.
 
-    `patience_s` is for those whose own caller waits: no attempt of a request begins later after
-    its first. In a Lambda it is to be shorter than what is left of the function's time.
+    Attributes:
+        clock: monotonic, in seconds.
+        sleep: waits the seconds given.
+        random: uniform in [0, 1).
+        patience_s: for those whose own caller waits: no attempt of a request begins later after its
+            first. In a Lambda it is to be shorter than what is left of the function's time.
+        attempt_s: how long SQS may be silent in one attempt, and a connection take, of a client of
+            our own. Well below `patience_s`, so that a connection that SQS has left leaves time for
+            an attempt on a new one.
+        wall: the time of day, in seconds since the epoch: it goes on while a machine is frozen.
     """
 
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     random: Callable[[], float] = random.random
     patience_s: float = MAX_SENDING_S
+    attempt_s: float = READ_TIMEOUT_S
+    wall: Callable[[], float] = time.time
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What a publisher has done so far in this process.
+
+    Attributes:
+        published: increments taken by publish().
+        confirmed: increments that SQS confirmed.
+        unsent: increments given up.
+        messages: messages that SQS confirmed.
+        requests: requests sent, repeats included.
+        retries: the repeats among them.
+        trying_s: for how long the request on its way has been tried, in seconds; 0 if none is.
+        trouble: why that request was not confirmed at its last attempt; empty if it had none.
+    """
+
+    published: int = 0
+    confirmed: int = 0
+    unsent: int = 0
+    messages: int = 0
+    requests: int = 0
+    retries: int = 0
+    trying_s: float = 0.0
+    trouble: str = ""
 
 
 class Failure(NamedTuple):
@@ -134,20 +155,19 @@ class Sender:
         retries: the repeats among them.
     """
 
-    def __init__(
-        self, client: SqsClient, queue_url: str, pacer: Pacer, *, owns_client: bool
-    ) -> None:
+    def __init__(self, queue_url: str, pacer: Pacer, client: SqsClient | None = None) -> None:
+        """Nothing is opened yet; see `Connection`."""
         self.confirmed = self.messages = self.requests = self.retries = 0
-        self._client = client
         self._queue_url = queue_url
         self._pacer = pacer
-        self._owns_client = owns_client
+        self._connection = Connection(
+            queue_url, attempt_s=pacer.attempt_s, wall=pacer.wall, client=client
+        )
         self._trying: tuple[float, str] | None = None  # since when, and what came of it so far
 
     def close(self) -> None:
-        """Close the client, if it was made for this sender."""
-        if self._owns_client:
-            self._client.close()
+        """Close the client, if it was made here."""
+        self._connection.close()
 
     def send(self, messages: Sequence[Message]) -> Outcome:
         """Send a request until each message is confirmed or refused, or the limits end."""
@@ -196,31 +216,52 @@ class Sender:
         return [Failure(waiting.pop(entry_id), answer.refused[entry_id]) for entry_id in refused]
 
     def _attempt(self, entries: list[dict[str, str]]) -> _Answer:
+        try:
+            client = self._connection.opened()
+        except aws.CONNECT_ERRORS as error:
+            return _Answer(aws.described(error), passes=False)
         self.requests += 1
         try:
-            response = self._client.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
-        except boto.ClientError as error:
-            return _Answer(aws.described(error), passes=_is_passing(error))
-        except PASSING_ERRORS as error:
-            return _Answer(aws.described(error))
-        except boto.BotoCoreError as error:
-            return _Answer(aws.described(error), passes=False)
+            response = client.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
+        except (*aws.AWS_ERRORS, ResponseParserError) as error:
+            passes = self._connection.renews(error) or _is_passing(error)
+            return _Answer(aws.described(error), passes=passes)
+        self._connection.check_clock(response)
         return _read(response)
 
 
-def connect(queue_url: str) -> SqsClient:
-    """A client for a queue from the ecosystem's environment (`AWS_*`), for one process.
+class Outage:
+    """What requests have shown of SQS since somebody waits: which messages are not worth a try.
 
-    It does not repeat by itself: two layers of repeats multiply, and only ours has our limits.
+    Without it each request would have the whole patience of sending, and on a FIFO queue there may
+    be thousands: a message for each counter.
     """
-    client: SqsClient = aws.connect(
-        "sqs",
-        queue_url=queue_url,
-        connect_timeout_s=CONNECT_TIMEOUT_S,
-        read_timeout_s=READ_TIMEOUT_S,
-        max_attempts=1,
-    )
-    return client
+
+    def __init__(self) -> None:
+        self._groups: set[str] = set()
+        self._vain_requests = 0
+
+    def covers(self, message: Message) -> bool:
+        """Whether a message stands behind one of its FIFO group that was not settled."""
+        return message.group in self._groups
+
+    def is_away(self, tried: Sequence[Message], outcome: Outcome) -> bool:
+        """Learn from what was tried of a request, and tell whether the next is of no use."""
+        if not tried:
+            return False
+        self._groups |= {failure.message.group for failure in outcome.unsettled} - {""}
+        if len(outcome.unsettled) < len(tried):
+            self._vain_requests = 0
+        elif outcome.is_answered:
+            self._vain_requests += 1
+        else:
+            return True
+        return self._vain_requests >= MAX_VAIN_REQUESTS
+
+    def forget(self) -> None:
+        """Nobody waits any longer: what comes next is tried."""
+        self._groups.clear()
+        self._vain_requests = 0
 
 
 def _read(response: Mapping[str, Any]) -> _Answer:
@@ -235,8 +276,10 @@ def _read(response: Mapping[str, Any]) -> _Answer:
     return _Answer(otherwise, is_answered=True, confirmed=confirmed, refused=refused)
 
 
-def _is_passing(error: boto.ClientError) -> bool:
+def _is_passing(error: Exception) -> bool:
     """Whether an error about a whole request is one that passes."""
+    if not isinstance(error, boto.ClientError):
+        return isinstance(error, PASSING_ERRORS)
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return status >= SERVER_ERROR_STATUS or _passes(code)

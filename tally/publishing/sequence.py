@@ -2,10 +2,10 @@
 
 import functools
 import importlib
+import itertools
 import os
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from tally.counters.shards import shard_name
@@ -40,6 +40,9 @@ class Sequence:
     The source is drawn from the operating system at first use, and again after a fork, after
     `renew`, and when it has MAX_COUNTERS_PER_SOURCE counters. A new source is always safe;
     to forget a counter of the old one would give a seq twice, and lose an increment silently.
+
+    There is no lock: a signal handler may ask in the midst of another's asking. What must be one
+    step, to take a number and to have one counter of numbers for each name, C does in one.
     """
 
     def __init__(
@@ -58,37 +61,52 @@ class Sequence:
         With shards it is that of the source's own shard, which is a counter like any other: who
         publishes to `hot#3` by its name must not be given the same seq.
         """
-        session = self._sessions.get()
-        with session.lock:
-            name = session.place(counter, shards)
-            if name not in session.seqs and len(session.seqs) >= MAX_COUNTERS_PER_SOURCE:
-                session.draw()
-                name = session.place(counter, shards)
-            seq = session.seqs.get(name, 0)
-            session.seqs[name] = seq + 1
-            return Identity(session.source, seq, self.clock_ms())
+        at = self.clock_ms()
+        source = self._sessions.get().source
+        name = source.name_of(counter, shards)
+        if not source.has_room_for(name):
+            source = self._sessions.get().draw()
+            name = source.name_of(counter, shards)
+        return Identity(source.digits, source.take(name), at)
 
     def renew(self) -> None:
         """Draw a new source: after a virtual machine was cloned or restored from a snapshot."""
-        session = self._sessions.get()
-        with session.lock:
-            session.draw()
+        self._sessions.get().draw()
 
 
 class _Session:
-    """One source at a time, and the next seq of each counter in it."""
+    """One source at a time."""
 
     def __init__(self, entropy: Callable[[int], bytes]) -> None:
-        self.lock = threading.Lock()
         self._entropy = entropy
         self.draw()
 
-    def draw(self) -> None:
-        self.source = self._entropy(SOURCE_BYTES).hex()
-        self.seqs: dict[str, int] = {}
+    def draw(self) -> "_Source":
+        """Have a new one; who is in the midst of asking for a number goes on with the old."""
+        self.source = source = _Source(self._entropy(SOURCE_BYTES).hex())
+        return source
 
-    def place(self, counter: str, shards: int | None) -> str:
-        return shard_name(counter, shards, int(self.source, 16)) if shards else counter
+
+class _Source:
+    """The numbers of a source, for each of its counters."""
+
+    def __init__(self, digits: str) -> None:
+        self.digits = digits
+        self._numbers: dict[str, Iterator[int]] = {}
+
+    def name_of(self, counter: str, shards: int | None) -> str:
+        """The counter, or this source's shard of it."""
+        return shard_name(counter, shards, int(self.digits, 16)) if shards else counter
+
+    def has_room_for(self, name: str) -> bool:
+        return name in self._numbers or len(self._numbers) < MAX_COUNTERS_PER_SOURCE
+
+    def take(self, name: str) -> int:
+        """The next number of a counter."""
+        numbers = self._numbers.get(name)
+        if numbers is None:
+            numbers = self._numbers.setdefault(name, itertools.count())
+        return next(numbers)
 
 
 @functools.cache

@@ -21,7 +21,7 @@ from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.memory import Items, MemoryStore
 
-QUEUE_URL = "memory://queue"
+QUEUE_URL = "http://127.0.0.1/000000000000/memory"
 REFUSAL = "AccessDenied"
 SETTLE_S = 10.0
 """How long a message may take to be settled; in memory it takes microseconds."""

@@ -80,6 +80,14 @@ def test_dead_letters_are_a_finding(stack, doctor):
     assert "✗ dead letters: 1; see `tally dlq list`, and docs/operations.md\n" in said.stdout
 
 
+@pytest.mark.parametrize("url", ["notaurl", "http://host/a queue"])
+def test_what_is_no_url_of_a_queue_is_told_and_not_asked_for(doctor, url):
+    said = doctor("--queue-url", url)
+    problem = f"✗ SQS: the queue's URL must be http(s)://host/…/name, found '{url}';"
+    assert said.status == 1
+    assert [line for line in said.stdout.splitlines() if line.startswith(problem)]
+
+
 def test_all_that_is_missing_is_told_at_once(doctor):
     lines = doctor(SQS_QUEUE_URL="", MOMENTO_LOCAL="x", MOMENTO_CACHE_NAME="").stdout.splitlines()
     assert lines == [

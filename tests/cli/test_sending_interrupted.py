@@ -13,8 +13,8 @@ from tally.cli.output import INTERRUPTED, Output
 from tally.cli.send import NOTHING_READ, PATIENCE
 from tally.counters.event import Increment
 from tally.counters.identity import identity_of
+from tally.publishing.connection import READ_TIMEOUT_S
 from tally.publishing.outbox import MAX_UNSENT_BYTES
-from tally.publishing.sending import READ_TIMEOUT_S
 from tests.cli.sending import WAIT_S, Try, line, refuse
 from tests.support.processes import ctrl_c, tally, wait_until
 from tests.support.sqs import stored
@@ -178,7 +178,7 @@ def test_wherever_ctrl_c_comes_what_was_published_is_confirmed_or_kept(tmp_path,
 @pytest.mark.parametrize("moment", range(40))
 def test_ctrl_c_while_a_full_publisher_hands_over_loses_nothing(tmp_path, moment):
     source = [line(number, id=f"{number:0{LONG}}") for number in range(TOO_MANY)]
-    moments = Moments({moment}, since="_raise_unsent")
+    moments = Moments({moment}, since="_raise")
     script = [refuse] * TOO_MANY
     send_interrupted(tmp_path / "unsent.jsonl", script, source, moments)
     assert moments.seen > moment

@@ -13,7 +13,8 @@ from tally.cli.output import FAILED, OK, Output
 from tally.cli.send import MAX_SHOWN_PROBLEMS
 from tally.counters.event import INT64_MAX, Increment
 from tally.counters.identity import identity_of
-from tally.publishing.outbox import MAX_BUFFERED_BYTES, MAX_UNSENT_BYTES
+from tally.publishing.inbox import MAX_PLACES, PLACE_BYTES
+from tally.publishing.outbox import MAX_UNSENT_BYTES
 from tests.cli.sending import WAIT_S, Try, line, refuse
 from tests.support.sqs import NOW_MS, failing, stored
 
@@ -170,7 +171,9 @@ def test_it_stops_where_sqs_confirms_nothing(tmp_path, capsys, first_line, unit)
     kept = [msgspec.json.decode(one)["seq"] for one in path.read_bytes().splitlines()]
     stopped_at = json.loads(capsys.readouterr().out)["stopped_at"]
     assert kept == list(range(stopped_at - 1))
-    assert MAX_UNSENT_BYTES / 2 < path.stat().st_size < MAX_UNSENT_BYTES + 2 * MAX_BUFFERED_BYTES
+    assert (
+        MAX_UNSENT_BYTES / 2 < path.stat().st_size < MAX_UNSENT_BYTES + 2 * MAX_PLACES * PLACE_BYTES
+    )
     where = f"stopped at {unit} {stopped_at}"
     assert (status, said[:2]) == (
         FAILED,

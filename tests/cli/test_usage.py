@@ -102,8 +102,8 @@ def test_a_send_without_a_queue_names_the_variable():
 @pytest.mark.parametrize("url", ["counters", "http://", "https:///1/counters", "arn:aws:sqs:a:1:b"])
 def test_a_queue_that_is_no_url_is_refused_before_it_is_tried(url):
     problem = (
-        "Invalid value for '--queue-url' (env var: 'SQS_QUEUE_URL'): must be a URL, as "
-        f"`tally local up` prints one, found '{url}'"
+        "Invalid value for '--queue-url' (env var: 'SQS_QUEUE_URL'): must be "
+        f"http(s)://host/…/name, as `tally local up` prints one, found '{url}'"
     )
     assert complaint(Terminal()("send", "a", "--queue-url", url)) == problem
     assert complaint(Terminal()("reset", "a", SQS_QUEUE_URL=url)) == problem

@@ -17,6 +17,7 @@ from tests.support.momento_channel import ReadChannel
 from tests.support.sqs import (
     FIFO_URL,
     NOW_MS,
+    QUEUE_URL,
     FakeSqs,
     client_error,
     lost_after,
@@ -144,7 +145,7 @@ def test_a_name_has_room_for_the_number_of_every_shard():
 @pytest.mark.parametrize("shards", [0, -1, MAX_SHARDS + 1])
 def test_a_publisher_has_at_least_one_shard_and_not_too_many(shards):
     with pytest.raises(ValueError, match=f"shards must be 1 to 100, found {shards}"):
-        Publisher("queue", shards=shards)
+        Publisher(QUEUE_URL, shards=shards)
 
 
 def test_a_fifo_queue_has_a_group_for_each_shard():

@@ -93,7 +93,7 @@ def test_a_refused_set_up_leaves_the_publisher_as_it_is(monkeypatch):
 
 
 def test_publishing_gives_up_well_before_api_gateway_does():
-    assert wiring.publisher("https://sqs/q")._pacer == Pacer(patience_s=5.0)
+    assert wiring.publisher("https://sqs/q")._pacer == Pacer(patience_s=5.0, attempt_s=2.0)
 
 
 def test_it_runs_in_a_lambda_s_own_process(variables):
@@ -134,7 +134,7 @@ def test_the_queue_must_be_a_url(url):
     with pytest.raises(SettingsError) as raised:
         ApiSettings.from_environment({"SQS_QUEUE_URL": url, "MOMENTO_LOCAL": "here"})
     assert raised.value.problems == [
-        f"SQS_QUEUE_URL must be an http(s) URL, found {url!r}",
+        f"SQS_QUEUE_URL must be http(s)://host/…/name, found {url!r}",
         "MOMENTO_LOCAL must be host:port, found 'here'",
         "MOMENTO_CACHE_NAME must be set",
     ]

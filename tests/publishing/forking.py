@@ -33,7 +33,8 @@ def fork(publisher, sqs):
 
     The locks are taken, and nobody in the child will ever release them.
     """
-    locks = (publisher._outboxes.get()._work, publisher._sequence._sessions.get().lock)
+    outbox = publisher._outboxes.get()
+    locks = (outbox._holding._lock,)
     for lock in locks:
         lock.acquire()
     pid = os.fork()

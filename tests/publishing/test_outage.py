@@ -2,18 +2,20 @@
 
 import threading
 import time
+from functools import partial
 from typing import Any
 
 import botocore.exceptions as boto
 import pytest
 
 from tally.counters.identity import identity_of
+from tally.publishing.connection import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from tally.publishing.errors import PublisherClosedError, UnsentError
-from tally.publishing.outage import MAX_VAIN_REQUESTS
-from tally.publishing.outbox import ABANDONED, JOIN_TIMEOUT_S, MAX_BUFFERED_BYTES, NOT_TRIED
+from tally.publishing.holding import ABANDONED
+from tally.publishing.inbox import MAX_PLACES, PLACE_BYTES
+from tally.publishing.outbox import NOT_TRIED
 from tally.publishing.packing import MAX_ENTRIES
-from tally.publishing.sending import CONNECT_TIMEOUT_S, MAX_SENDING_S, READ_TIMEOUT_S
-from tally.publishing.stats import Stats
+from tally.publishing.sending import MAX_SENDING_S, MAX_VAIN_REQUESTS, Stats
 from tests.support.clock import Clock
 from tests.support.processes import main_thread_is_in, wait_until
 from tests.support.sqs import FIFO_URL, QUEUE_URL, FakeSqs, client_error, publisher, stored
@@ -23,19 +25,22 @@ DENIED = client_error("AccessDenied", 403)
 MAX_ATTEMPT_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
 COUNTERS = 10_000
 WAIT_S = 10
+SOON_S = 5
 
 
 class Outage(FakeSqs):
     """An SQS that takes its time for each request; `fails` says of which it tells nothing."""
 
-    def __init__(self, duration_s, fails=lambda _number: True, error=REFUSED):
+    def __init__(self, duration_s, fails=lambda _number: True, error=REFUSED, begins=bool):
         super().__init__()
         self.time = Clock()
         self.duration_s = duration_s
         self.fails = fails
         self.error = error
+        self.begins = begins
 
     def send_message_batch(self, *, QueueUrl, Entries):  # noqa: N803 # boto3's names
+        self.begins()
         self.requests.append((QueueUrl, Entries))
         self.time.now_s += self.duration_s
         if self.fails(len(self.requests)):
@@ -94,7 +99,7 @@ class Throttled(FakeSqs):
         self.counters = counters
 
     def send_message_batch(self, *, QueueUrl, Entries):  # noqa: N803 # boto3's names
-        assert wait_until(lambda: main_thread_is_in("_wait_for"))
+        assert wait_until(lambda: main_thread_is_in("_wait_until"))
         self.requests.append((QueueUrl, Entries))
         self.time.now_s += 1
         bad = [one for one in Entries if one.get("MessageGroupId") in self.counters]
@@ -142,12 +147,13 @@ def test_requests_in_vain_are_counted_in_a_row():
 
 
 def test_a_full_buffer_is_handed_over_to_the_publish_that_waits_for_room():
-    sqs = Outage(CONNECT_TIMEOUT_S)
+    is_full = partial(wait_until, lambda: main_thread_is_in("_wait_until"))
+    sqs = Outage(CONNECT_TIMEOUT_S, begins=is_full)
     one = sqs.publisher()
     published: list[Any] = []
 
     def publish_until_told():
-        published.extend(one.publish(f"{n:0200}") for n in range(MAX_BUFFERED_BYTES // 10))
+        published.extend(one.publish(f"{n:0200}") for n in range(MAX_PLACES * PLACE_BYTES // 10))
 
     error, took_s = timed(sqs.time, publish_until_told)
     # What the sender began before the buffer was full had a patience of its own.
@@ -234,7 +240,6 @@ def test_a_program_that_has_to_end_at_once_is_handed_over_what_is_on_its_way_too
     one = publisher(FakeSqs(request))
     named = [one.publish("a", id=f"{number:060000}") for number in range(MAX_ENTRIES + 2)]
     assert request.is_sent.wait(WAIT_S)
-    sender = one._outboxes.get()._thread
     with pytest.raises(UnsentError) as raised:
         one.abandon()
     assert raised.value.increments == tuple(named)
@@ -244,7 +249,8 @@ def test_a_program_that_has_to_end_at_once_is_handed_over_what_is_on_its_way_too
         one.publish("a")
     request.may_arrive.set()
     assert request.is_stored.wait(WAIT_S)
-    sender.join(WAIT_S)  # what arrived all the same is not settled twice
+    assert wait_until(lambda: one._outboxes.get()._owner is None)
+    # What arrived all the same is not settled twice.
     assert one.stats.unsent == len(named)
 
 
@@ -258,7 +264,7 @@ def test_what_is_abandoned_is_not_waited_for_by_close():
         one.abandon()
     called_at_s = time.monotonic()
     one.close()
-    assert time.monotonic() - called_at_s < JOIN_TIMEOUT_S
+    assert time.monotonic() - called_at_s < SOON_S
     request.may_arrive.set()
 
 

@@ -11,14 +11,16 @@ from tally.counters.errors import InvalidIncrementError
 from tally.counters.event import Event, Increment
 from tally.counters.identity import identity_of
 from tally.publishing.errors import PublisherClosedError, UnsentError
-from tally.publishing.outbox import MAX_BUFFERED_BYTES, MAX_UNSENT_BYTES
+from tally.publishing.inbox import MAX_PLACES, PLACE_BYTES
+from tally.publishing.outbox import MAX_UNSENT_BYTES
 from tally.publishing.packing import MAX_MESSAGE_BYTES
 from tally.publishing.publisher import MAX_LINGER_S, Publisher
-from tally.publishing.sending import MAX_ATTEMPTS, Pacer
-from tally.publishing.stats import Stats
+from tally.publishing.sending import MAX_ATTEMPTS, Pacer, Stats
+from tests.support.processes import wait_until
 from tests.support.sqs import (
     FIFO_URL,
     NOW_MS,
+    QUEUE_URL,
     FakeSqs,
     client_error,
     failing,
@@ -125,7 +127,7 @@ def test_an_increment_goes_alone_when_it_has_lingered():
         return stored(sqs, entries)
 
     sqs = FakeSqs(step)
-    with Publisher("queue", client=sqs, linger_s=0.001) as one:
+    with Publisher(QUEUE_URL, client=sqs, linger_s=0.001) as one:
         one.publish("a")
         assert arrived.wait(10)
     assert len(sqs.events) == 1
@@ -154,7 +156,7 @@ def test_a_full_request_goes_without_lingering():
 @pytest.mark.parametrize("linger_s", [-1, MAX_LINGER_S + 1, float("nan")])
 def test_a_linger_out_of_range_is_refused(linger_s):
     with pytest.raises(ValueError, match=r"linger_s must be 0 to 60\.0, found"):
-        Publisher("queue", linger_s=linger_s)
+        Publisher(QUEUE_URL, linger_s=linger_s)
 
 
 def test_flush_confirms_all_that_was_published_and_goes_on():
@@ -228,7 +230,7 @@ def test_a_closed_publisher_publishes_nothing():
 
 
 def test_an_unused_publisher_needs_no_environment():
-    with Publisher("queue") as one:
+    with Publisher(QUEUE_URL) as one:
         assert one.stats == Stats()
 
 
@@ -259,10 +261,9 @@ def fill(one):
 
 
 def full_bytes(outbox):
-    """Wait until a publish() finds no room, which tells the sender; what is buffered then."""
-    with outbox._work:
-        outbox._work.wait_for(lambda: outbox._packer.size_bytes >= MAX_BUFFERED_BYTES, 10)
-        return outbox._packer.size_bytes
+    """Wait until a publish() finds no room; what is buffered then."""
+    assert wait_until(lambda: not outbox._inbox.has_room and bool(outbox._waiting))
+    return len(outbox._inbox._items) * PLACE_BYTES
 
 
 def test_publish_waits_while_the_buffer_is_full():
@@ -276,7 +277,7 @@ def test_publish_waits_while_the_buffer_is_full():
     with publisher(sqs) as one:
         fill(one)
     assert len(sqs.events) == 150
-    assert MAX_BUFFERED_BYTES <= buffered_bytes[0] < MAX_BUFFERED_BYTES + 61_000
+    assert 0 <= buffered_bytes[0] - MAX_PLACES * PLACE_BYTES < 61_000
 
 
 def test_close_wakes_who_waits_for_room_and_sends_what_is_in_the_buffer():
@@ -286,8 +287,7 @@ def test_close_wakes_who_waits_for_room_and_sends_what_is_in_the_buffer():
         outbox = one._outboxes.get()
         full_bytes(outbox)
         is_full.set()
-        with outbox._progress:
-            outbox._progress.wait_for(lambda: outbox._closed, 10)
+        assert wait_until(lambda: outbox.is_closed)
         return stored(sqs, entries)
 
     sqs = FakeSqs(until_closed)
@@ -314,12 +314,27 @@ def test_publish_raises_what_was_given_up_before_it_fills_the_memory():
     assert one.stats == Stats(published=6, confirmed=1, unsent=5, messages=1, requests=6)
 
 
+def senders_beside(others):
+    """The threads that send and were not there, once there are any."""
+
+    def found():
+        return [
+            each
+            for each in threading.enumerate()
+            if each.name == "tally-publisher" and each not in others
+        ]
+
+    assert wait_until(found)
+    return found()
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_sender_that_ends_on_a_bug_leaves_nobody_waiting_and_the_next_one_starts():
     sqs = FakeSqs(lost_before(ZeroDivisionError()))
     with publisher(sqs, FIFO_URL) as one:
+        others = set(threading.enumerate())
         lost = (one.publish("a", id="1" * 60_000), one.publish("a", id="2" * 60_000))
-        thread = one._outboxes.get()._thread
+        [thread] = senders_beside(others)
         with pytest.raises(UnsentError) as raised:
             one.flush()
         thread.join(10)

@@ -8,6 +8,7 @@ import pytest
 from tally import aws
 from tally.publishing.errors import UnsentError
 from tally.publishing.publisher import Publisher
+from tally.publishing.sending import Pacer
 
 HERE = "https://sqs.eu-west-1.amazonaws.com/123456789012/counters"
 
@@ -71,9 +72,14 @@ def test_where_nobody_names_a_region_the_error_says_where_it_is_looked_for(url):
 
 def test_a_publisher_takes_the_region_of_its_queue(monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:1")
-    with pytest.raises(boto.NoRegionError):
-        Publisher("http://127.0.0.1:1/1/a").publish("a")
-    publisher = Publisher(HERE)
-    publisher.publish("a")
-    with pytest.raises(UnsentError):
-        publisher.abandon()
+    reasons = {}
+    for url in ("http://127.0.0.1:1/1/a", HERE):
+        publisher = Publisher(url, pacer=Pacer(patience_s=0))
+        publisher.publish("a")
+        with pytest.raises(UnsentError) as raised:
+            publisher.close()
+        [reasons[url]] = raised.value.reasons
+    assert [reason.partition(":")[0] for reason in reasons.values()] == [
+        "UnknownRegionError",
+        "EndpointConnectionError",
+    ]

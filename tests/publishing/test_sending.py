@@ -9,19 +9,17 @@ import pytest
 from botocore.parsers import ResponseParserError
 from botocore.stub import Stubber
 
+from tally.publishing.connection import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, connect
 from tally.publishing.packing import Message
 from tally.publishing.sending import (
     BACKOFF_BASE_S,
     BACKOFF_MAX_S,
-    CONNECT_TIMEOUT_S,
     MAX_ATTEMPTS,
     MAX_SENDING_S,
-    READ_TIMEOUT_S,
     Failure,
     Outcome,
     Pacer,
     Sender,
-    connect,
 )
 from tests.support.clock import Clock
 from tests.support.sqs import (
@@ -65,7 +63,7 @@ def messages(*parts):
 
 
 def sender(sqs, time=None):
-    return Sender(sqs, QUEUE_URL, (time or Clock()).pacer, owns_client=False)
+    return Sender(QUEUE_URL, (time or Clock()).pacer, sqs)
 
 
 def counts(one):
@@ -208,7 +206,7 @@ def test_repeats_end_in_time():
 def test_one_whose_own_caller_waits_is_less_patient():
     time = Clock()
     pacer = replace(time.pacer, patience_s=1.0)
-    one = Sender(FakeSqs(*[lost_before(CLOSED)] * MAX_ATTEMPTS), QUEUE_URL, pacer, owns_client=True)
+    one = Sender(QUEUE_URL, pacer, FakeSqs(*[lost_before(CLOSED)] * MAX_ATTEMPTS))
     assert len(one.send(messages(b"1")).unsettled) == 1
     assert time.slept_s == [0.2, 0.4]
 
@@ -220,11 +218,12 @@ def test_the_pacer_is_real_unless_told_otherwise():
     assert 0 <= pacer.random() < 1
 
 
-@pytest.mark.parametrize("owns_client", [True, False])
-def test_a_sender_closes_only_a_client_of_its_own(owns_client):
+def test_a_sender_leaves_a_client_to_whom_it_belongs():
     sqs = FakeSqs()
-    Sender(sqs, QUEUE_URL, Clock().pacer, owns_client=owns_client).close()
-    assert sqs.is_closed is owns_client
+    one = sender(sqs)
+    one.send(messages(b"1"))
+    one.close()
+    assert not sqs.is_closed
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import socket
 
 import boto3
-import botocore.exceptions as boto
 import pytest
 from moto import mock_aws
 
@@ -12,9 +11,9 @@ from tally.counters.event import Envelope
 from tally.counters.identity import identity_of
 from tally.publishing.errors import UnsentError
 from tally.publishing.publisher import Publisher
-from tally.publishing.stats import Stats
+from tally.publishing.sending import Stats
 from tests.support.clock import Clock
-from tests.support.sqs import NEVER_S
+from tests.support.sqs import NEVER_S, QUEUE_URL
 
 FIFO = {"FifoQueue": "true"}
 COUNTERS = ["page:home", "a b", "ä\x00\ufffe"]
@@ -99,10 +98,14 @@ def test_an_address_where_nobody_listens_is_reported_with_the_increments(monkeyp
     )
 
 
-def test_an_environment_without_a_region_is_an_error_of_the_first_publish(monkeypatch):
+def test_an_environment_without_a_region_is_why_nothing_is_confirmed(monkeypatch):
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
-    with Publisher("counters") as publisher:
-        with pytest.raises(boto.NoRegionError):
-            publisher.publish("page:home")
-        assert publisher.stats == Stats()
+    with Publisher(QUEUE_URL) as publisher:
+        lost = publisher.publish("page:home")
+        with pytest.raises(UnsentError) as raised:
+            publisher.flush()
+    assert raised.value.increments == (lost,)
+    [reason] = raised.value.reasons
+    assert reason.startswith("UnknownRegionError: there is no region: set AWS_REGION")
+    assert publisher.stats == Stats(published=1, unsent=1)

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import count
 from random import Random
 
 from tally.counters.event import INT64_MAX, INT64_MIN, build, encode
 from tally.publishing.packing import Packer, to_json
-from tally.publishing.sequence import Sequence
+from tally.publishing.sequence import Sequence, _Source
 from tests.simulation.facts import EPOCH_MS, Fact, Letter, digest
 from tests.simulation.faults import Fault
 from tests.simulation.timeline import violated
@@ -95,7 +96,10 @@ class Producer:
             clock_ms=self._clock_ms, entropy=self._random.randbytes, getpid=lambda: pids[-1]
         )
         copied, remembered = child._sessions.get(), parent._sessions.get()
-        copied.source, copied.seqs = remembered.source, remembered.seqs.copy()
+        copied.source = _Source(remembered.source.digits)
+        for name in list(remembered.source._numbers):
+            numbers = [next(remembered.source._numbers[name])] * 2  # copies count on from the same
+            remembered.source._numbers[name], copied.source._numbers[name] = map(count, numbers)
         pids.append(2)
         return child
 

@@ -6,7 +6,7 @@ import json
 from producer.routes import build
 from tally.counters.outcome import Outcome
 from tests.support.log import Log
-from tests.support.sqs import NOW_MS, FakeSqs, publisher, told
+from tests.support.sqs import FakeSqs, publisher, told
 
 EVENT = "0000000000000001:0:1790000000000"
 NO_STORE = ("Cache-Control", "no-store")
@@ -37,7 +37,7 @@ class Called:
         self.reader = FakeReader(counts, outcome)
         self._log = Log()
         defaults = {"publisher": publisher(self.sqs), "reader": self.reader}
-        options = defaults | {"clock_ms": lambda: NOW_MS} | options
+        options = defaults | options
         self.app = build(logger=self._log.logger, **options)
 
     def __call__(self, *arguments, **options):

@@ -32,7 +32,7 @@ ARROWS = {
     "tally.stores.errors": PURE,
     "tally.stores": {*STORES, "tally.aws"},
     "tally.settling": {*PURE, *PORT, "tally.settling"},
-    "tally.publishing": {*PURE, "tally.aws", "tally.publishing"},
+    "tally.publishing": {*PURE, "tally.environment", "tally.aws", "tally.publishing"},
     "tally.reading": {*STORES, "tally.reading"},
     "tally.testing": {*LIBRARY, "tally.local", "tally.testing"},
     "tally.local": {*LIBRARY, "tally.local"},

@@ -30,9 +30,18 @@ from tally.cli.doctor.valkey import REACH as VALKEY_REACH
 from tally.cli.doctor.valkey import VALKEY, VERSION, check_valkey
 from tally.cli.output import EXAMPLE
 from tally.cli.reading import MOMENTO_ERRORS
+from tally.counters.errors import shown
 from tally.counters.event import Increment
 from tally.counters.outcome import Outcome
-from tally.environment import LOOPBACK, Cache, Environment, SettingsError, Valkey
+from tally.environment import (
+    A_QUEUE_URL,
+    LOOPBACK,
+    Cache,
+    Environment,
+    SettingsError,
+    Valkey,
+    is_queue_url,
+)
 from tally.local.ports import is_loopback
 from tally.publishing.errors import UnsentError
 from tally.publishing.publisher import Publisher
@@ -142,6 +151,10 @@ class Examination:
     def _aws(self) -> Iterator[Finding]:
         if not self.queue_url:
             yield skipped(SQS, "SQS_QUEUE_URL is not set")
+            return
+        if not is_queue_url(self.queue_url):
+            found = shown(self.queue_url)
+            yield bad(SQS, f"the queue's URL must be {A_QUEUE_URL}, found {found}", EXAMPLE)
             return
         try:
             sqs = self._connected("sqs")

@@ -1,0 +1,352 @@
+"""What is rare in an outbox's life: its own thread publishes, no thread starts, the end comes."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tally.counters.event import Increment
+from tally.publishing.errors import PublisherClosedError, UnsentError, WaitsForItselfError
+from tally.publishing.holding import ABANDONED, LATE, Holding
+from tally.publishing.inbox import Inbox, Mark, Put
+from tally.publishing.outbox import MAX_LAST_PASSES, Outbox
+from tally.publishing.packing import Message, to_json
+from tally.publishing.process import EXIT_FLUSH_S, UNCLOSED, Ending, PerProcess
+from tally.publishing.sending import Failure, Sender, Stats
+from tests.support.clock import Clock
+from tests.support.processes import wait_until
+from tests.support.sqs import (
+    NEVER_S,
+    NOW_MS,
+    QUEUE_URL,
+    FakeSqs,
+    client_error,
+    lost_before,
+    publisher,
+    stored,
+)
+
+DENIED = client_error("AccessDenied", 403)
+
+
+def no_thread(_start, _arguments):
+    """As Python answers once its end has begun."""
+    message = "can't create new thread at interpreter shutdown"
+    raise RuntimeError(message)
+
+
+def outbox(sqs, clock=None, **options):
+    pacer = (clock or Clock()).pacer
+    sender = Sender(QUEUE_URL, pacer, sqs)
+    return Outbox(sender, fifo=False, linger_s=NEVER_S, clock=pacer.clock, **options)
+
+
+def part(seq=0):
+    return to_json(Increment("a", source="0000000000000001", seq=seq, at=NOW_MS))
+
+
+def put(one, seq=0):
+    one.admit()
+    one.put("a", part(seq))
+
+
+def speaking(one, lines):
+    """A step whose log lines are published, in the sender's own thread."""
+
+    def step(sqs, entries):
+        for _ in range(lines):
+            one().publish("lines")
+        return stored(sqs, entries)
+
+    return step
+
+
+def test_lines_of_the_last_requests_are_sent_and_of_the_very_last_handed_over():
+    sqs = FakeSqs(*[speaking(lambda: made[0], 2)] * (MAX_LAST_PASSES + 1))
+    made: list[Any] = [publisher(sqs)]
+    one = made[0]
+    one.publish("a")
+    with pytest.raises(UnsentError) as raised:
+        one.close()
+    assert [each.counter for each in raised.value.increments] == ["lines"] * 2
+    assert raised.value.reasons == (LATE,)
+    assert one.stats.published == one.stats.confirmed + 2
+    assert len(sqs.events) == 1 + 2 * MAX_LAST_PASSES
+
+
+@pytest.mark.parametrize("call", ["flush", "close", "abandon"])
+def test_the_senders_own_thread_is_not_made_to_wait_for_itself(call):
+    refused: list[Any] = []
+
+    def step(sqs, entries):
+        with pytest.raises(WaitsForItselfError) as raised:
+            getattr(one, call)()
+        refused.append(str(raised.value))
+        return stored(sqs, entries)
+
+    with publisher(FakeSqs(step)) as one:
+        one.publish("a")
+        one.flush()
+        assert one.publish("a").seq == 1
+    assert refused == ["it would wait for itself: the publisher is at work in this very thread"]
+
+
+def test_where_no_thread_can_be_started_who_waits_sends():
+    sqs = FakeSqs()
+    one = outbox(sqs, launch=no_thread)
+    put(one)
+    one.settle()
+    assert len(sqs.events) == 1
+    put(one, 1)
+    one.close()
+    assert len(sqs.events) == 2
+    assert one.stats().confirmed == 2
+
+
+def test_only_one_thread_sends_however_many_were_started():
+    def step(sqs, entries):
+        assert pool.submit(one._work).result(10) is None
+        return stored(sqs, entries)
+
+    sqs = FakeSqs(step)
+    one = outbox(sqs)
+    with ThreadPoolExecutor(1) as pool:
+        put(one)
+        one.close()
+    assert len(sqs.events) == 1
+
+
+def test_what_is_put_after_the_end_is_taken_back_and_refused():
+    sqs = FakeSqs()
+    one = outbox(sqs)
+    one.admit()  # by a thread that another closes in front of
+    one.close()
+    with pytest.raises(PublisherClosedError):
+        one.put("a", part())
+    one.raise_unsent()
+    assert one.stats() == Stats()
+
+
+def test_a_sender_that_ends_on_a_bug_while_it_is_closed_has_ended():
+    one = outbox(FakeSqs(lost_before(ZeroDivisionError())), launch=no_thread)
+    put(one)
+    with pytest.raises(ZeroDivisionError):
+        one.close()
+    one.close()
+    with pytest.raises(UnsentError) as raised:
+        one.raise_unsent()
+    assert raised.value.reasons == ("the sender ended with ZeroDivisionError",)
+
+
+def test_what_is_put_while_another_waits_is_sent_with_the_next():
+    def step(sqs, entries):
+        put(one, 1)  # as a log line of this request
+        return stored(sqs, entries)
+
+    sqs = FakeSqs(step)
+    one = outbox(sqs, launch=no_thread)
+    put(one)
+    one.settle()
+    one._send_here(lambda: True)  # who waited for another's sending, and found it done
+    assert (len(sqs.events), one.has_open) == (1, True)
+    one.settle()
+    assert (len(sqs.events), one.has_open) == (2, False)
+    one.close()
+
+
+def test_a_collected_publisher_warns_and_its_thread_sends():
+    sqs = FakeSqs()
+    one = publisher(sqs)
+    one.publish("a")
+    with pytest.warns(ResourceWarning, match="a Publisher was not closed"):
+        del one
+    assert wait_until(lambda: len(sqs.events) == 1)
+
+
+def test_a_collected_publisher_that_was_flushed_is_not_warned_of(recwarn):
+    sqs = FakeSqs()
+    one = publisher(sqs)
+    one.publish("a")
+    one.flush()
+    del one
+    assert recwarn.list == []
+
+
+class Exit:
+    """The end of a process, as told."""
+
+    def __init__(self):
+        self.clock = Clock()
+        self.pids = [7]
+        self.hooks: list[Any] = []
+        self.ending = Ending(
+            clock=self.clock.pacer.clock,
+            getpid=lambda: self.pids[-1],
+            register=self.hooks.append,
+            modules={},
+        )
+
+    def outbox(self, sqs):
+        one = outbox(sqs, self.clock)
+        self.ending.add(one)
+        return one
+
+    def come(self):
+        for hook in self.hooks:
+            hook()
+
+
+def test_at_the_end_of_a_program_what_is_left_is_sent_with_a_warning(caplog):
+    end, sqs = Exit(), FakeSqs()
+    one = end.outbox(sqs)
+    put(one)
+    with pytest.warns(ResourceWarning, match=UNCLOSED.partition("`")[0]):
+        end.come()
+    assert len(sqs.events) == 1
+    end.come()  # multiprocessing and atexit both have the hook
+    put(one, 1)  # in a hook that comes later
+    assert len(sqs.events) == 2
+    assert not caplog.records
+
+
+def test_what_is_flushed_before_the_end_is_not_warned_of(recwarn, caplog):
+    end = Exit()
+    one = end.outbox(FakeSqs())
+    put(one)
+    one.settle()
+    end.come()
+    assert (recwarn.list, caplog.records) == ([], [])
+
+
+def test_a_forked_child_leaves_to_its_parent_what_is_its_parents():
+    end, sqs = Exit(), FakeSqs()
+    one = end.outbox(sqs)
+    put(one)
+    end.pids.append(8)
+    end.come()
+    assert one.has_open
+    one.close()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_at_the_end_it_waits_for_its_time_and_says_how_many_are_not_confirmed(caplog):
+    may_arrive = threading.Event()
+    end = Exit()
+
+    def slow(sqs, entries):
+        end.clock.now_s += EXIT_FLUSH_S
+        assert may_arrive.wait(10)
+        return stored(sqs, entries)
+
+    one = end.outbox(FakeSqs(slow))
+    put(one)
+    end.come()
+    [record] = caplog.records
+    assert record.getMessage().startswith("the program ended before SQS had confirmed 1 of")
+    with pytest.raises(PublisherClosedError):
+        one.admit()
+    late = end.outbox(FakeSqs())
+    with pytest.raises(PublisherClosedError):
+        late.admit()
+    may_arrive.set()
+    one.close()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_what_is_published_in_a_later_hook_and_not_sent_in_time_is_raised():
+    may_arrive = threading.Event()
+    end = Exit()
+
+    def slow(sqs, entries):
+        end.clock.now_s += EXIT_FLUSH_S
+        assert may_arrive.wait(10)
+        return stored(sqs, entries)
+
+    end.come()
+    one = end.outbox(FakeSqs(slow))
+    with pytest.raises(UnsentError) as raised:
+        put(one)
+    assert raised.value.reasons == (ABANDONED,)
+    may_arrive.set()
+
+
+def test_a_process_that_made_nothing_has_nothing():
+    state = PerProcess(object)
+    assert state.made() is None
+    assert state.get() is state.made()
+
+
+class Interrupted(Message):
+    """A message in whose hand-over a signal comes, whose handler does something."""
+
+    def __init__(self, handler):
+        super().__init__("")
+        self.add(part())
+        self.handler = handler
+
+    def increments(self):
+        handler, self.handler = self.handler, lambda: None
+        handler()
+        return super().increments()
+
+
+def test_a_signal_handler_may_be_told_in_the_midst_of_a_hand_over_which_then_tells_nothing():
+    told: list[Any] = []
+
+    def handler():
+        with pytest.raises(UnsentError) as raised:
+            holding.raise_unsent(ended=False)
+        told.append(raised.value.increments)
+
+    holding = Holding(Inbox(), fifo=False)
+    holding.arrived([Failure(Interrupted(handler), "lost")])
+    holding.raise_unsent(ended=False)
+    assert [len(increments) for increments in told] == [1]
+    assert (holding.handed_over, holding.has_unsent) == (1, False)
+
+
+def test_a_signal_handler_in_the_midst_of_a_hand_over_is_not_made_to_wait():
+    one = outbox(FakeSqs())
+    refused: list[Any] = []
+
+    def handler():
+        with pytest.raises(WaitsForItselfError) as raised:
+            one.settle()
+        refused.append(raised.value)
+
+    one._holding.arrived([Failure(Interrupted(handler), "lost")])
+    with pytest.raises(UnsentError):
+        one.raise_unsent()
+    assert len(refused) == 1
+
+
+def test_what_was_abandoned_is_not_touched_by_the_sender():
+    inbox = Inbox()
+    holding = Holding(inbox, fifo=False)
+    inbox.put(Put("a", part()))
+    holding.pack()
+    holding.hurry()
+    [message] = holding.take()
+    assert holding.take() == [message]
+    inbox.put(Put("a", part(1)))
+    for _ in range(2):
+        holding.abandon()
+    holding.arrived([])
+    assert (holding.take(), holding.give_up("late")) == ([], False)
+    with pytest.raises(UnsentError) as raised:
+        holding.raise_unsent(ended=True)
+    assert [each.seq for each in raised.value.increments] == [0, 1]
+    assert raised.value.reasons == (ABANDONED,)
+    assert (holding.taken, holding.unsent, holding.handed_over) == (2, 2, 2)
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+def test_giving_up_settles_the_marks_that_it_meets_and_tells_of_the_last(is_last):
+    inbox = Inbox()
+    holding = Holding(inbox, fifo=False)
+    inbox.put(Put("a", part()))
+    mark = inbox.mark(Mark(is_last=is_last))
+    inbox.put(Put("a", part(1)))
+    assert holding.give_up("away") is is_last
+    assert (mark.is_settled, bool(inbox), holding.unsent) == (True, False, 2)
