@@ -75,6 +75,7 @@ class Pipelines:
         clock: monotonic, in seconds.
         wall_clock: the time of day, in seconds.
         tls: gives the TLS to use.
+        opened: opens a connection by the clock's time given, or a peer of one.
     """
 
     def __init__(
@@ -85,11 +86,13 @@ class Pipelines:
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
         tls: "Callable[[], ssl.SSLContext]" = trusted,
+        opened: Callable[[float], Connection] | None = None,
     ) -> None:
         self._valkey = valkey
         self._password = password
         self._clock = clock
         self._tls = functools.cache(tls)
+        self._opened = opened or self._connected
         self._pool = Pool(wall_clock)
 
     def run(self, commands: Sequence[bytes], ends_at: float, *, renewal_ends_at: float) -> Pipeline:
@@ -135,7 +138,7 @@ class Pipelines:
     def _exchange(self, commands: Sequence[bytes], answers: list[Answer], ends_at: float) -> None:
         if self._pool.is_closed:
             raise StoreClosedError
-        connection = self._pool.take() or self._connected(ends_at)
+        connection = self._pool.take() or self._opened(ends_at)
         with contextlib.ExitStack() as spent:
             spent.callback(connection.close)
             connection.run(commands, answers, ends_at)
