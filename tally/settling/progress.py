@@ -98,8 +98,7 @@ class Progress:
         self._activity.value_bytes = max(self._activity.value_bytes, len(swap.value))
         if swap.seen.value is None:
             self._created(swap.counter)
-        else:
-            self._compare(swap.counter, swap.seen, swap.seen.value)
+        self._compare(swap.counter, swap.seen)
         self.close(swap.counter, self._decisions[swap.counter])
 
     def added(self, counter: str, decisions: Sequence[Decision]) -> None:
@@ -155,10 +154,12 @@ class Progress:
             self._activity.counters_vanished += 1
             self.vanished.append(counter)
 
-    def _compare(self, counter: str, seen: Copy, value: bytes) -> None:
-        """It held this value, as the swap over it proves: a read alone may have been stale."""
+    def _compare(self, counter: str, seen: Copy) -> None:
+        """It held what was seen, as the swap over it proves: a read alone may have been stale."""
         known = self.warm.get(counter, seen)
-        if known is not seen and known.value is not None and lacks(value, known.value):
+        if known is seen or known.value is None or seen.value is None:
+            return
+        if lacks(seen.value, known.value):
             self._activity.counters_rolled_back += 1
             self.rolled_back.append(counter)
 

@@ -1,5 +1,6 @@
 """The embedded stack's Valkey: a real server, on loopback, that leaves nothing behind."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -12,7 +13,7 @@ from tally.local.stack import Stack, StackSettings, StoreKind
 from tally.local.valkey import NO_PROGRAM, ValkeyProcess, server_program
 from tally.publishing.publisher import Publisher
 from tests.support.consumers import read_counts
-from tests.support.processes import children, is_running, listening, wait_until
+from tests.support.processes import WAIT_S, children, is_running, listening, wait_until
 from tests.support.valkey import Server, needed
 
 
@@ -61,6 +62,17 @@ def test_each_read_and_each_swap_is_an_operation(running):
         server.command("GET", "c")
     server.command("EVAL", "return redis.call('GET', KEYS[1])", "1", "c")
     assert process.operations() == 4
+
+
+def test_a_page_in_a_browser_cannot_write_there(running):
+    _, server = running
+    with socket.create_connection(("127.0.0.1", server.port)) as page:
+        page.sendall(b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nSET c 1\r\n")
+        page.settimeout(WAIT_S)
+        with contextlib.suppress(ConnectionResetError):
+            while page.recv(1_024):
+                pass
+    assert server.command("EXISTS", "c") == 0
 
 
 def test_it_ends_with_its_folder_and_its_keeper_and_a_second_stop_does_nothing(running):
