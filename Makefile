@@ -87,7 +87,7 @@ template-check: $(READY) $(DEPLOY)/.ready $(CHECKOV)/.ready ## the template and 
 	$(DEPLOY)/python -m infrastructure.transform --check
 	$(DEPLOY)/sam validate
 	$(DEPLOY)/cfn-lint --config-file infrastructure/cfn-lint.yaml
-	$(CHECKOV)/checkov --config-file infrastructure/checkov.yaml -f tests/infrastructure/transformed.json
+	$(CHECKOV)/python -m checkov.main --config-file infrastructure/checkov.yaml -f tests/infrastructure/transformed.json
 	$(BIN)/python -m pytest -q tests/infrastructure
 	PATH="$(CURDIR)/$(DEPLOY):$$PATH" $(DEPLOY)/sam build
 

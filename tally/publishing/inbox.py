@@ -27,7 +27,7 @@ class Put:
         self.part = part
 
 
-class Mark:
+class Marker:
     """What flush() puts behind the increments that it waits for, and close() behind the last."""
 
     def __init__(self, *, is_last: bool = False) -> None:
@@ -39,7 +39,7 @@ class Inbox:
     """A queue with room for MAX_PLACES, which who puts has to heed."""
 
     def __init__(self) -> None:
-        self._items: deque[Put | Mark | None] = deque()
+        self._items: deque[Put | Marker | None] = deque()
 
     def __bool__(self) -> bool:
         return bool(self._items)
@@ -51,12 +51,12 @@ class Inbox:
         """
         self._items.extend((item, *(None,) * (len(item.part) // PLACE_BYTES)))
 
-    def mark(self, mark: Mark) -> Mark:
-        """Append a mark behind all that was put so far."""
-        self._items.append(mark)
-        return mark
+    def mark(self, marker: Marker) -> Marker:
+        """Append a marker behind all that was put so far."""
+        self._items.append(marker)
+        return marker
 
-    def pop(self) -> Put | Mark | None:
+    def pop(self) -> Put | Marker | None:
         """The next item, which may be a mere place; there must be one."""
         return self._items.popleft()
 
@@ -68,24 +68,15 @@ class Inbox:
             return False
         return True
 
-    def move_to(self, items: list[Put | Mark | None]) -> None:
-        """Move everything to where nobody withdraws it.
-
-        It is one step of C, so that no exception from a signal comes between taking and keeping.
-        """
-        never = object()
-        with contextlib.suppress(IndexError):
-            items.extend(iter(self._items.popleft, never))
-
     @property
     def has_room(self) -> bool:
         """Whether one more increment is to be put."""
         return len(self._items) < MAX_PLACES
 
     @property
-    def has_mark(self) -> bool:
+    def has_marker(self) -> bool:
         """Whether somebody waits for what is here."""
-        return any(isinstance(item, Mark) for item in self._items.copy())
+        return any(isinstance(item, Marker) for item in self._items.copy())
 
     @property
     def increments(self) -> int:

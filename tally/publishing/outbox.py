@@ -6,12 +6,13 @@ import sys
 import threading
 from _thread import start_new_thread
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tally.publishing.errors import PublisherClosedError, WaitsForItselfError
-from tally.publishing.holding import LATE, Holding
-from tally.publishing.inbox import Bell, Inbox, Mark, Put
-from tally.publishing.sending import Failure, Outage, Outcome, Sender, Stats
+from tally.publishing.holding import ABANDONED, LATE, NOT_TRIED, Holding
+from tally.publishing.inbox import Bell, Inbox, Marker, Put
+from tally.publishing.packing import Message
+from tally.publishing.sending import NOTHING_SENT, Failure, Outage, Outcome, Sender, Stats
 
 MAX_UNSENT_BYTES = 4 * 1_048_576
 """Messages given up and not yet told of: then publish() raises them."""
@@ -25,11 +26,21 @@ RELAUNCH_S = 1.0
 SIGNALS_EVERY_S = 0.5
 """How long a signal may go unheard that came just before a thread began to wait."""
 
-NOT_TRIED = "not tried, since SQS did not settle what stood before it"
-"""Why a message was given up that stood behind others in vain, while somebody waited."""
 
-NOTHING_SENT = Outcome([], [], is_answered=True)
-"""Of a request that has no message worth a try."""
+class Shift:
+    """One thread's time as the sender.
+
+    While it waits for SQS another may relieve it, and then it moves nothing any more.
+    """
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+        self.waits_for_sqs = False
+        self.relieves = False
+
+
+class RelievedError(Exception):
+    """Another thread has taken over; of no use but to the sender."""
 
 
 class Outbox:
@@ -51,15 +62,7 @@ class Outbox:
         clock: Callable[[], float],
         launch: Callable[[Callable[[], object], tuple[()]], object] = start_new_thread,
     ) -> None:
-        """Nothing is started yet.
-
-        Args:
-            sender: sends, and is closed at the end.
-            fifo: whether each counter is a message group.
-            linger_s: how long an increment may wait for company.
-            clock: monotonic, in seconds.
-            launch: starts a thread, or raises RuntimeError where none can be started any more.
-        """
+        """Nothing is started yet; `launch` raises RuntimeError where no thread can be any more."""
         self._sender = sender
         self._launch = launch
         self._linger_s = linger_s
@@ -68,14 +71,13 @@ class Outbox:
         self._holding = Holding(self._inbox, fifo=fifo)
         self._bell = Bell()  # the sender waits for it
         self._waiting: deque[Bell] = deque()  # those of who waits for the sender
-        self._closed = self._ended = False
+        self._closed = self._ended = self._is_over = self._is_abandoned = False
         self._exit_left_s: Callable[[], float] | None = None
-        self._role = threading.RLock()  # whoever has it is the sender
-        self._owner: int | None = None
+        self._shift: Shift | None = None  # whoever sends
         self._launched_at = -math.inf
         self._due_at: float | None = None
-        self._met: Mark | None = None  # the mark before which everything is to be sent
-        self._is_closing = False  # whether close()'s mark was met
+        self._met: Marker | None = None  # the marker before which everything is to be sent
+        self._is_closing = False  # whether close()'s marker was met
         self._outage = Outage()
 
     def admit(self) -> None:
@@ -95,7 +97,7 @@ class Outbox:
             self._wait_until(self._has_room)
         if self._closed or (self._exit_left_s and self._exit_left_s() <= 0):
             raise PublisherClosedError
-        if self._holding.unsent_bytes >= MAX_UNSENT_BYTES:
+        if self._holding.untold_bytes >= MAX_UNSENT_BYTES:
             self.raise_unsent()
 
     def put(self, counter: str, part: bytes) -> None:
@@ -108,32 +110,28 @@ class Outbox:
         item = Put(counter, part)
         self._inbox.put(item)
         self._wake()
-        if self._ended and self._inbox.withdraw(item):
+        if self._is_over and self._inbox.withdraw(item):
             raise PublisherClosedError
-        if self._exit_left_s and not self._is_own_thread():
-            # Nobody comes after this who would send it.
+        if self._exit_left_s and not self._is_own_thread():  # nobody comes after this to send it
             if not self.settle(self._exit_left_s):
                 self.abandon()
             self.raise_unsent()
 
     def settle(self, left_s: Callable[[], float] = lambda: math.inf) -> bool:
-        """Wait until all that was put so far is confirmed or given up, or no time is left.
+        """Wait until all that was put so far is confirmed or given up; returns whether it is.
 
-        That is for as long as SQS settles something of each request, within the limits of sending.
-        What stands behind others in vain is given up untried; see `Outage`.
-
-        Args:
-            left_s: how long it may still wait, in seconds.
-
-        Returns:
-            Whether it is so.
+        That is for as long as SQS settles something of each request, within the limits of sending,
+        or until no time is left, in seconds. What stands behind others in vain is given up untried;
+        see `Outage`.
 
         Raises:
-            WaitsForItselfError: the sender's own thread asks, or one in the midst of a hand-over.
+            WaitsForItselfError: the sender's own thread asks.
         """
         self._check_wait()
-        mark = self._inbox.mark(Mark())
-        return self._wait_until(lambda: mark.is_settled or self._ended, left_s)
+        if self._is_over:
+            return True
+        marker = self._inbox.mark(Marker())
+        return self._wait_until(lambda: marker.is_settled or self._is_over, left_s)
 
     def raise_unsent(self) -> None:
         """Hand over what was given up, whichever thread published it, to the first that asks.
@@ -141,19 +139,19 @@ class Outbox:
         Raises:
             UnsentError: if there is anything.
         """
-        self._holding.raise_unsent(ended=self._ended)
+        if self._is_over and self._inbox.increments:  # an exception kept them from being withdrawn
+            self._wait_until(lambda: not self._inbox.increments)
+        self._holding.raise_unsent()
 
     def abandon(self) -> None:
-        """Take no more, and give up at once what is not confirmed.
+        """Take no more, and give up what is not confirmed, without waiting for SQS.
 
         Raises:
             WaitsForItselfError: the sender's own thread asks.
         """
-        if self._is_own_thread():
-            raise WaitsForItselfError
-        self._closed = self._ended = True
-        self._holding.abandon()
-        self._bell.ring()
+        self._check_wait()
+        self._closed = self._ended = self._is_abandoned = True
+        self._wait_until(lambda: self._is_over)
 
     def close(self) -> None:
         """Take no more, wait for the rest as `settle` does, and end the thread.
@@ -161,24 +159,21 @@ class Outbox:
         Raises:
             WaitsForItselfError: as settle() does.
         """
-        if not self._ended:
+        if not self._is_over:
             self._check_wait()
             self.finish()
-            self._wait_until(lambda: self._ended)
+            self._wait_until(lambda: self._is_over)
 
     def finish(self) -> None:
         """Take no more, and have the rest sent; waits for nothing."""
         self._closed = True
-        self._inbox.mark(Mark(is_last=True))
+        self._inbox.mark(Marker(is_last=True))
         self._bell.ring()
 
     def exit(self, left_s: Callable[[], float]) -> int:
-        """Send what is left at the end of the program.
+        """Send what is left at the end of the program, in this time, in seconds.
 
         What is published after this is sent by its own publish(), in the same time.
-
-        Args:
-            left_s: how long there is for it, in seconds.
 
         Returns:
             How many increments are not confirmed, and nobody has been told of.
@@ -187,7 +182,7 @@ class Outbox:
         if self.has_open:
             self.settle(left_s)
         stats = self.stats()
-        return stats.published - stats.confirmed - self._holding.handed_over
+        return stats.published - stats.confirmed - stats.unsent + self._holding.untold
 
     @property
     def has_open(self) -> bool:
@@ -198,7 +193,7 @@ class Outbox:
     @property
     def has_unsent(self) -> bool:
         """Whether anything was given up that has not been handed over."""
-        return self._holding.has_unsent
+        return self._holding.untold > 0
 
     @property
     def is_closed(self) -> bool:
@@ -207,12 +202,12 @@ class Outbox:
 
     def stats(self) -> Stats:
         """A snapshot of the counts."""
-        sender, left = self._sender, self._holding.left
+        sender = self._sender
         trying_s, trouble = sender.trying()
         return Stats(
-            published=self._holding.taken + self._inbox.increments + left,
+            published=self._holding.taken + self._inbox.increments,
             confirmed=sender.confirmed,
-            unsent=self._holding.unsent + left,
+            unsent=self._holding.unsent,
             messages=sender.messages,
             requests=sender.requests,
             retries=sender.retries,
@@ -226,7 +221,7 @@ class Outbox:
         return self._closed or self._inbox.has_room
 
     def _is_own_thread(self) -> bool:
-        return self._owner == threading.get_ident()
+        return self._shift is not None and self._shift.thread == threading.get_ident()
 
     def _wake(self) -> bool:
         """Ring for the sender, and start it unless it has begun or is about to.
@@ -236,7 +231,7 @@ class Outbox:
         """
         self._bell.ring()
         now = self._clock()
-        if self._owner is None and now >= self._launched_at + RELAUNCH_S:
+        if self._is_vacant() and now >= self._launched_at + RELAUNCH_S:
             thread = threading.Thread(target=self._work, name="tally-publisher", daemon=True)
             try:
                 # Thread.start() waits with a Condition: a thread does it that no signal meets.
@@ -246,8 +241,13 @@ class Outbox:
             self._launched_at = now  # last: if a signal comes before, there is one thread too many
         return True
 
+    def _is_vacant(self) -> bool:
+        """Whether a sender is wanted: for what is abandoned also in the place of one that waits."""
+        shift = self._shift
+        return shift is None or (self._is_abandoned and shift.waits_for_sqs)
+
     def _check_wait(self) -> None:
-        if self._is_own_thread() or self._holding.is_held_here():
+        if self._is_own_thread():
             raise WaitsForItselfError
 
     def _wait_until(
@@ -264,7 +264,7 @@ class Outbox:
                 if self._wake():
                     bell.wait(min(SIGNALS_EVERY_S, patience_s))
                 else:
-                    self._send_here(is_done)
+                    self._work(is_done)
             return True
         finally:
             with contextlib.suppress(ValueError):
@@ -276,47 +276,55 @@ class Outbox:
 
     # The sender.
 
-    def _work(self) -> None:
-        """The thread: sends until the outbox is closed and empty; a second one has nothing to do.
+    def _work(self, is_done: Callable[[], bool] = lambda: False) -> None:
+        """Send until it is closed and empty, or until done; a second one has nothing to do.
 
         An error that it does not know is a bug, and goes on to `threading.excepthook`.
         """
-        if self._role.acquire(blocking=False):
+        shift = Shift()
+        before = self._shift
+        if before is None or (self._is_abandoned and before.waits_for_sqs):
+            self._shift = shift  # nobody comes between, as in Holding
+            shift.relieves, self._launched_at = before is not None, -math.inf
+            with contextlib.suppress(RelievedError):
+                try:
+                    self._send_until(shift, is_done)
+                finally:
+                    self._leave(shift)
+
+    def _send_until(self, shift: Shift, is_done: Callable[[], bool]) -> None:
+        while not (self._ended or is_done()):
+            self._met = self._gather()
+            self._is_closing |= self._met is not None and self._met.is_last
+            self._send_packed(shift)
+            if self._is_closing:
+                self._send_last(shift)
+
+    def _leave(self, shift: Shift) -> None:
+        """However the sending ends, nobody waits for it: what it leaves behind is given up."""
+        if self._shift is shift:
             try:
-                self._run(lambda: False)
+                self._end(sys.exception())
             finally:
-                self._role.release()
+                self._shift = None
+                if self._inbox and not self._ended:
+                    self._wake()
+                self._tell_progress()
+        if self._ended and not shift.relieves:
+            self._sender.close()
 
-    def _send_here(self, is_done: Callable[[], bool]) -> None:
-        with self._role:
-            if not is_done():
-                self._run(is_done)
+    def _end(self, error: BaseException | None) -> None:
+        self._ended = self._ended or (self._closed and error is not None)
+        if self._ended or error is not None:
+            reason = ABANDONED if self._is_abandoned else LATE
+            if error is not None:
+                reason = f"the sender ended with {type(error).__name__}"
+            self._holding.give_up(reason)
+            self._settle_met()
+        self._is_over = self._ended
 
-    def _run(self, is_done: Callable[[], bool]) -> None:
-        """Send until it is closed and empty, or what somebody waits for is done."""
-        self._owner = threading.get_ident()
-        try:
-            self._send_until(is_done)
-        finally:
-            # No call, within which a signal could be heard, before it is known that nobody sends.
-            self._owner, self._launched_at = None, -math.inf
-            if self._inbox and not self._ended:
-                self._wake()
-            self._tell_progress()
-
-    def _send_until(self, is_done: Callable[[], bool]) -> None:
-        try:
-            while not (self._ended or is_done()):
-                self._met = self._gather()
-                self._is_closing |= self._met is not None and self._met.is_last
-                self._send_packed()
-                if self._is_closing:
-                    self._send_last()
-        finally:
-            self._end()
-
-    def _gather(self) -> Mark | None:
-        """Pack what is in the inbox until a request is due, or a mark is met."""
+    def _gather(self) -> Marker | None:
+        """Pack what is in the inbox until a request is due, or a marker is met."""
         holding = self._holding
         while not (holding.sendable or self._ended):
             if not self._inbox:
@@ -325,9 +333,9 @@ class Outbox:
                     self._hurry()
                 else:
                     self._bell.wait(left_s)
-            elif mark := holding.pack():
+            elif marker := holding.pack():
                 self._hurry()
-                return mark
+                return marker
             elif self._due_at is None and holding.is_packed:
                 self._due_at = self._clock() + self._linger_s
             self._tell_progress()
@@ -337,10 +345,10 @@ class Outbox:
         self._holding.hurry()
         self._due_at = None
 
-    def _send_packed(self) -> None:
-        """Send the next request, or all that stands before the mark that was met."""
+    def _send_packed(self, shift: Shift) -> None:
+        """Send the next request, or all that stands before the marker that was met."""
         while self._holding.take():
-            self._send()
+            self._send(shift)
             if self._met is None:
                 return
         self._settle_met()
@@ -353,39 +361,37 @@ class Outbox:
             self._outage.forget()
         self._tell_progress()
 
-    def _send(self) -> None:
+    def _send(self, shift: Shift) -> None:
         """Send the request that was taken, and give up all others where it shows no use."""
         messages = self._holding.in_flight
         tried = [message for message in messages if not self._outage.covers(message)]
         behind = [Failure(one, NOT_TRIED) for one in messages if self._outage.covers(one)]
-        outcome = self._sender.send(tried) if tried else NOTHING_SENT
+        outcome = self._sent(shift, tried) if tried else NOTHING_SENT
         is_waited_for = self._is_waited_for()
         self._holding.arrived([*outcome.refused, *outcome.unsettled, *behind])
         if is_waited_for and self._outage.is_away(tried, outcome):
             self._is_closing |= self._holding.give_up(NOT_TRIED)
         self._tell_progress()
 
+    def _sent(self, shift: Shift, messages: Sequence[Message]) -> Outcome:
+        shift.waits_for_sqs = True
+        try:
+            return self._sender.send(messages)
+        finally:
+            shift.waits_for_sqs = False
+            if self._shift is not shift:
+                raise RelievedError
+
     def _is_waited_for(self) -> bool:
-        is_marked = self._met is not None or self._inbox.has_mark
+        is_marked = self._met is not None or self._inbox.has_marker
         return is_marked or self._closed or not self._inbox.has_room
 
-    def _send_last(self) -> None:
+    def _send_last(self, shift: Shift) -> None:
         """Send what came since: log lines of the sender's own, which bring forth others."""
         for _ in range(MAX_LAST_PASSES):
             if not self._inbox:
                 break
-            self._inbox.mark(Mark())
+            self._inbox.mark(Marker())
             self._met = self._gather()
-            self._send_packed()
+            self._send_packed(shift)
         self._ended = True
-
-    def _end(self) -> None:
-        """However the sending ends, nobody waits for it: what it leaves behind is given up."""
-        error = sys.exception()
-        self._ended = self._ended or (self._closed and error is not None)
-        if self._ended or error is not None:
-            reason = LATE if error is None else f"the sender ended with {type(error).__name__}"
-            self._holding.give_up(reason)
-            self._settle_met()
-        if self._ended:
-            self._sender.close()

@@ -99,10 +99,6 @@ class Packer:
         """Whether there is a full request, or something in a hurry."""
         return self._due > 0 or len(self._ready) >= MAX_ENTRIES
 
-    def messages(self) -> list[Message]:
-        """All that is here, in the order in which it would be taken."""
-        return [*self._ready, *self._open.values()]
-
     def take(self) -> list[Message]:
         """The messages of the next request; none when nothing is ready.
 

@@ -132,6 +132,10 @@ class Outcome(NamedTuple):
     is_answered: bool
 
 
+NOTHING_SENT = Outcome([], [], is_answered=True)
+"""Of a request that has no message worth a try."""
+
+
 class _Answer(NamedTuple):
     """What one attempt said of its entries, by Id; of those in neither, `otherwise` is the reason.
 

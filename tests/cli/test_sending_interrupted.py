@@ -178,7 +178,7 @@ def test_wherever_ctrl_c_comes_what_was_published_is_confirmed_or_kept(tmp_path,
 @pytest.mark.parametrize("moment", range(40))
 def test_ctrl_c_while_a_full_publisher_hands_over_loses_nothing(tmp_path, moment):
     source = [line(number, id=f"{number:0{LONG}}") for number in range(TOO_MANY)]
-    moments = Moments({moment}, since="_raise")
+    moments = Moments({moment}, since="raise_unsent")
     script = [refuse] * TOO_MANY
     send_interrupted(tmp_path / "unsent.jsonl", script, source, moments)
     assert moments.seen > moment

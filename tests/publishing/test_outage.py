@@ -11,9 +11,8 @@ import pytest
 from tally.counters.identity import identity_of
 from tally.publishing.connection import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from tally.publishing.errors import PublisherClosedError, UnsentError
-from tally.publishing.holding import ABANDONED
+from tally.publishing.holding import ABANDONED, NOT_TRIED
 from tally.publishing.inbox import MAX_PLACES, PLACE_BYTES
-from tally.publishing.outbox import NOT_TRIED
 from tally.publishing.packing import MAX_ENTRIES
 from tally.publishing.sending import MAX_SENDING_S, MAX_VAIN_REQUESTS, Stats
 from tests.support.clock import Clock
@@ -160,9 +159,10 @@ def test_a_full_buffer_is_handed_over_to_the_publish_that_waits_for_room():
     assert took_s <= 2 * (MAX_SENDING_S + MAX_ATTEMPT_S)
     sqs.fails = lambda _number: False
     one.close()
-    confirmed = {event.identity for event in sqs.events}
-    assert confirmed.isdisjoint(identities(error.increments))
-    assert len(confirmed) + len(error.increments) == len(published) == one.stats.published
+    confirmed = {(event.counter, event.identity) for event in sqs.events}
+    unsent = {(lost.counter, identity_of(lost)) for lost in error.increments}
+    assert confirmed.isdisjoint(unsent)
+    assert len(confirmed) + len(unsent) == len(published) == one.stats.published
 
 
 def test_an_interrupted_program_ends_in_the_same_time_and_close_hands_over():
@@ -249,7 +249,7 @@ def test_a_program_that_has_to_end_at_once_is_handed_over_what_is_on_its_way_too
         one.publish("a")
     request.may_arrive.set()
     assert request.is_stored.wait(WAIT_S)
-    assert wait_until(lambda: one._outboxes.get()._owner is None)
+    assert wait_until(lambda: one._outboxes.get()._shift is None)
     # What arrived all the same is not settled twice.
     assert one.stats.unsent == len(named)
 

@@ -8,8 +8,8 @@ import pytest
 
 from tally.counters.event import Increment
 from tally.publishing.errors import PublisherClosedError, UnsentError, WaitsForItselfError
-from tally.publishing.holding import ABANDONED, LATE, Holding
-from tally.publishing.inbox import Inbox, Mark, Put
+from tally.publishing.holding import ABANDONED, LATE, NOTHING, GivenUp, Holding
+from tally.publishing.inbox import Inbox, Marker, Put
 from tally.publishing.outbox import MAX_LAST_PASSES, Outbox
 from tally.publishing.packing import Message, to_json
 from tally.publishing.process import EXIT_FLUSH_S, UNCLOSED, Ending, PerProcess
@@ -148,7 +148,7 @@ def test_what_is_put_while_another_waits_is_sent_with_the_next():
     one = outbox(sqs, launch=no_thread)
     put(one)
     one.settle()
-    one._send_here(lambda: True)  # who waited for another's sending, and found it done
+    one._work(lambda: True)  # who waited for another's sending, and found it done
     assert (len(sqs.events), one.has_open) == (1, True)
     one.settle()
     assert (len(sqs.events), one.has_open) == (2, False)
@@ -296,57 +296,123 @@ def test_a_signal_handler_may_be_told_in_the_midst_of_a_hand_over_which_then_tel
 
     def handler():
         with pytest.raises(UnsentError) as raised:
-            holding.raise_unsent(ended=False)
+            holding.raise_unsent()
         told.append(raised.value.increments)
 
     holding = Holding(Inbox(), fifo=False)
     holding.arrived([Failure(Interrupted(handler), "lost")])
-    holding.raise_unsent(ended=False)
+    holding.raise_unsent()
     assert [len(increments) for increments in told] == [1]
-    assert (holding.handed_over, holding.has_unsent) == (1, False)
+    assert (holding.untold, holding.unsent) == (0, 1)
 
 
-def test_a_signal_handler_in_the_midst_of_a_hand_over_is_not_made_to_wait():
-    one = outbox(FakeSqs())
-    refused: list[Any] = []
-
-    def handler():
-        with pytest.raises(WaitsForItselfError) as raised:
-            one.settle()
-        refused.append(raised.value)
-
-    one._holding.arrived([Failure(Interrupted(handler), "lost")])
+def test_a_signal_handler_in_the_midst_of_a_hand_over_may_wait():
+    one = outbox(FakeSqs(lost_before(DENIED)))
+    settled = []
+    one._holding.arrived([Failure(Interrupted(lambda: settled.append(one.settle())), "lost")])
     with pytest.raises(UnsentError):
         one.raise_unsent()
-    assert len(refused) == 1
+    assert settled == [True]
+    one.close()
 
 
-def test_what_was_abandoned_is_not_touched_by_the_sender():
-    inbox = Inbox()
-    holding = Holding(inbox, fifo=False)
-    inbox.put(Put("a", part()))
-    holding.pack()
-    holding.hurry()
-    [message] = holding.take()
-    assert holding.take() == [message]
-    inbox.put(Put("a", part(1)))
-    for _ in range(2):
-        holding.abandon()
-    holding.arrived([])
-    assert (holding.take(), holding.give_up("late")) == ([], False)
+class Slow:
+    """A request that is on its way until it may arrive; a log line of it is published."""
+
+    def __init__(self):
+        self.is_sent, self.may_arrive = threading.Event(), threading.Event()
+        self.outbox: Any = None
+        self.thread: Any = None
+
+    def __call__(self, sqs, entries):
+        self.thread = threading.current_thread()
+        self.is_sent.set()
+        assert self.may_arrive.wait(10)
+        with pytest.raises(PublisherClosedError):
+            put(self.outbox)
+        return stored(sqs, entries)
+
+
+def test_a_request_that_is_abandoned_moves_nothing_when_it_comes_back():
+    request = Slow()
+    one = request.outbox = outbox(FakeSqs(request))
+    put(one)
+    with ThreadPoolExecutor(1) as pool:
+        flushed = pool.submit(one.settle)
+        assert request.is_sent.wait(10)
+        put(one, 1)
+        one.abandon()
+        assert flushed.result(10) is True
     with pytest.raises(UnsentError) as raised:
-        holding.raise_unsent(ended=True)
+        one.raise_unsent()
     assert [each.seq for each in raised.value.increments] == [0, 1]
     assert raised.value.reasons == (ABANDONED,)
-    assert (holding.taken, holding.unsent, holding.handed_over) == (2, 2, 2)
+    request.may_arrive.set()
+    request.thread.join(10)
+    one.raise_unsent()
+    assert one.stats().unsent == 2
+
+
+def test_what_an_exception_kept_from_being_withdrawn_is_handed_over():
+    one = outbox(FakeSqs())
+    put(one)
+    one.close()
+    one._inbox.put(Put("a", part(1)))  # and its put() was interrupted
+    with pytest.raises(UnsentError) as raised:
+        one.raise_unsent()
+    assert [each.seq for each in raised.value.increments] == [1]
+    assert raised.value.reasons == (LATE,)
+    assert one.settle()
+
+
+def test_more_may_be_given_up_in_the_midst_of_a_hand_over():
+    holding = Holding(Inbox(), fifo=False)
+    late = Failure(Interrupted(lambda: None), "late")
+    holding.arrived([Failure(Interrupted(lambda: holding.arrived([late])), "lost")])
+    with pytest.raises(UnsentError) as raised:
+        holding.raise_unsent()
+    assert raised.value.reasons == ("lost", "late")
+    assert len(raised.value.increments) == 2
 
 
 @pytest.mark.parametrize("is_last", [False, True])
-def test_giving_up_settles_the_marks_that_it_meets_and_tells_of_the_last(is_last):
+def test_giving_up_settles_the_markers_that_it_meets_and_tells_of_the_last(is_last):
     inbox = Inbox()
     holding = Holding(inbox, fifo=False)
     inbox.put(Put("a", part()))
-    mark = inbox.mark(Mark(is_last=is_last))
+    marker = inbox.mark(Marker(is_last=is_last))
     inbox.put(Put("a", part(1)))
     assert holding.give_up("away") is is_last
-    assert (mark.is_settled, bool(inbox), holding.unsent) == (True, False, 2)
+    assert (marker.is_settled, bool(inbox), holding.unsent) == (True, False, 2)
+
+
+class Contended(Holding):
+    """What was given up is handed over while the sender gives up more."""
+
+    reads = 0
+
+    @property
+    def _given_up(self):
+        self.reads += 1
+        if self.reads == 2:
+            self.top = NOTHING
+        return self.top
+
+    @_given_up.setter
+    def _given_up(self, top):
+        self.top = top
+
+
+def test_what_is_given_up_while_another_is_told_is_not_lost():
+    holding = Contended(Inbox(), fifo=False)
+    holding.top = GivenUp([Failure(Interrupted(lambda: None), "told")], NOTHING, 1, 1)
+    holding.arrived([Failure(Interrupted(lambda: None), "lost")])
+    with pytest.raises(UnsentError) as raised:
+        holding.raise_unsent()
+    assert raised.value.reasons == ("lost",)
+
+
+def test_only_what_nobody_took_is_taken_back():
+    inbox, item = Inbox(), Put("a", part())
+    inbox.put(item)
+    assert [inbox.withdraw(item), inbox.withdraw(item)] == [True, False]
