@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
 from tally.publishing.errors import UnsentError
-from tally.publishing.inbox import Inbox, Marker
+from tally.publishing.inbox import Inbox, Marker, Put
 from tally.publishing.packing import Message, Packer
 from tally.publishing.sending import Failure
 
@@ -38,6 +38,15 @@ class GivenUp(NamedTuple):
             layer = layer.below
         return [failure for failures in reversed(layers) for failure in failures]
 
+    def topped(self, failures: Sequence[Failure]) -> "GivenUp":
+        """These and more; itself if there are none."""
+        if not failures:
+            return self
+        size_bytes = sum(failure.message.size_bytes for failure in failures)
+        increments = _increments(failures)
+        sums = self.increments + increments, self.size_bytes + size_bytes
+        return GivenUp(failures, self, *sums)
+
 
 NOTHING = GivenUp(())
 
@@ -49,18 +58,29 @@ class Holding:
     3.14 on. What was given up is a stack whose top is compared and set, in two lines within which
     neither a signal is heard nor another thread comes: CPython does both at calls and jumps only.
 
+    Where no thread can be started, who waits is the sender, whom a signal may interrupt. Therefore
+    what moves is first at its new place and then no more at its old one, and what counts changes
+    in one statement without a call. What was interrupted is sent or given up from there, each once.
+
     Attributes:
         taken: increments that the sender took.
+        confirmed: increments that SQS confirmed, of requests that have ended.
+        messages: their messages.
         unsent: increments given up.
         in_flight: the messages on their way.
+        met: the marker before which everything is to be sent.
     """
 
     def __init__(self, inbox: Inbox, *, fifo: bool) -> None:
-        self.taken = self.unsent = 0
+        self.taken = self.confirmed = self.messages = self.unsent = 0
         self.in_flight: list[Message] = []
+        self.met: Marker | None = None
         self._inbox = inbox
+        self._fifo = fifo
         self._packer = Packer(fifo=fifo)
         self._given_up = NOTHING
+        self._left: list[Put | Marker | None] = []  # what is being moved out of the inbox
+        self._passed: list[Marker] = []  # markers whose waiters do not know it yet
 
     @property
     def sendable(self) -> bool:
@@ -71,6 +91,11 @@ class Holding:
     def is_packed(self) -> bool:
         """Whether anything is packed that was not taken to be sent."""
         return self._packer.size_bytes > 0
+
+    @property
+    def left(self) -> int:
+        """Increments that are being moved out of the inbox."""
+        return len(_puts(self._left))
 
     @property
     def untold(self) -> int:
@@ -99,14 +124,21 @@ class Holding:
     # What follows is the sender's alone.
 
     def pack(self) -> Marker | None:
-        """Pack what is in the inbox up to the next marker, or to what makes a request."""
+        """Pack what is in the inbox up to the next marker, or to what makes a request.
+
+        Returns:
+            That marker, which is then `met`.
+        """
         while self._inbox and not self._packer.sendable:
-            item = self._inbox.pop()
+            item = self._inbox.first()
             if isinstance(item, Marker):
+                self.met = item
+                self._inbox.drop()
                 return item
             if item is not None:
                 self._packer.add(item.counter, item.part)
-                self.taken += 1
+            self._inbox.drop()
+            self.taken += item is not None
             if self._packer.size_bytes >= MAX_PACKED_BYTES:
                 self._packer.hurry()
         return None
@@ -120,38 +152,65 @@ class Holding:
 
         If an end of the sending was interrupted, it is what was on its way then.
         """
-        if not self.in_flight:
-            self.in_flight = self._packer.take()
+        self.in_flight = self.in_flight or self._packer.request()
+        self._packer.remove(self.in_flight)
         return self.in_flight
 
     def arrived(self, failures: Sequence[Failure]) -> None:
         """The request on its way has ended, and all but these is confirmed."""
-        increments = sum(len(failure.message.parts) for failure in failures)
-        size_bytes = sum(failure.message.size_bytes for failure in failures)
-        while failures:
-            below = self._given_up
-            sums = below.increments + increments, below.size_bytes + size_bytes
-            layer = GivenUp(failures, below, *sums)
-            if self._given_up is below:
-                self._given_up = layer
-                break
-        self.unsent += increments
-        self.in_flight = []
+        failed = _increments(failures)
+        sent = sum(len(message.parts) for message in self.in_flight)
+        confirmed = self.confirmed + sent - failed
+        messages = self.messages + len(self.in_flight) - len(failures)
+        unsent = self.unsent + failed
+        given_up = (below := self._given_up).topped(failures)
+        while self._given_up is not below:
+            given_up = (below := self._given_up).topped(failures)
+        self._given_up, self.unsent = given_up, unsent
+        self.confirmed, self.messages, self.in_flight = confirmed, messages, []
 
     def give_up(self, reason: str) -> bool:
-        """Give up what is on its way, everything packed, and the inbox.
+        """Give up what is on its way, everything packed, and the inbox, and settle its markers.
 
         Returns:
-            Whether close()'s marker was in it.
+            Whether close()'s marker was among them.
         """
-        is_last = False
-        failures = [Failure(message, reason) for message in self.in_flight]
-        while self._inbox or self._packer.size_bytes:
-            if marker := self.pack():
+        self._inbox.move_to(self._left)
+        # What was interrupted on its way may be at both of its places.
+        messages = list(dict.fromkeys([*self.in_flight, *self._packer.messages()]))
+        packed = {id(part) for message in messages for part in message.parts}
+        messages.append(_of([item for item in _puts(self._left) if id(item.part) not in packed]))
+        failures = [Failure(message, reason) for message in messages if message.parts]
+        markers = [item for item in (self.met, *self._left) if isinstance(item, Marker)]
+        unsent, packer = self.unsent + _increments(failures), Packer(fifo=self._fifo)
+        given_up = (below := self._given_up).topped(failures)
+        while self._given_up is not below:
+            given_up = (below := self._given_up).topped(failures)
+        self._given_up, self.unsent, self.taken = given_up, unsent, self.confirmed + unsent
+        self.in_flight, self._packer, self._left = [], packer, []
+        self.met, self._passed = None, markers
+        self.settle()
+        return any(marker.is_last for marker in markers)
+
+    def settle(self) -> None:
+        """Have those know who wait for what is confirmed or given up by now."""
+        for marker in (*self._passed, self.met):
+            if marker is not None:
                 marker.is_settled = True
-                is_last |= marker.is_last
-            self._packer.hurry()
-            while messages := self._packer.take():
-                failures += [Failure(message, reason) for message in messages]
-        self.arrived(failures)
-        return is_last
+        self.met, self._passed = None, []
+
+
+def _of(items: Sequence[Put]) -> Message:
+    """All of them in one message, which is not to be sent."""
+    message = Message("")
+    for item in items:
+        message.add(item.part)
+    return message
+
+
+def _puts(items: Sequence[Put | Marker | None]) -> list[Put]:
+    return [item for item in items if isinstance(item, Put)]
+
+
+def _increments(failures: Sequence[Failure]) -> int:
+    return sum(len(failure.message.parts) for failure in failures)

@@ -2,8 +2,8 @@
 
 Who publishes may be a signal handler in the midst of another publish(), a finalizer, a handler of
 log lines in the sender's own thread, and any statement of theirs may end with an exception from a
-signal. Therefore one rule: each of them appends or removes in one step of C, and what was taken out
-is the sender's alone.
+signal. Therefore one rule: each of them appends or removes in one step of C. Nothing is taken out
+before it is kept elsewhere, since an exception may come between.
 """
 
 import contextlib
@@ -56,9 +56,13 @@ class Inbox:
         self._items.append(marker)
         return marker
 
-    def pop(self) -> Put | Marker | None:
+    def first(self) -> Put | Marker | None:
         """The next item, which may be a mere place; there must be one."""
-        return self._items.popleft()
+        return self._items[0]
+
+    def drop(self) -> None:
+        """Remove the next item, once it is kept elsewhere."""
+        self._items.popleft()
 
     def withdraw(self, item: Put) -> bool:
         """Take an increment back; whether nobody was faster."""
@@ -67,6 +71,15 @@ class Inbox:
         except ValueError:
             return False
         return True
+
+    def move_to(self, items: list[Put | Marker | None]) -> None:
+        """Move everything to where nobody withdraws it.
+
+        It is one step of C, so that no exception from a signal comes between taking and keeping.
+        """
+        never = object()
+        with contextlib.suppress(IndexError):
+            items.extend(iter(self._items.popleft, never))
 
     @property
     def has_room(self) -> bool:

@@ -7,12 +7,14 @@ import threading
 from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from tally.publishing.errors import PublisherClosedError, WaitsForItselfError
 from tally.publishing.holding import ABANDONED, LATE, NOT_TRIED, Holding
 from tally.publishing.inbox import Bell, Inbox, Marker, Put
 from tally.publishing.packing import Message
-from tally.publishing.sending import NOTHING_SENT, Failure, Outage, Outcome, Sender, Stats
+from tally.publishing.process import log_forgotten
+from tally.publishing.sending import NOTHING_SENT, Failure, Outage, RequestOutcome, Sender, Stats
 
 MAX_UNSENT_BYTES = 4 * 1_048_576
 """Messages given up and not yet told of: then publish() raises them."""
@@ -40,7 +42,7 @@ class Shift:
 
 
 class RelievedError(Exception):
-    """Another thread has taken over; of no use but to the sender."""
+    """Another thread has taken over."""
 
 
 class Outbox:
@@ -49,8 +51,8 @@ class Outbox:
     The sending is done by a thread and not by the caller of publish(): only a thread can send what
     lingers while nobody publishes, a caller of publish() waits for the network only when the buffer
     is full, and repeats need no turn-taking. It is a daemon, so that a program that forgot to close
-    its publisher can end; it starts with the first increment. Where no thread can be started any
-    more, as in an exit hook, who waits does its work.
+    its publisher can end; it starts with the first increment. Where none can be started, as in an
+    exit hook, who waits does its work. Where it would wait for itself: WaitsForItselfError.
     """
 
     def __init__(
@@ -60,7 +62,7 @@ class Outbox:
         fifo: bool,
         linger_s: float,
         clock: Callable[[], float],
-        launch: Callable[[Callable[[], object], tuple[()]], object] = start_new_thread,
+        launch: Callable[[Callable[..., object], tuple[Any, ...]], object] = start_new_thread,
     ) -> None:
         """Nothing is started yet; `launch` raises RuntimeError where no thread can be any more."""
         self._sender = sender
@@ -76,7 +78,7 @@ class Outbox:
         self._shift: Shift | None = None  # whoever sends
         self._launched_at = -math.inf
         self._due_at: float | None = None
-        self._met: Marker | None = None  # the marker before which everything is to be sent
+        self._start_failed = self._is_forgotten = False
         self._is_closing = False  # whether close()'s marker was met
         self._outage = Outage()
 
@@ -89,7 +91,6 @@ class Outbox:
         Raises:
             PublisherClosedError: the outbox is closed.
             UnsentError: too much was given up that nobody has been told of.
-            WaitsForItselfError: there is no room, and what would make some waits for this thread.
         """
         if self._is_own_thread():
             return
@@ -112,7 +113,7 @@ class Outbox:
         self._wake()
         if self._is_over and self._inbox.withdraw(item):
             raise PublisherClosedError
-        if self._exit_left_s and not self._is_own_thread():  # nobody comes after this to send it
+        if self._exit_left_s and not self._is_own_thread():  # nobody will send it
             if not self.settle(self._exit_left_s):
                 self.abandon()
             self.raise_unsent()
@@ -123,9 +124,6 @@ class Outbox:
         That is for as long as SQS settles something of each request, within the limits of sending,
         or until no time is left, in seconds. What stands behind others in vain is given up untried;
         see `Outage`.
-
-        Raises:
-            WaitsForItselfError: the sender's own thread asks.
         """
         self._check_wait()
         if self._is_over:
@@ -144,21 +142,13 @@ class Outbox:
         self._holding.raise_unsent()
 
     def abandon(self) -> None:
-        """Take no more, and give up what is not confirmed, without waiting for SQS.
-
-        Raises:
-            WaitsForItselfError: the sender's own thread asks.
-        """
+        """Take no more, and give up what is not confirmed, without waiting for SQS."""
         self._check_wait()
         self._closed = self._ended = self._is_abandoned = True
         self._wait_until(lambda: self._is_over)
 
     def close(self) -> None:
-        """Take no more, wait for the rest as `settle` does, and end the thread.
-
-        Raises:
-            WaitsForItselfError: as settle() does.
-        """
+        """Take no more, wait for the rest as `settle` does, and end the thread."""
         if not self._is_over:
             self._check_wait()
             self.finish()
@@ -169,6 +159,11 @@ class Outbox:
         self._closed = True
         self._inbox.mark(Marker(is_last=True))
         self._bell.ring()
+
+    def forget(self) -> None:
+        """Nobody can ask any more: the rest is sent, and the log says what was not confirmed."""
+        self._is_forgotten = True
+        self.finish()
 
     def exit(self, left_s: Callable[[], float]) -> int:
         """Send what is left at the end of the program, in this time, in seconds.
@@ -202,13 +197,13 @@ class Outbox:
 
     def stats(self) -> Stats:
         """A snapshot of the counts."""
-        sender = self._sender
+        sender, holding = self._sender, self._holding
         trying_s, trouble = sender.trying()
         return Stats(
-            published=self._holding.taken + self._inbox.increments,
-            confirmed=sender.confirmed,
-            unsent=self._holding.unsent,
-            messages=sender.messages,
+            published=holding.taken + self._inbox.increments + holding.left,
+            confirmed=holding.confirmed,
+            unsent=holding.unsent,
+            messages=holding.messages,
             requests=sender.requests,
             retries=sender.retries,
             trying_s=trying_s,
@@ -227,19 +222,27 @@ class Outbox:
         """Ring for the sender, and start it unless it has begun or is about to.
 
         Returns:
-            Whether there is one; else no thread can be started any more.
+            Whether there is one; else no thread can be started at present.
         """
         self._bell.ring()
         now = self._clock()
         if self._is_vacant() and now >= self._launched_at + RELAUNCH_S:
+            self._start_failed = False
             thread = threading.Thread(target=self._work, name="tally-publisher", daemon=True)
             try:
                 # Thread.start() waits with a Condition: a thread does it that no signal meets.
-                self._launch(thread.start, ())
+                self._launch(self._start, (thread,))
             except RuntimeError:
                 return False
             self._launched_at = now  # last: if a signal comes before, there is one thread too many
-        return True
+        return not (self._start_failed and self._is_vacant())
+
+    def _start(self, thread: threading.Thread) -> None:
+        try:
+            thread.start()
+        except RuntimeError:  # there was room for this thread, and not for one more
+            self._start_failed = True
+            self._tell_progress()
 
     def _is_vacant(self) -> bool:
         """Whether a sender is wanted: for what is abandoned also in the place of one that waits."""
@@ -286,42 +289,47 @@ class Outbox:
         if before is None or (self._is_abandoned and before.waits_for_sqs):
             self._shift = shift  # nobody comes between, as in Holding
             shift.relieves, self._launched_at = before is not None, -math.inf
-            with contextlib.suppress(RelievedError):
-                try:
+            try:
+                with contextlib.suppress(RelievedError):
                     self._send_until(shift, is_done)
-                finally:
-                    self._leave(shift)
+            finally:
+                if self._shift is shift:  # and no call, within which a signal could be heard
+                    self._shift = None
+                self._leave(shift)
 
     def _send_until(self, shift: Shift, is_done: Callable[[], bool]) -> None:
-        while not (self._ended or is_done()):
-            self._met = self._gather()
-            self._is_closing |= self._met is not None and self._met.is_last
-            self._send_packed(shift)
-            if self._is_closing:
-                self._send_last(shift)
-
-    def _leave(self, shift: Shift) -> None:
-        """However the sending ends, nobody waits for it: what it leaves behind is given up."""
-        if self._shift is shift:
-            try:
-                self._end(sys.exception())
-            finally:
-                self._shift = None
-                if self._inbox and not self._ended:
-                    self._wake()
-                self._tell_progress()
-        if self._ended and not shift.relieves:
-            self._sender.close()
+        is_interrupted = True
+        try:
+            while not (self._ended or is_done()):
+                marker = self._gather()
+                self._is_closing |= marker is not None and marker.is_last
+                self._send_packed(shift)
+                if self._is_closing:
+                    self._send_last(shift)
+            is_interrupted = False
+        finally:
+            if self._shift is shift:
+                # Not sys.exception() alone: who waits may do so while another is handled.
+                self._end(sys.exception() if is_interrupted else None)
 
     def _end(self, error: BaseException | None) -> None:
+        """However the sending ends, nobody waits for it: what it leaves behind is given up."""
         self._ended = self._ended or (self._closed and error is not None)
         if self._ended or error is not None:
             reason = ABANDONED if self._is_abandoned else LATE
             if error is not None:
                 reason = f"the sender ended with {type(error).__name__}"
             self._holding.give_up(reason)
-            self._settle_met()
         self._is_over = self._ended
+
+    def _leave(self, shift: Shift) -> None:
+        if self._inbox and not self._ended:
+            self._wake()
+        self._tell_progress()
+        if self._ended and not shift.relieves:
+            self._sender.close()
+            if self._is_forgotten and self._holding.untold:
+                log_forgotten(self._holding.untold)
 
     def _gather(self) -> Marker | None:
         """Pack what is in the inbox until a request is due, or a marker is met."""
@@ -349,14 +357,9 @@ class Outbox:
         """Send the next request, or all that stands before the marker that was met."""
         while self._holding.take():
             self._send(shift)
-            if self._met is None:
-                return
-        self._settle_met()
-
-    def _settle_met(self) -> None:
-        if self._met is not None:
-            self._met.is_settled = True
-            self._met = None
+            if self._holding.met is None:
+                break
+        self._holding.settle()
         if not self._is_waited_for():
             self._outage.forget()
         self._tell_progress()
@@ -373,7 +376,7 @@ class Outbox:
             self._is_closing |= self._holding.give_up(NOT_TRIED)
         self._tell_progress()
 
-    def _sent(self, shift: Shift, messages: Sequence[Message]) -> Outcome:
+    def _sent(self, shift: Shift, messages: Sequence[Message]) -> RequestOutcome:
         shift.waits_for_sqs = True
         try:
             return self._sender.send(messages)
@@ -383,7 +386,7 @@ class Outbox:
                 raise RelievedError
 
     def _is_waited_for(self) -> bool:
-        is_marked = self._met is not None or self._inbox.has_marker
+        is_marked = self._holding.met is not None or self._inbox.has_marker
         return is_marked or self._closed or not self._inbox.has_room
 
     def _send_last(self, shift: Shift) -> None:
@@ -392,6 +395,6 @@ class Outbox:
             if not self._inbox:
                 break
             self._inbox.mark(Marker())
-            self._met = self._gather()
+            self._gather()
             self._send_packed(shift)
         self._ended = True

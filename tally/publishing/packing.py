@@ -1,6 +1,7 @@
 """Packs increments into messages, and messages into requests, within SQS's limits."""
 
 import hashlib
+import itertools
 import re
 from collections import deque
 
@@ -99,26 +100,41 @@ class Packer:
         """Whether there is a full request, or something in a hurry."""
         return self._due > 0 or len(self._ready) >= MAX_ENTRIES
 
+    def messages(self) -> list[Message]:
+        """All that is here, in the order in which it would be taken."""
+        return [*self._ready, *self._open.values()]
+
     def take(self) -> list[Message]:
-        """The messages of the next request; none when nothing is ready.
+        """Take the messages of the next request; none when nothing is ready."""
+        taken = self.request()
+        self.remove(taken)
+        return taken
+
+    def request(self) -> list[Message]:
+        """The messages of the next request, which stay here until they are removed.
 
         A request has at most one message of a FIFO group: if the first of two failed and the
         second did not, the repeat would come after it.
         """
-        taken: list[Message] = []
+        chosen: list[Message] = []
         groups: set[str] = set()
         size_bytes = 0
-        while self._ready and len(taken) < MAX_ENTRIES:
-            message = self._ready[0]
+        for message in itertools.islice(self._ready, MAX_ENTRIES):
             size_bytes += message.size_bytes
             if size_bytes > MAX_REQUEST_BYTES or message.group in groups:
                 break
             if self._fifo:
                 groups.add(message.group)
-            taken.append(self._ready.popleft())
-            self.size_bytes -= sum(map(len, message.parts))
-        self._due = max(0, self._due - len(taken))
-        return taken
+            chosen.append(message)
+        return chosen
+
+    def remove(self, messages: list[Message]) -> None:
+        """Remove the messages of a request, unless they are gone already."""
+        for message in messages:
+            if self._ready and self._ready[0] is message:
+                self._ready.popleft()
+                self.size_bytes -= sum(map(len, message.parts))
+                self._due = max(0, self._due - 1)
 
 
 def to_json(increment: Increment) -> bytes:

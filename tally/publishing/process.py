@@ -1,6 +1,7 @@
 """What belongs to one process: a forked child makes its own, and the end of one sees to it."""
 
 import atexit
+import contextlib
 import logging
 import os
 import sys
@@ -21,6 +22,8 @@ UNSENT = (
     "the program ended before SQS had confirmed %d of its increments: "
     "close() or flush() would have waited for them"
 )
+
+FORGOTTEN = "SQS has not confirmed %d of the increments of a Publisher that was not closed"
 
 _LOG = logging.getLogger("tally.publishing")
 
@@ -87,7 +90,7 @@ class Ending:
         self._clock = clock
         self._getpid = getpid
         self._pid = getpid()
-        self._members: weakref.WeakSet[Exiting] = weakref.WeakSet()
+        self._members: set[weakref.ref[Exiting]] = set()  # a WeakSet changes in several steps
         self._ends_at: float | None = None
         register(self.run)
         if util := modules.get("multiprocessing.util"):
@@ -96,7 +99,7 @@ class Ending:
     def add(self, member: Exiting) -> None:
         """Have it called at the end, or now if that has begun."""
         if self._ends_at is None:
-            self._members.add(member)
+            self._members.add(weakref.ref(member, self._members.discard))
         else:
             member.exit(self._left_s)
 
@@ -105,14 +108,25 @@ class Ending:
         if self._getpid() != self._pid or self._ends_at is not None:
             return
         self._ends_at = self._clock() + EXIT_FLUSH_S
-        members = list(self._members)
+        members = [member for each in tuple(self._members) if (member := each()) is not None]
         if any(member.has_open for member in members):
             warn_unclosed()
-        if left := sum(member.exit(self._left_s) for member in members):
-            _LOG.error(UNSENT, left)
+        left: list[int] = []
+        with contextlib.ExitStack() as stack:  # the error of one takes nothing from the others
+            stack.callback(_say_unsent, left)
+            for member in members:
+                stack.callback(self._exit, member, left)
+
+    def _exit(self, member: Exiting, left: list[int]) -> None:
+        left.append(member.exit(self._left_s))
 
     def _left_s(self) -> float:
         return self._ends_at - self._clock() if self._ends_at is not None else EXIT_FLUSH_S
+
+
+def _say_unsent(left: list[int]) -> None:
+    if sum(left):
+        _LOG.error(UNSENT, sum(left))
 
 
 ENDING = PerProcess(Ending)
@@ -122,3 +136,8 @@ ENDING = PerProcess(Ending)
 def warn_unclosed() -> None:
     """Say that a publisher was forgotten with something in it."""
     warnings.warn(UNCLOSED, ResourceWarning, stacklevel=2)
+
+
+def log_forgotten(increments: int) -> None:
+    """Say how many increments of a forgotten publisher were given up."""
+    _LOG.error(FORGOTTEN, increments)

@@ -148,7 +148,7 @@ class Publisher:
             PublisherClosedError: the publisher is closed.
             UnsentError: more was given up than is kept; neither is this increment published.
             WaitsForItselfError: the buffer is full, and nobody can empty it while this call waits.
-            Of all these, none has spent a seq.
+            Of all these, none has spent a seq, unless it was closed at that moment.
         """
         return self._publish(fields, self._shards)
 
@@ -280,7 +280,7 @@ def _forget(outboxes: PerProcess[Outbox]) -> None:
     if outbox is not None and not outbox.is_closed:
         if outbox.has_open:
             warn_unclosed()
-        outbox.finish()
+        outbox.forget()
 
 
 def _has_gil() -> bool:

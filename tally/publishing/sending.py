@@ -117,7 +117,7 @@ class Failure(NamedTuple):
     reason: str
 
 
-class Outcome(NamedTuple):
+class RequestOutcome(NamedTuple):
     """Which messages of a request SQS has not confirmed; the others it has.
 
     Attributes:
@@ -132,7 +132,7 @@ class Outcome(NamedTuple):
     is_answered: bool
 
 
-NOTHING_SENT = Outcome([], [], is_answered=True)
+NOTHING_SENT = RequestOutcome([], [], is_answered=True)
 """Of a request that has no message worth a try."""
 
 
@@ -153,15 +153,13 @@ class Sender:
     """Sends requests one after the other, with the counts of what it did.
 
     Attributes:
-        confirmed: increments that SQS confirmed.
-        messages: messages that SQS confirmed.
         requests: requests sent, repeats included.
         retries: the repeats among them.
     """
 
     def __init__(self, queue_url: str, pacer: Pacer, client: SqsClient | None = None) -> None:
         """Nothing is opened yet; see `Connection`."""
-        self.confirmed = self.messages = self.requests = self.retries = 0
+        self.requests = self.retries = 0
         self._queue_url = queue_url
         self._pacer = pacer
         self._connection = Connection(
@@ -173,7 +171,7 @@ class Sender:
         """Close the client, if it was made here."""
         self._connection.close()
 
-    def send(self, messages: Sequence[Message]) -> Outcome:
+    def send(self, messages: Sequence[Message]) -> RequestOutcome:
         """Send a request until each message is confirmed or refused, or the limits end."""
         try:
             return self._send(messages)
@@ -185,7 +183,7 @@ class Sender:
         trying = self._trying
         return (self._pacer.clock() - trying[0], trying[1]) if trying else (0.0, "")
 
-    def _send(self, messages: Sequence[Message]) -> Outcome:
+    def _send(self, messages: Sequence[Message]) -> RequestOutcome:
         entries = [message.entry(position) for position, message in enumerate(messages)]
         waiting = {entry["Id"]: message for entry, message in zip(entries, messages, strict=True)}
         refused: list[Failure] = []
@@ -200,7 +198,7 @@ class Sender:
                 break
             self._trying = started_at, answer.otherwise
         unsettled = [Failure(message, answer.otherwise) for message in waiting.values()]
-        return Outcome(refused, unsettled, answer.is_answered)
+        return RequestOutcome(refused, unsettled, answer.is_answered)
 
     def _wait(self, repeat: int, started_at: float) -> bool:
         """Wait for this repeat; returns whether there is time for it."""
@@ -214,8 +212,7 @@ class Sender:
     def _settle(self, waiting: dict[str, Message], answer: _Answer) -> list[Failure]:
         """Take out of `waiting` what was confirmed or refused; returns what was refused."""
         for entry_id in answer.confirmed & waiting.keys():
-            self.confirmed += len(waiting.pop(entry_id).parts)
-            self.messages += 1
+            del waiting[entry_id]
         refused = [entry_id for entry_id in waiting if entry_id in answer.refused]
         return [Failure(waiting.pop(entry_id), answer.refused[entry_id]) for entry_id in refused]
 
@@ -249,7 +246,7 @@ class Outage:
         """Whether a message stands behind one of its FIFO group that was not settled."""
         return message.group in self._groups
 
-    def is_away(self, tried: Sequence[Message], outcome: Outcome) -> bool:
+    def is_away(self, tried: Sequence[Message], outcome: RequestOutcome) -> bool:
         """Learn from what was tried of a request, and tell whether the next is of no use."""
         if not tried:
             return False

@@ -6,49 +6,20 @@ from typing import Any
 
 import pytest
 
-from tally.counters.event import Increment
 from tally.publishing.errors import PublisherClosedError, UnsentError, WaitsForItselfError
 from tally.publishing.holding import ABANDONED, LATE, NOTHING, GivenUp, Holding
 from tally.publishing.inbox import Inbox, Marker, Put
-from tally.publishing.outbox import MAX_LAST_PASSES, Outbox
-from tally.publishing.packing import Message, to_json
-from tally.publishing.process import EXIT_FLUSH_S, UNCLOSED, Ending, PerProcess
-from tally.publishing.sending import Failure, Sender, Stats
-from tests.support.clock import Clock
-from tests.support.processes import wait_until
+from tally.publishing.outbox import MAX_LAST_PASSES
+from tally.publishing.packing import Message
+from tally.publishing.sending import Failure, Stats
+from tests.publishing.boxes import DENIED, no_thread, outbox, part, put
 from tests.support.sqs import (
-    NEVER_S,
-    NOW_MS,
-    QUEUE_URL,
     FakeSqs,
-    client_error,
+    failing,
     lost_before,
     publisher,
     stored,
 )
-
-DENIED = client_error("AccessDenied", 403)
-
-
-def no_thread(_start, _arguments):
-    """As Python answers once its end has begun."""
-    message = "can't create new thread at interpreter shutdown"
-    raise RuntimeError(message)
-
-
-def outbox(sqs, clock=None, **options):
-    pacer = (clock or Clock()).pacer
-    sender = Sender(QUEUE_URL, pacer, sqs)
-    return Outbox(sender, fifo=False, linger_s=NEVER_S, clock=pacer.clock, **options)
-
-
-def part(seq=0):
-    return to_json(Increment("a", source="0000000000000001", seq=seq, at=NOW_MS))
-
-
-def put(one, seq=0):
-    one.admit()
-    one.put("a", part(seq))
 
 
 def speaking(one, lines):
@@ -153,128 +124,6 @@ def test_what_is_put_while_another_waits_is_sent_with_the_next():
     one.settle()
     assert (len(sqs.events), one.has_open) == (2, False)
     one.close()
-
-
-def test_a_collected_publisher_warns_and_its_thread_sends():
-    sqs = FakeSqs()
-    one = publisher(sqs)
-    one.publish("a")
-    with pytest.warns(ResourceWarning, match="a Publisher was not closed"):
-        del one
-    assert wait_until(lambda: len(sqs.events) == 1)
-
-
-def test_a_collected_publisher_that_was_flushed_is_not_warned_of(recwarn):
-    sqs = FakeSqs()
-    one = publisher(sqs)
-    one.publish("a")
-    one.flush()
-    del one
-    assert recwarn.list == []
-
-
-class Exit:
-    """The end of a process, as told."""
-
-    def __init__(self):
-        self.clock = Clock()
-        self.pids = [7]
-        self.hooks: list[Any] = []
-        self.ending = Ending(
-            clock=self.clock.pacer.clock,
-            getpid=lambda: self.pids[-1],
-            register=self.hooks.append,
-            modules={},
-        )
-
-    def outbox(self, sqs):
-        one = outbox(sqs, self.clock)
-        self.ending.add(one)
-        return one
-
-    def come(self):
-        for hook in self.hooks:
-            hook()
-
-
-def test_at_the_end_of_a_program_what_is_left_is_sent_with_a_warning(caplog):
-    end, sqs = Exit(), FakeSqs()
-    one = end.outbox(sqs)
-    put(one)
-    with pytest.warns(ResourceWarning, match=UNCLOSED.partition("`")[0]):
-        end.come()
-    assert len(sqs.events) == 1
-    end.come()  # multiprocessing and atexit both have the hook
-    put(one, 1)  # in a hook that comes later
-    assert len(sqs.events) == 2
-    assert not caplog.records
-
-
-def test_what_is_flushed_before_the_end_is_not_warned_of(recwarn, caplog):
-    end = Exit()
-    one = end.outbox(FakeSqs())
-    put(one)
-    one.settle()
-    end.come()
-    assert (recwarn.list, caplog.records) == ([], [])
-
-
-def test_a_forked_child_leaves_to_its_parent_what_is_its_parents():
-    end, sqs = Exit(), FakeSqs()
-    one = end.outbox(sqs)
-    put(one)
-    end.pids.append(8)
-    end.come()
-    assert one.has_open
-    one.close()
-
-
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_at_the_end_it_waits_for_its_time_and_says_how_many_are_not_confirmed(caplog):
-    may_arrive = threading.Event()
-    end = Exit()
-
-    def slow(sqs, entries):
-        end.clock.now_s += EXIT_FLUSH_S
-        assert may_arrive.wait(10)
-        return stored(sqs, entries)
-
-    one = end.outbox(FakeSqs(slow))
-    put(one)
-    end.come()
-    [record] = caplog.records
-    assert record.getMessage().startswith("the program ended before SQS had confirmed 1 of")
-    with pytest.raises(PublisherClosedError):
-        one.admit()
-    late = end.outbox(FakeSqs())
-    with pytest.raises(PublisherClosedError):
-        late.admit()
-    may_arrive.set()
-    one.close()
-
-
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_what_is_published_in_a_later_hook_and_not_sent_in_time_is_raised():
-    may_arrive = threading.Event()
-    end = Exit()
-
-    def slow(sqs, entries):
-        end.clock.now_s += EXIT_FLUSH_S
-        assert may_arrive.wait(10)
-        return stored(sqs, entries)
-
-    end.come()
-    one = end.outbox(FakeSqs(slow))
-    with pytest.raises(UnsentError) as raised:
-        put(one)
-    assert raised.value.reasons == (ABANDONED,)
-    may_arrive.set()
-
-
-def test_a_process_that_made_nothing_has_nothing():
-    state = PerProcess(object)
-    assert state.made() is None
-    assert state.get() is state.made()
 
 
 class Interrupted(Message):
@@ -403,10 +252,17 @@ class Contended(Holding):
         self.top = top
 
 
-def test_what_is_given_up_while_another_is_told_is_not_lost():
+@pytest.mark.parametrize("call", ["arrived", "give_up"])
+def test_what_is_given_up_while_another_is_told_is_not_lost(call):
     holding = Contended(Inbox(), fifo=False)
-    holding.top = GivenUp([Failure(Interrupted(lambda: None), "told")], NOTHING, 1, 1)
-    holding.arrived([Failure(Interrupted(lambda: None), "lost")])
+    message = Interrupted(lambda: None)
+    holding.top = GivenUp([Failure(message, "told")], NOTHING, 1, 1)
+    holding.reads = 0
+    holding.in_flight = [message]
+    if call == "arrived":
+        holding.arrived([Failure(message, "lost")])
+    else:
+        holding.give_up("lost")
     with pytest.raises(UnsentError) as raised:
         holding.raise_unsent()
     assert raised.value.reasons == ("lost",)
@@ -416,3 +272,61 @@ def test_only_what_nobody_took_is_taken_back():
     inbox, item = Inbox(), Put("a", part())
     inbox.put(item)
     assert [inbox.withdraw(item), inbox.withdraw(item)] == [True, False]
+
+
+def test_who_sends_while_an_exception_is_handled_gives_nothing_up():
+    sqs = FakeSqs()
+    one = outbox(sqs, launch=no_thread)
+    try:
+        int("no number")
+    except ValueError:
+        put(one)
+        one._work(lambda: True)
+        assert one.has_open
+        one.settle()
+    one.close()
+    assert (len(sqs.events), one.stats().unsent) == (1, 0)
+
+
+class NeverStarts(threading.Thread):
+    """A thread for which there is no room."""
+
+    def start(self):
+        message = "can't start new thread"
+        raise RuntimeError(message)
+
+
+def test_who_waits_sends_where_the_thread_that_was_launched_cannot_start_another():
+    launched: list[Any] = []
+
+    def launch(start, arguments):
+        launched.append(arguments)
+        start(NeverStarts())
+
+    sqs = FakeSqs()
+    one = outbox(sqs, launch=launch)
+    put(one)
+    put(one, 1)
+    assert len(launched) == 1  # and once more after RELAUNCH_S
+    one.settle()
+    assert len(sqs.events) == 2
+
+
+def test_what_an_unknown_error_meets_is_given_up_whole_and_counted_once():
+    steps = [failing(1, "RequestThrottled"), lost_before(ZeroDivisionError())]
+    one = outbox(FakeSqs(*steps), launch=no_thread, fifo=True)
+    one.put("a", part())
+    one.put("b", part(1))
+    with pytest.raises(ZeroDivisionError):
+        one.settle()
+    stats = one.stats()
+    assert (stats.published, stats.confirmed, stats.unsent) == (2, 0, 2)
+
+
+def test_a_flush_after_the_end_leaves_nothing_behind():
+    one = outbox(FakeSqs())
+    put(one)
+    one.close()
+    assert one.settle()
+    one.raise_unsent()
+    assert not one.has_unsent

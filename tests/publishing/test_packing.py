@@ -129,3 +129,15 @@ def test_a_message_has_only_characters_that_sqs_accepts(counter):
     message.add(to_json(increment))
     assert SQS_ACCEPTS.fullmatch(message.entry(0)["MessageBody"])
     assert message.increments() == [increment]
+
+
+def test_what_was_removed_is_not_removed_again():
+    packer = Packer(fifo=False)
+    packer.add("a", b"1")
+    packer.hurry()
+    chosen = packer.request()
+    packer.remove(chosen)
+    packer.add("a", b"22")
+    packer.hurry()
+    packer.remove(chosen)
+    assert (packer.size_bytes, [each.parts for each in packer.take()]) == (2, [[b"22"]])

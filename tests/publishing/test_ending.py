@@ -1,0 +1,166 @@
+"""The end of a program, or of a publisher that nobody closed: what is left is sent, or told of."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from tally.publishing.errors import PublisherClosedError, UnsentError
+from tally.publishing.holding import ABANDONED
+from tally.publishing.process import EXIT_FLUSH_S, UNCLOSED, Ending, PerProcess
+from tests.publishing.boxes import DENIED, no_thread, outbox, put
+from tests.support.clock import Clock
+from tests.support.processes import wait_until
+from tests.support.sqs import (
+    FakeSqs,
+    lost_before,
+    publisher,
+    stored,
+)
+
+
+class Exit:
+    """The end of a process, as told."""
+
+    def __init__(self):
+        self.clock = Clock()
+        self.pids = [7]
+        self.hooks: list[Any] = []
+        self.ending = Ending(
+            clock=self.clock.pacer.clock,
+            getpid=lambda: self.pids[-1],
+            register=self.hooks.append,
+            modules={},
+        )
+
+    def outbox(self, sqs):
+        one = outbox(sqs, self.clock)
+        self.ending.add(one)
+        return one
+
+    def come(self):
+        for hook in self.hooks:
+            hook()
+
+
+def test_at_the_end_of_a_program_what_is_left_is_sent_with_a_warning(caplog):
+    end, sqs = Exit(), FakeSqs()
+    one = end.outbox(sqs)
+    put(one)
+    with pytest.warns(ResourceWarning, match=UNCLOSED.partition("`")[0]):
+        end.come()
+    assert len(sqs.events) == 1
+    end.come()  # multiprocessing and atexit both have the hook
+    put(one, 1)  # in a hook that comes later
+    assert len(sqs.events) == 2
+    assert not caplog.records
+
+
+def test_what_is_flushed_before_the_end_is_not_warned_of(recwarn, caplog):
+    end = Exit()
+    one = end.outbox(FakeSqs())
+    put(one)
+    one.settle()
+    end.come()
+    assert (recwarn.list, caplog.records) == ([], [])
+
+
+def test_a_forked_child_leaves_to_its_parent_what_is_its_parents():
+    end, sqs = Exit(), FakeSqs()
+    one = end.outbox(sqs)
+    put(one)
+    end.pids.append(8)
+    end.come()
+    assert one.has_open
+    one.close()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_at_the_end_it_waits_for_its_time_and_says_how_many_are_not_confirmed(caplog):
+    may_arrive = threading.Event()
+    end = Exit()
+
+    def slow(sqs, entries):
+        end.clock.now_s += EXIT_FLUSH_S
+        assert may_arrive.wait(10)
+        return stored(sqs, entries)
+
+    one = end.outbox(FakeSqs(slow))
+    put(one)
+    end.come()
+    [record] = caplog.records
+    assert record.getMessage().startswith("the program ended before SQS had confirmed 1 of")
+    with pytest.raises(PublisherClosedError):
+        one.admit()
+    late = end.outbox(FakeSqs())
+    with pytest.raises(PublisherClosedError):
+        late.admit()
+    may_arrive.set()
+    one.close()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_what_is_published_in_a_later_hook_and_not_sent_in_time_is_raised():
+    may_arrive = threading.Event()
+    end = Exit()
+
+    def slow(sqs, entries):
+        end.clock.now_s += EXIT_FLUSH_S
+        assert may_arrive.wait(10)
+        return stored(sqs, entries)
+
+    end.come()
+    one = end.outbox(FakeSqs(slow))
+    with pytest.raises(UnsentError) as raised:
+        put(one)
+    assert raised.value.reasons == (ABANDONED,)
+    may_arrive.set()
+
+
+def test_a_process_that_made_nothing_has_nothing():
+    state = PerProcess(object)
+    assert state.made() is None
+    assert state.get() is state.made()
+
+
+def test_a_collected_publisher_warns_and_its_thread_sends():
+    sqs = FakeSqs()
+    one = publisher(sqs)
+    one.publish("a")
+    with pytest.warns(ResourceWarning, match="a Publisher was not closed"):
+        del one
+    assert wait_until(lambda: len(sqs.events) == 1)
+
+
+def test_a_collected_publisher_that_was_flushed_is_not_warned_of(recwarn):
+    sqs = FakeSqs()
+    one = publisher(sqs)
+    one.publish("a")
+    one.flush()
+    del one
+    assert recwarn.list == []
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_what_a_collected_publisher_could_not_send_is_logged(caplog):
+    one = publisher(FakeSqs(lost_before(DENIED)))
+    one.publish("a")
+    one.publish("a")
+    del one
+    assert wait_until(lambda: caplog.records)
+    said = "SQS has not confirmed 2 of the increments of a Publisher that was not closed"
+    assert [record.getMessage() for record in caplog.records] == [said]
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_an_error_at_the_end_of_one_takes_nothing_from_the_others(caplog):
+    end, sqs = Exit(), FakeSqs()
+    broken = outbox(FakeSqs(lost_before(ZeroDivisionError())), end.clock, launch=no_thread)
+    others = [end.outbox(sqs) for _ in range(2)]
+    end.ending.add(broken)
+    for each in (broken, *others):
+        put(each)
+    with pytest.raises(ZeroDivisionError):
+        end.come()
+    assert len(sqs.events) == 2
+    assert not caplog.records
