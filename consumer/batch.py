@@ -99,6 +99,7 @@ class Consumer:
             _fail_groups(batch)
         self._observer.swaps_lost(progress.losses)
         self._observer.counters_vanished(progress.vanished)
+        self._observer.counters_rolled_back(progress.rolled_back)
         failed = []
         for message in batch:
             if message.unsettled:

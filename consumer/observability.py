@@ -72,6 +72,14 @@ class Observer:
                 extra={"action": "counter_vanished", "counter": counter},
             )
 
+    def counters_rolled_back(self, counters: Iterable[str]) -> None:
+        """One line for each counter that lacks what was counted: the store has lost swaps."""
+        for counter in counters:
+            self._logger.warning(
+                "the counter is at an earlier state; counted on from there",
+                extra={"action": "counter_rolled_back", "counter": counter},
+            )
+
     def publish(self, activity: Activity) -> None:
         """The invocation's metrics, as one EMF record."""
         for field in dataclasses.fields(activity):

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Self
 
 from tally.counters.event import INT64_MAX, INT64_MIN
-from tally.environment import Cache, Environment
-from tally.stores.momento.store import MAX_TTL_S
+from tally.environment import MAX_MOMENTO_TTL_S, Cache, Environment, Valkey
 
 
 class Guarantee(enum.StrEnum):
@@ -21,8 +20,8 @@ class Guarantee(enum.StrEnum):
 class ConsumerSettings:
     """What the consumer is told by its environment."""
 
-    cache: Cache
-    ttl_s: int = MAX_TTL_S
+    cache: Cache | Valkey
+    ttl_s: int = MAX_MOMENTO_TTL_S
     max_counter_value: int = INT64_MAX
     guarantee: Guarantee = Guarantee.EXACTLY_ONCE
 
@@ -34,11 +33,11 @@ class ConsumerSettings:
             SettingsError: naming each variable that is missing or wrong, and what it says.
         """
         environment = Environment(variables)
-        settings = cls(
-            environment.cache(),
-            environment.integer("MOMENTO_TTL_SECONDS", (MAX_TTL_S, 1, MAX_TTL_S)),
-            environment.integer("MAX_COUNTER_VALUE", (INT64_MAX, INT64_MIN, INT64_MAX)),
-            Guarantee(environment.choice("COUNTER_GUARANTEE", tuple(Guarantee))),
-        )
+        cache = environment.cache()
+        ttl_s = environment.ttl_s(cache)
+        bound = environment.integer("MAX_COUNTER_VALUE", (INT64_MAX, INT64_MIN, INT64_MAX))
+        guarantee = environment.choice("COUNTER_GUARANTEE", tuple(Guarantee))
+        if guarantee == Guarantee.AT_LEAST_ONCE and isinstance(cache, Valkey):
+            environment.refuse(f"COUNTER_GUARANTEE={guarantee} needs Momento, and not Valkey")
         environment.finish()
-        return settings
+        return cls(cache, ttl_s, bound, Guarantee(guarantee))

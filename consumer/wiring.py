@@ -5,6 +5,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping
+from typing import cast
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
@@ -17,7 +18,7 @@ from tally.settling.copies import Copies
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.opening import open_store
-from tally.stores.port import AddingStore
+from tally.stores.port import AddingStore, Store
 
 
 @functools.cache
@@ -34,7 +35,7 @@ def build(
     settings: ConsumerSettings,
     *,
     observer: Observer,
-    store: AddingStore | None = None,
+    store: Store | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
     uniform: Callable[[float, float], float] = random.uniform,
@@ -55,7 +56,8 @@ def build(
     store = store or open_store(settings.cache, ttl_s=settings.ttl_s, clock=clock)
     rounds = Rounds(store, clock=clock, sleep=sleep, uniform=uniform)
     if settings.guarantee is Guarantee.AT_LEAST_ONCE:
-        return Consumer(BareWriter(store, rounds), observer, settings.max_counter_value)
+        adding = cast("AddingStore", store)  # the settings refuse any other
+        return Consumer(BareWriter(adding, rounds), observer, settings.max_counter_value)
     return Consumer(Writer(rounds, Copies()), observer, settings.max_counter_value)
 
 

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Self
 
-from tally.environment import Cache, Environment
+from tally.environment import Cache, Environment, Valkey
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,7 +12,7 @@ class ApiSettings:
     """What the API is told by its environment."""
 
     queue_url: str
-    cache: Cache
+    cache: Cache | Valkey
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:

@@ -22,7 +22,10 @@ OURS = "pyproject.toml"
 FILES = {
     "lambda.txt": ("--group", f"{OURS}:consumer"),
     "api.txt": ("--group", f"{OURS}:api", "--constraint", "requirements/lambda.txt"),
-    "dev.txt": (OURS, "--extra", "local", "--group", "dev", "--constraint", "requirements/api.txt"),
+    "dev.txt": (
+        *(OURS, "--extra", "local", "--extra", "valkey", "--group", "dev"),
+        *("--constraint", "requirements/api.txt"),
+    ),
     "bench.txt": (OURS, "--group", "bench", "--constraint", "requirements/dev.txt"),
     # Tools with environments of their own, without anything of ours.
     "deploy.txt": ("--group", f"{OURS}:deploy"),

@@ -10,10 +10,41 @@ MAX_PORT = 65_535
 
 A_QUEUE_URL = "http(s)://host/…/name"
 
+MAX_MOMENTO_TTL_S = 86_400
+"""The longest that Momento keeps an item on demand: a day."""
+
+VALKEY_TTL_S, MAX_VALKEY_TTL_S = 2_592_000, 315_360_000
+"""30 days if nothing is said, and 10 years: Valkey itself has no limit that anybody would meet."""
+
+VALKEY_PORT = 6_379
+
 SECRET = "MOMENTO_API_KEY_SECRET"  # noqa: S105 (the name of a variable)
+URL = "VALKEY_URL"
+USERNAME = "VALKEY_USERNAME"
+PASSWORD = "VALKEY_PASSWORD"  # noqa: S105 (the name of a variable)
+PASSWORD_SECRET = "VALKEY_PASSWORD_SECRET"  # noqa: S105 (the name of a variable)
+VALKEY_TTL = "VALKEY_TTL_SECONDS"
+MOMENTO = (
+    *("MOMENTO_LOCAL", "MOMENTO_CACHE_NAME", "MOMENTO_API_KEY", SECRET),
+    *("MOMENTO_ENDPOINT", "MOMENTO_TTL_SECONDS"),
+)
+"""All that says something of a cache of Momento's."""
+
+VALKEY = (URL, USERNAME, PASSWORD, PASSWORD_SECRET, VALKEY_TTL)
+"""Any of these that is set means that the counters are to live in Valkey."""
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Where a server may be spoken to without TLS."""
 
 _HOST_PORT = re.compile(r"(?P<host>[^:\s]+):(?P<port>[0-9]{1,5})")
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_VALKEY_URL = re.compile(
+    r"(?P<scheme>rediss?)://"
+    r"(?P<host>[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*|\[[0-9A-Fa-f:.]+\])"
+    r"(?::(?P<port>[0-9]{1,5}))?"
+)
+"""Nothing but a host and a port. Python's own parser quotes a piece of a password that holds a
+slash, and what clients take from a query can switch the check of certificates off."""
 _QUEUE_URL = re.compile(r"https?://[^\s/?#@]+/[^\s?#]*[^\s?#/]")
 _INTEGER = re.compile("-?[0-9]{1,19}")
 
@@ -37,10 +68,31 @@ class Service:
 
 @dataclasses.dataclass(frozen=True)
 class Cache:
-    """Which cache, and where."""
+    """Which cache of Momento's, and where."""
 
     name: str
     momento: Local | Service
+
+
+@dataclasses.dataclass(frozen=True)
+class Valkey:
+    """A Valkey or Redis server; the password, or the Secrets Manager id that holds it.
+
+    Attributes:
+        host: its name or address.
+        port: of TCP.
+        is_tls: whether it is spoken to in TLS; only on this machine it may be without.
+        username: empty for the server's default user.
+        password: empty if it asks for none, or if a secret holds it.
+        password_secret: the id in Secrets Manager.
+    """
+
+    host: str
+    port: int
+    is_tls: bool = True
+    username: str = ""
+    password: str = dataclasses.field(default="", repr=False)
+    password_secret: str = ""
 
 
 class SettingsError(TallyError):
@@ -62,10 +114,22 @@ class Environment:
         self._variables = variables
         self._problems: list[str] = []
 
-    def cache(self) -> Cache:
-        """The cache by the `MOMENTO_*` variables."""
+    def cache(self) -> Cache | Valkey:
+        """Where counters live: Momento by `MOMENTO_*`, or else a server by `VALKEY_*`."""
+        if any(self._variables.get(name) for name in VALKEY):
+            return self._valkey()
         momento = self._momento()
         return Cache(self._cache_name(), momento)
+
+    def ttl_s(self, cache: Cache | Valkey) -> int:
+        """How long a counter lives after each of its swaps, in seconds."""
+        if isinstance(cache, Valkey):
+            return self.integer(VALKEY_TTL, (VALKEY_TTL_S, 1, MAX_VALKEY_TTL_S))
+        return self.integer("MOMENTO_TTL_SECONDS", (MAX_MOMENTO_TTL_S, 1, MAX_MOMENTO_TTL_S))
+
+    def refuse(self, problem: str) -> None:
+        """Remember what is wrong with several variables together."""
+        self._problems.append(problem)
 
     def required(self, name: str) -> str:
         """A text that must be there."""
@@ -112,6 +176,34 @@ class Environment:
         if self._problems:
             raise SettingsError(self._problems)
 
+    def _valkey(self) -> Valkey:
+        for name in sorted(MOMENTO):
+            if self._variables.get(name):
+                self.refuse(f"{name} beside {URL}: counters live in Momento or in Valkey")
+        username = self._variables.get(USERNAME, "")
+        password = self._variables.get(PASSWORD, "")
+        secret = self._variables.get(PASSWORD_SECRET, "")
+        if password and secret:
+            self.refuse(f"{PASSWORD} or {PASSWORD_SECRET}, not both, must be set")
+        if username and not (password or secret):
+            self.refuse(f"{PASSWORD} or {PASSWORD_SECRET} must be set beside {USERNAME}")
+        return Valkey(*self._server(), username, password, secret)
+
+    def _server(self) -> tuple[str, int, bool]:
+        """Host, port, and whether it is TLS; no text shows the URL, which may hold a password."""
+        url = self.required(URL)
+        found = _VALKEY_URL.fullmatch(url)
+        port = int(found["port"] or VALKEY_PORT) if found else 0
+        if not (found and 0 < port <= MAX_PORT):
+            if url:
+                form = "rediss://host:port, with no user, password, path or query"
+                self.refuse(f"{URL} must be {form} (it is not shown)")
+            return "", 0, True
+        host, is_tls = found["host"].strip("[]"), found["scheme"] == "rediss"
+        if not is_tls and host not in LOOPBACK:
+            self.refuse(f"{URL} must be rediss://: without TLS only a server on this machine is")
+        return host, port, is_tls
+
     def _momento(self) -> Local | Service:
         if local := self._variables.get("MOMENTO_LOCAL"):
             address = _HOST_PORT.fullmatch(local)
@@ -150,8 +242,8 @@ def is_queue_url(url: object) -> bool:
     return isinstance(url, str) and _QUEUE_URL.fullmatch(url) is not None
 
 
-def cache_from(variables: Mapping[str, str]) -> Cache:
-    """The cache that the `MOMENTO_*` variables mean.
+def cache_from(variables: Mapping[str, str]) -> Cache | Valkey:
+    """The cache that the `MOMENTO_*` or `VALKEY_*` variables mean.
 
     Raises:
         SettingsError: naming each variable that is missing or wrong.

@@ -5,21 +5,21 @@ import shlex
 import sys
 import sysconfig
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
 
 from tally.cli.output import chatter, counted, fail
 from tally.cli.signals import interruptible
-from tally.environment import MAX_PORT
+from tally.environment import MAX_PORT, VALKEY_PORT
 from tally.local.child import ChildError
 from tally.local.http.server import serving
 from tally.local.lambda_.environment import Invocation
 from tally.local.lambda_.event_source import Delivery
 from tally.local.ports import LOOPBACK, refusals
 from tally.local.sqs.aws import TO_UNSET
-from tally.local.stack import Stack, StackSettings
+from tally.local.stack import Stack, StackSettings, StoreKind
 from tally.local.watch import Watch
 
 MOMENTO_PORT = 8080
@@ -41,19 +41,23 @@ local = typer.Typer(
 @local.command()
 def up(
     consumers: Annotated[int, typer.Option(min=1, max=16, help="Consumer processes.")] = 1,
+    store: Annotated[StoreKind, typer.Option(help="Where counters live.")] = StoreKind.MOMENTO,
     momento_port: Annotated[int, Port] = MOMENTO_PORT,
+    valkey_port: Annotated[int, Port] = VALKEY_PORT,
     sqs_port: Annotated[int, Port] = SQS_PORT,
     http_port: Annotated[int, Port] = HTTP_PORT,
 ) -> None:
-    """Start SQS, Momento, the consumer and the HTTP API; print `export` lines; stay until Ctrl-C.
+    """Start SQS, a store, the consumer and the HTTP API; print `export` lines; stay until Ctrl-C.
 
-    Everything listens on 127.0.0.1 only. The logs of the Lambda functions go to stderr. A page at
-    the HTTP port shows what goes on, and /docs there describes the API.
+    Valkey is a real server that is found on this machine. Everything listens on 127.0.0.1 only.
+    The logs of the Lambda functions go to stderr. A page at the HTTP port shows what goes on, and
+    /docs there describes the API.
     """
-    _refuse_ports(
-        {"--momento-port": momento_port, "--sqs-port": sqs_port, "--http-port": http_port}
+    store_port = momento_port if store is StoreKind.MOMENTO else valkey_port
+    _refuse_ports({f"--{store}-port": store_port, "--sqs-port": sqs_port, "--http-port": http_port})
+    settings = StackSettings(
+        consumers=consumers, store=store, store_port=store_port, sqs_port=sqs_port
     )
-    settings = StackSettings(consumers=consumers, momento_port=momento_port, sqs_port=sqs_port)
     watch, printed = Watch(), functools.partial(_print_logs, "API")
 
     def observe(delivery: Delivery) -> None:
@@ -66,7 +70,7 @@ def up(
             Stack(settings, observe=observe, wrap_function=watch.wrap) as stack,
             serving(stack, settings, watch, port=http_port, printed=printed) as url,
         ):
-            _print_lines({**stack.variables, "TALLY_URL": url})
+            _print_lines({**stack.variables, "TALLY_URL": url}, stack.to_unset)
             chatter().print("Running; paste the lines above in another terminal. Ctrl-C ends it.")
             chatter().print(f"A page of what goes on: {url}", soft_wrap=True)
             _stay(stack)
@@ -76,10 +80,10 @@ def up(
         fail(str(error))
 
 
-def _print_lines(variables: Mapping[str, str]) -> None:
-    """What another terminal is to paste."""
+def _print_lines(variables: Mapping[str, str], others: Sequence[str]) -> None:
+    """What another terminal is to paste; the other store's variables would be in contradiction."""
     typer.echo(path_line())
-    typer.echo(f"unset {' '.join(TO_UNSET)}")
+    typer.echo(f"unset {' '.join([*TO_UNSET, *others])}")
     for name, value in variables.items():
         typer.echo(f"export {name}={shlex.quote(value)}")
     sys.stdout.flush()

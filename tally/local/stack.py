@@ -1,12 +1,14 @@
-"""All of it together: SQS, Momento, and consumers under an event source mapping."""
+"""All of it together: SQS, a store, and consumers under an event source mapping."""
 
 import contextlib
 import dataclasses
+import enum
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from tally.environment import MOMENTO, VALKEY
 from tally.local.child import ChildError
 from tally.local.lambda_.environment import Function, LambdaEnvironment
 from tally.local.lambda_.event_source import Batching, Delivery, EventSourceMapping
@@ -14,6 +16,7 @@ from tally.local.lambda_.runtime import FunctionSettings
 from tally.local.momento.server import MomentoProcess
 from tally.local.sqs.aws import proxy_variables
 from tally.local.sqs.queue import LocalQueue
+from tally.local.valkey import ValkeyProcess
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -29,6 +32,17 @@ LOCAL_BATCHING = Batching(batch_size=1_000, window_s=0.2)
 LOCAL_FUNCTION = FunctionSettings(timeout_s=10.0)
 
 
+class StoreKind(enum.StrEnum):
+    """Where a stack's counters live."""
+
+    MOMENTO = "momento"
+    VALKEY = "valkey"
+
+
+OTHERS = {StoreKind.MOMENTO: VALKEY, StoreKind.VALKEY: MOMENTO}
+"""The variables of the other store: one of them, in a user's shell, would be in contradiction."""
+
+
 @dataclasses.dataclass(frozen=True)
 class StackSettings:
     """What a stack is made of; times in seconds, port 0 is any free one.
@@ -42,7 +56,8 @@ class StackSettings:
     function: FunctionSettings = LOCAL_FUNCTION
     visibility_timeout_s: int = 15
     max_receive_count: int = 5
-    momento_port: int = 0
+    store: StoreKind = StoreKind.MOMENTO
+    store_port: int = 0
     sqs_port: int = 0
     variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Added to the environment of the consumers: otherwise that of this process, without AWS's."""
@@ -51,8 +66,8 @@ class StackSettings:
 class Stack:
     """A context manager: everything runs inside, and everything has ended after it.
 
-    Momento, SQS and each consumer are processes of their own, and end with this one in any case. A
-    poller's thread calls `observe` with each delivery. Faults wrap SQS, or a consumer's function.
+    The store, SQS and each consumer are processes of their own, and end with this one in any case.
+    A poller's thread calls `observe` with each delivery. Faults wrap SQS, or a consumer's function.
     """
 
     def __init__(
@@ -67,7 +82,7 @@ class Stack:
         self._observe = observe
         self._wrap_sqs = wrap_sqs
         self._wrap_function = wrap_function
-        self.momento = MomentoProcess([CACHE], port=settings.momento_port)
+        self.store = _store(settings)
         self.queue = LocalQueue(
             port=settings.sqs_port,
             visibility_timeout_s=settings.visibility_timeout_s,
@@ -80,8 +95,8 @@ class Stack:
     def __enter__(self) -> Self:
         """Start all of it; ChildError if a part does not start, and those that did have ended."""
         with contextlib.ExitStack() as parts:
-            parts.callback(self.momento.stop)
-            self.momento.start()
+            parts.callback(self.store.stop)
+            self.store.start()
             parts.enter_context(self.queue)
             self.functions = [self._function() for _ in range(self._settings.consumers)]
             for function in self.functions:
@@ -110,14 +125,23 @@ class Stack:
             **proxy_variables(os.environ),
             **self.queue.variables,
             "SQS_QUEUE_URL": self.queue.queue_url,
-            "MOMENTO_LOCAL": self.momento.endpoint,
-            "MOMENTO_CACHE_NAME": CACHE,
+            **self.store.variables,
         }
+
+    @property
+    def to_unset(self) -> tuple[str, ...]:
+        """What must not be in the environment of a producer or a consumer of this stack."""
+        return OTHERS[self._settings.store]
+
+    @property
+    def function_variables(self) -> dict[str, str]:
+        """What is added to the environment of a function of this stack; an empty one is none."""
+        return {**dict.fromkeys(self.to_unset, ""), **self._settings.variables, **self.variables}
 
     def check(self) -> None:
         """See that all parts run; ChildError, with their names, if some have died."""
         parts = {
-            "the embedded Momento server": self.momento.is_alive,
+            self.store.name: self.store.is_alive,
             "the local SQS": self.queue.is_alive,
             "the event source mapping": self._event_source is None or self._event_source.is_alive,
         }
@@ -127,11 +151,21 @@ class Stack:
             raise ChildError(message)
 
     def _function(self) -> Function:
-        variables = {**self._settings.variables, **self.variables}
         environment = LambdaEnvironment(
-            CONSUMER, code=functions_folder(), variables=variables, settings=self._settings.function
+            CONSUMER,
+            code=functions_folder(),
+            variables=self.function_variables,
+            settings=self._settings.function,
         )
         return self._wrap_function(environment)
+
+
+def _store(settings: StackSettings) -> MomentoProcess | ValkeyProcess:
+    match settings.store:
+        case StoreKind.MOMENTO:
+            return MomentoProcess([CACHE], port=settings.store_port)
+        case StoreKind.VALKEY:
+            return ValkeyProcess(port=settings.store_port)
 
 
 def functions_folder() -> str:

@@ -73,7 +73,9 @@ class Reader:
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
-        """The reader that the `MOMENTO_*` variables mean; a key in Secrets Manager is fetched here.
+        """The reader that the `MOMENTO_*` or `VALKEY_*` variables mean.
+
+        A key or password in Secrets Manager is fetched here.
 
         Raises:
             SettingsError: naming each variable that is missing or wrong.

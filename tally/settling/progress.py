@@ -7,6 +7,7 @@ from typing import assert_never
 from tally.counters.counter import Fold
 from tally.counters.decision import Decision
 from tally.counters.event import Event
+from tally.counters.lineage import lacks
 from tally.settling.reason import Reason, Unsettled
 from tally.stores.errors import BrokenSetupError
 from tally.stores.port import Copy, Failed, Swap, Trouble
@@ -30,6 +31,8 @@ class Activity:
     """By a swap over nothing; a native increment does not tell."""
     counters_vanished: int = 0
     """Seen, and then gone: expired or evicted, with their ledger."""
+    counters_rolled_back: int = 0
+    """Written over a value that lacks what an earlier one had counted."""
     swaps_stored: int = 0
     swaps_lost: int = 0
     store_throttled: int = 0
@@ -55,6 +58,8 @@ class Progress:
         losses: how often each counter's swap lost the race.
         winners: what was stored by those who won the races of the last round, where it was told.
         vanished: the counters that were there at first, and then written anew over nothing.
+        warm: what was known of counters from batches before, and held for certain then.
+        rolled_back: the counters that lack events which such a copy had decided.
     """
 
     def __init__(
@@ -67,6 +72,8 @@ class Progress:
         self.throttled: dict[str, int] = {}
         self.losses: dict[str, int] = {}
         self.vanished: list[str] = []
+        self.warm: Mapping[str, Copy] = {}
+        self.rolled_back: list[str] = []
         self.winners: dict[str, Copy] = {}
         self._there: set[str] = set()
         self._activity = activity
@@ -91,6 +98,7 @@ class Progress:
         self._activity.value_bytes = max(self._activity.value_bytes, len(swap.value))
         if swap.seen.value is None:
             self._created(swap.counter)
+        self._compare(swap.counter, swap.seen)
         self.close(swap.counter, self._decisions[swap.counter])
 
     def added(self, counter: str, decisions: Sequence[Decision]) -> None:
@@ -145,6 +153,15 @@ class Progress:
         if counter in self._there:
             self._activity.counters_vanished += 1
             self.vanished.append(counter)
+
+    def _compare(self, counter: str, seen: Copy) -> None:
+        """It held what was seen, as the swap over it proves: a read alone may have been stale."""
+        known = self.warm.get(counter, seen)
+        if known is seen or known.value is None or seen.value is None:
+            return
+        if lacks(seen.value, known.value):
+            self._activity.counters_rolled_back += 1
+            self.rolled_back.append(counter)
 
     def _throttle(self, counter: str, unsettled: Unsettled) -> None:
         self._activity.store_throttled += 1

@@ -49,6 +49,7 @@ class Writer:
     def _round(self, progress: Progress, start: Start) -> None:
         """Read, fold and swap each open counter; those that can begin otherwise are not read."""
         used = self._copies.of(progress.open) if start is Start.WARM else {}
+        progress.warm = used or progress.warm
         winners, progress.winners = progress.winners, {}
         swaps = self._swaps(progress, winners if start is Start.WINNERS else used)
         for swap, answer in self._store.write(swaps, progress.ends_at):

@@ -5,36 +5,59 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tally.environment import Cache
-from tally.stores.port import AddingStore
+from tally.environment import Cache, Valkey
+from tally.stores.port import Store
+
+Clock = Callable[[], float]
+Load = Callable[[str], Any]
 
 
 def open_store(
-    cache: Cache,
+    cache: Cache | Valkey,
     *,
     ttl_s: int | None = None,
-    clock: Callable[[], float] = time.monotonic,
-    load: Callable[[str], Any] = importlib.import_module,
-) -> AddingStore:
+    clock: Clock = time.monotonic,
+    load: Load = importlib.import_module,
+) -> Store:
     """The store that settings mean; nothing connects before its first call.
 
     Args:
         cache: which, and where.
-        ttl_s: how long a counter lives after each of its swaps, in seconds; the longest that the
-            store keeps it by default.
+        ttl_s: how long a counter lives after each of its swaps, in seconds; by default a day in
+            Momento, which is its limit, and 30 days in Valkey.
         clock: monotonic, in seconds.
         load: imports a module.
 
     Raises:
         SettingsError: the key is invalid, or its secret cannot be read.
-        ImportError: Momento's SDK is not installed.
+        ImportError: what speaks to the store is not installed.
     """
+    if isinstance(cache, Valkey):
+        return _valkey(cache, ttl_s, clock, load)
+    return _momento(cache, ttl_s, clock, load)
+
+
+def _valkey(cache: Valkey, ttl_s: int | None, clock: Clock, load: Load) -> Store:
+    try:
+        valkey = load("tally.stores.valkey.store")
+    except ModuleNotFoundError as error:
+        raise _missing("Valkey", "valkey", error) from error
+    password = load("tally.stores.valkey.password").password_for(cache)
+    store: Store = valkey.ValkeyStore(cache, password, ttl_s=ttl_s, clock=clock)
+    return store
+
+
+def _momento(cache: Cache, ttl_s: int | None, clock: Clock, load: Load) -> Store:
     try:
         connection = load("tally.stores.momento.connection")
         momento = load("tally.stores.momento.store")
     except ModuleNotFoundError as error:
-        message = f"counters in Momento need tally-counters[read]: {error}"
-        raise ImportError(message, name=error.name) from error
+        raise _missing("Momento", "read", error) from error
     credentials = connection.credentials_for(cache.momento)
-    store: AddingStore = momento.MomentoStore(cache.name, credentials, ttl_s=ttl_s, clock=clock)
+    store: Store = momento.MomentoStore(cache.name, credentials, ttl_s=ttl_s, clock=clock)
     return store
+
+
+def _missing(store: str, extra: str, error: ModuleNotFoundError) -> ImportError:
+    message = f"counters in {store} need tally-counters[{extra}]: {error}"
+    return ImportError(message, name=error.name)

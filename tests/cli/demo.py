@@ -25,6 +25,7 @@ def verdict(counters, dead_letters, *, seconds=2.0):
         redelivered=3,
         kills=2,
         metrics={"EventsDuplicate": 1_234, "SwapsLost": 5},
+        store="Momento",
         operations=250,
         seconds=seconds,
     )

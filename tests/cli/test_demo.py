@@ -11,6 +11,7 @@ import pytest
 from tally.cli.demo.command import demo
 from tests.support.processes import children, is_running, signalled_in, tally, wait_until
 from tests.support.terminal import QUIET, Said, Terminal, users_aws
+from tests.support.valkey import needed
 
 SMALL = ("demo", "--events", "3000", "--counters", "20")
 FOR_PROGRAMS = ("--seed", "2", "--output", "json")
@@ -51,11 +52,21 @@ def ends(tmp_path_factory):
     One is in the shell of a user of AWS, which it has no use for.
     """
     user = QUIET | users_aws(tmp_path_factory.mktemp("aws"))
-    with running() as (broken, parts), tally(*SMALL, *FOR_PROGRAMS, env=user) as process:
+    on_valkey = (*SMALL, "--store", "valkey")
+    with (
+        running() as (broken, parts),
+        tally(*SMALL, *FOR_PROGRAMS, env=user) as process,
+        tally(*on_valkey, env=user | {"MOMENTO_CACHE_NAME": "mine"}) as valkey,
+    ):
         [sqs] = [pid for pid, command in parts.items() if "tally.local.sqs.queue" in command]
         os.kill(sqs, signal.SIGKILL)
         said = Terminal()(*SMALL)
-        return {"for people": said, "for programs": end(process), "broken": end(broken)}
+        return {
+            "for people": said,
+            "for programs": end(process),
+            "on Valkey": end(valkey),
+            "broken": end(broken),
+        }
 
 
 def test_the_demo_for_programs_is_right_after_kills_and_lost_deletes(ends):
@@ -91,6 +102,15 @@ def test_the_demo_for_people_ends_in_its_verdict(ends):
     assert sorted(letters) == sorted(f"dead letter: {what}: {why}" for what, why in BAD.items())
     assert "2 consumers killed in mid-batch" in lines
     assert lines[-1] == "20 of 20 counters exact"
+
+
+def test_on_valkey_the_demo_is_as_exact(ends):
+    needed()
+    stdout, _, status = ends["on Valkey"]
+    lines = stdout.splitlines()
+    assert (status, lines[-1]) == (0, "20 of 20 counters exact")
+    assert "2 consumers killed in mid-batch" in lines
+    assert re.fullmatch(r"[\d,]+ Valkey operations: \d\.\d{3} an event", lines[-2])
 
 
 def test_a_server_that_dies_ends_the_demo_and_is_named(ends):
@@ -137,4 +157,4 @@ def test_a_demo_whose_server_does_not_start_says_so(servers_do, started):
 
 
 def test_the_demo_is_as_large_as_its_help_says():
-    assert demo.__defaults__ == (100_000, 100, 3, 1, "text")
+    assert demo.__defaults__ == (100_000, 100, 3, 1, "momento", "text")

@@ -21,7 +21,7 @@ def stack():
 
 def test_what_died_of_a_missing_cache_is_redriven_and_counted_once(stack):
     terminal = Terminal(stack.variables)
-    raw = Raw(stack.momento)
+    raw = Raw(stack.store)
     raw.delete_cache(CACHE)
     client = stack.queue.client()
     with Publisher(stack.queue.queue_url, client=client, linger_s=NEVER_S) as publisher:

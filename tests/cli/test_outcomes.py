@@ -100,7 +100,7 @@ def test_an_id_that_no_increment_can_have_is_a_usage_error(identity):
 
 
 def test_what_the_ledger_has_forgotten_is_told_apart_from_what_is_pending(stack, terminal):
-    raw = Raw(stack.momento)
+    raw = Raw(stack.store)
     raw.set(b"old", b"5\n" + encode(Columns(AT_S, [], [], [], {})))
     raw.close()
     old, new = f"{SOURCE}:0:{AT_S * 1_000}", f"{SOURCE}:0:{AT_S * 1_000 + 1}"

@@ -169,7 +169,7 @@ def test_a_counter_that_is_absent_is_told_and_the_others_are_printed(terminal, c
 
 
 def test_a_value_that_is_no_counter_is_told_and_stays(stack, terminal):
-    raw = Raw(stack.momento)
+    raw = Raw(stack.store)
     raw.set(b"foreign", b"hello")
     raw.set(b"bare", b"42")
     said = terminal("get", "foreign")

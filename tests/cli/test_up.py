@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tally.cli.up import MOMENTO_PORT, _print_logs
+from tally.environment import MOMENTO, VALKEY
 from tally.local.lambda_.environment import Invocation
 from tally.local.lambda_.runtime import FunctionError
 from tally.local.stack import CACHE
@@ -28,13 +29,14 @@ from tests.support.processes import (
     wait_until,
 )
 from tests.support.terminal import QUIET, Said, Terminal, users_aws
+from tests.support.valkey import needed
 
 SCRIPTS = sysconfig.get_path("scripts")
 UP = ("local", "up", "--momento-port", "0", "--sqs-port", "0", "--http-port", "0")
 EXPORT = re.compile(r"export ([A-Za-z_]+)=(.+)\n")
 PATH_LINE = f'export PATH={shlex.quote(SCRIPTS)}:"$PATH"\n'
 README = Path(__file__).parent.parent.parent / "README.md"
-UNSET = "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SECURITY_TOKEN\n"
+UNSET = f"unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SECURITY_TOKEN {' '.join(VALKEY)}\n"
 NAMES = [
     "no_proxy",
     "NO_PROXY",
@@ -204,6 +206,25 @@ def test_nothing_survives_it_even_if_it_is_killed(up):
     up.kill()
     up.wait(WAIT_S)
     assert all_is_over(parts, variables)
+
+
+def test_with_valkey_it_prints_where_that_is_and_nothing_survives_it():
+    needed()
+    env = QUIET | {"MOMENTO_CACHE_NAME": "mine"}
+    with tally(*UP, "--valkey-port", "0", "--store", "valkey", env=env) as process:
+        lines = [process.stdout.readline() for _ in (PATH_LINE, UNSET, *NAMES[1:])]
+        variables = {name: shlex.split(value)[0] for name, value in EXPORT.findall("".join(lines))}
+        assert lines[1] == UNSET.replace(" ".join(VALKEY), " ".join(MOMENTO))
+        assert list(variables)[-3:] == ["SQS_QUEUE_URL", "VALKEY_URL", "TALLY_URL"]
+        terminal = Terminal(variables)
+        assert terminal("send", "page:home").status == 0
+        assert wait_until(lambda: terminal("get", "page:home") == Said(0, "1\n", ""))
+        parts = children(process.pid)
+        [server] = [pid for pid, command in parts.items() if "-server" in command]
+        assert listening([server]) == [variables["VALKEY_URL"].removeprefix("redis://")]
+        process.kill()
+        process.wait(WAIT_S)
+    assert wait_until(lambda: not any(is_running(pid) for pid in parts))
 
 
 def test_a_signal_in_the_middle_of_the_start_ends_what_has_started(up):

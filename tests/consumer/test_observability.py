@@ -39,6 +39,7 @@ METRICS = {
     "CountersWritten": "Count",
     "CountersCreated": "Count",
     "CountersVanished": "Count",
+    "CountersRolledBack": "Count",
     "SwapsStored": "Count",
     "SwapsLost": "Count",
     "StoreThrottled": "Count",
@@ -317,6 +318,29 @@ def test_a_counter_that_has_vanished_is_one_warning_and_one_of_a_metric(deployed
         "CountersWritten": 1,
         "CountersCreated": 1,
         "CountersVanished": 1,
+        "SwapsStored": 1,
+        "SwapsLost": 1,
+        "StoreOperations": 2 + 1 + 2,
+        "ValueBytes": len(deployed.channel.store.get("page:home")),
+    }
+
+
+def test_a_counter_that_was_rolled_back_is_one_warning_and_one_of_a_metric(deployed, capsys):
+    handle(deployed, record("m1", increment(0)))
+    older = deployed.channel.store.get("page:home")
+    handle(deployed, record("m1", increment(1)))
+    deployed.channel.store.put("page:home", older)
+    capsys.readouterr()
+    assert handle(deployed, record("m1", increment(2))) == {"batchItemFailures": []}
+    told = [[line[key] for key in ("level", "action", "counter")] for line in deployed.log]
+    assert told == [
+        ["INFO", "swap_lost", "page:home"],
+        ["WARNING", "counter_rolled_back", "page:home"],
+    ]
+    assert metrics(capsys) == {
+        "EventsApplied": 1,
+        "CountersWritten": 1,
+        "CountersRolledBack": 1,
         "SwapsStored": 1,
         "SwapsLost": 1,
         "StoreOperations": 2 + 1 + 2,

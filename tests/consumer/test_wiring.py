@@ -20,24 +20,19 @@ from tally import aws
 from tally.environment import Cache, Local, Service, SettingsError
 from tally.settling.progress import Activity
 from tally.stores.errors import BrokenSetupError
-from tally.stores.momento import connection
 from tally.stores.momento.connection import TLS_PORT, connect, credentials_for
 from tally.stores.momento.store import MomentoStore
+from tally.stores.secret import SECRET_PATIENCE
 from tests.support.clock import START_S, Clock
 from tests.support.consumers import ENDPOINT, KEY, Draws, api_key, make_momento
-from tests.support.http_servers import served
 from tests.support.lambda_event import event, failures, increment, record
 from tests.support.log import Log
 from tests.support.momento_channel import CACHE, FakeChannel, Fault
+from tests.support.secrets_manager import QUOTED, REFUSAL, secrets_manager
 
 SECRET_NAME = "momento/api-key"  # noqa: S105 (the name of one)
 WAIT_S = 10.0
 UNPRINTABLE = "the Momento API key has a blank or a line break in it, or no ASCII"
-QUOTED = "x-amz-security-token:the-sessions-token"
-REFUSAL = {
-    "__type": "InvalidSignatureException",
-    "message": f"The Canonical String for this request should have been '{QUOTED}'",
-}
 TLS_HANDSHAKE, HTTP2_PREFACE = b"\x16\x03", b"PRI * HTTP/2.0"
 
 
@@ -66,19 +61,6 @@ def secrets(account):  # noqa: ARG001 (its environment)
         client = boto3.client("secretsmanager")
         yield client
         client.close()
-
-
-@contextlib.contextmanager
-def secrets_manager(status, answer):
-    """Secrets Manager, which answers as told: the environment that leads there, what is asked."""
-    asked = []
-
-    def told(request):
-        asked.append(request.get_json(force=True))
-        return status, json.dumps(answer)
-
-    with served(told) as url:
-        yield {"AWS_ENDPOINT_URL_SECRETS_MANAGER": url}, asked
 
 
 @pytest.fixture
@@ -184,9 +166,7 @@ def test_secrets_manager_is_asked_twice_and_not_waited_for_longer_than_a_caller_
     with secrets_manager(500, {}) as (variables, asked):
         account.setenv(*next(iter(variables.items())))
         assert refused()[0].endswith("(HTTP 500)")
-        with contextlib.closing(
-            aws.connect("secretsmanager", **connection.SECRET_PATIENCE)
-        ) as client:
+        with contextlib.closing(aws.connect("secretsmanager", **SECRET_PATIENCE)) as client:
             config = client.meta.config
     assert asked == [{"SecretId": SECRET_NAME}] * 2
     assert (config.connect_timeout, config.read_timeout) == (5, 5)

@@ -8,9 +8,9 @@ import pytest
 from consumer.wiring import observer
 from infrastructure.template import ROOT
 from tally.counters.ledger import Limits
+from tally.environment import MAX_MOMENTO_TTL_S
 from tally.settling.progress import Activity
 from tally.settling.rounds import RESERVE_PER_MESSAGE_S, RESERVE_S
-from tally.stores.momento.store import MAX_TTL_S
 
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:people"
 QUEUES = ("Queue.QueueName", "DeadLetterQueue.QueueName")
@@ -173,7 +173,9 @@ def test_alarms_reach_the_topic_if_there_is_one(stack, deploy):
         assert not {"AlarmActions", "OKActions"} & stack[name].keys()
 
 
-@pytest.mark.parametrize(("ttl", "rings"), [(MAX_TTL_S, True), (MAX_TTL_S - 1, False)])
+@pytest.mark.parametrize(
+    ("ttl", "rings"), [(MAX_MOMENTO_TTL_S, True), (MAX_MOMENTO_TTL_S - 1, False)]
+)
 def test_what_expires_by_a_shorter_ttl_rings_no_alarm(deploy, ttl, rings):
     assert ("VanishedAlarm" in alarms(deploy(MomentoTtlSeconds=ttl))) is rings
 

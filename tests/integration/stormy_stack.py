@@ -154,6 +154,15 @@ class KillableFunction:
         return invocation
 
 
+class StormyMomento(MomentoServer):
+    """In this process and with faults, in the place of the stack's own."""
+
+    @property
+    def variables(self):
+        """As the stack's own tells them."""
+        return {"MOMENTO_LOCAL": self.endpoint, "MOMENTO_CACHE_NAME": CACHE}
+
+
 class StormyStack(Stack):
     """The local stack with the storm over it; its Momento is in this process, and has a plan."""
 
@@ -169,7 +178,8 @@ class StormyStack(Stack):
                 function, storm.uniform, lambda: storm.strikes("kill")
             ),
         )
-        self.momento = MomentoServer([CACHE], faults=storm.momento)
+        self.momento = StormyMomento([CACHE], faults=storm.momento)
+        self.store = cast("Any", self.momento)
         self.published = {}
         self.wallets = set()
         self._outputs = []

@@ -103,7 +103,7 @@ def test_each_part_is_a_process_and_all_have_ended(used):
 def test_check_names_what_has_died(pid_of, started):
     with Stack(SETTINGS) as stack:
         os.kill(pid_of("tally.local.momento"), signal.SIGKILL)
-        assert wait_until(lambda: not stack.momento.is_alive)
+        assert wait_until(lambda: not stack.store.is_alive)
         with pytest.raises(ChildError, match=r"^the embedded Momento server died$"):
             stack.check()
         assert stack._event_source is not None
@@ -118,7 +118,7 @@ def test_check_names_what_has_died(pid_of, started):
     assert (started(), pollers()) == ({}, [])
 
 
-@pytest.mark.parametrize("port", ["momento_port", "sqs_port"])
+@pytest.mark.parametrize("port", ["store_port", "sqs_port"])
 def test_where_a_part_does_not_start_the_others_end(port, started):
     with taken_port() as taken:
         stack = Stack(StackSettings(**{port: taken}))

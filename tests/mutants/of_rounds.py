@@ -4,9 +4,11 @@ from tests.mutants.mutation import Mutation
 
 _BATCH = "consumer/batch.py"
 _BODY = "tally/counters/body.py"
+_LINEAGE = "tally/counters/lineage.py"
 _OBSERVABILITY = "consumer/observability.py"
 _PROGRESS = "tally/settling/progress.py"
 _ROUNDS = "tally/settling/rounds.py"
+_WRITER = "tally/settling/writer.py"
 
 _ADDING = "tests/settling/test_bare_writer.py"
 _COUNTING = "tests/consumer/test_observability.py"
@@ -78,6 +80,36 @@ TELLING = (
         "            self._activity.counters_vanished += 1\n"
         "            self.vanished.append(counter)\n",
         tests=_WRITING,
+    ),
+    Mutation(
+        "every race that a warm copy lost a rollback",
+        "What another consumer wrote rings the bell for a store that lost swaps.",
+        _PROGRESS,
+        "        if lacks(seen.value, known.value):\n",
+        "        if seen.value != known.value:\n",
+    ),
+    Mutation(
+        "no rollback told",
+        "A store that loses swaps is never found out.",
+        _WRITER,
+        "        progress.warm = used or progress.warm\n",
+        "",
+        tests=_WRITING,
+    ),
+    Mutation(
+        "what was forgotten missed",
+        "A ledger that dropped a source rings the bell for a store that lost swaps.",
+        _LINEAGE,
+        "known != before and seen > now.floor",
+        "known != before",
+    ),
+    Mutation(
+        "only whole sources missed",
+        "A rollback by some events of a source is not found out.",
+        _LINEAGE,
+        "unpack(known) if known else [0, 0]",
+        "unpack(before) if known else [0, 0]",
+        tests="tests/counters/test_lineage.py",
     ),
     Mutation(
         "a duplicate whose outcome is forgotten not counted",

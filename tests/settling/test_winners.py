@@ -111,6 +111,24 @@ def test_a_winner_that_is_gone_is_written_anew(clock):
     assert read_count(items.copies["c"].value or b"") == 1
 
 
+def test_a_winner_that_is_told_and_lacks_what_was_known_was_rolled_back(clock):
+    items = Items()
+    store = MemoryStore(items, clock=clock)
+    rounds = Rounds(store, clock=clock, sleep=clock.sleep, uniform=Draws(0.5))
+    writer, found = Writer(rounds, Copies()), []
+    older = b""
+    for seq in range(4):
+        if seq == 3:
+            items.put("c", older)
+        elif seq == 2:
+            older = items.copies["c"].value or b""
+        activity = Activity()
+        writer.settle({"c": [event(seq)]}, clock() + SETTLE_S, activity)
+        found.append((activity.swaps_lost, activity.counters_rolled_back))
+    assert found == [(0, 0), (0, 0), (0, 0), (1, 1)]
+    assert read_count(items.copies["c"].value or b"") == 3
+
+
 def test_writers_of_many_threads_count_each_event_once():
     items = Items()
     counters = ("a", "b", "c")

@@ -315,6 +315,59 @@ def test_a_stale_absence_is_no_counter_that_has_vanished(channel, writer):
     assert stored_count(channel) == 2
 
 
+def rolled_back(writer, *seqs):
+    """How many counters a batch found at an earlier state, and which."""
+    activity = Activity()
+    progress = writer.settle({"c": events(*seqs)}, writer.clock() + 10, activity)
+    return activity.counters_rolled_back, progress.rolled_back
+
+
+def warmed(channel, writer):
+    """The value before the last of the batches by which the writer has become warm."""
+    settle(writer, c=events(0))
+    settle(writer, c=events(1))
+    older = channel.store.get("c")
+    settle(writer, c=events(2))
+    return older
+
+
+def test_a_winner_that_lacks_what_a_warm_copy_has_was_rolled_back(channel, writer):
+    older = warmed(channel, writer)
+    channel.store.put("c", older)
+    assert rolled_back(writer, 3) == (1, ["c"])
+    assert stored_count(channel) == 3
+    assert rolled_back(writer, 4) == (0, [])
+
+
+def test_a_rollback_is_seen_too_where_the_warm_swap_has_no_answer(channel, writer):
+    older = warmed(channel, writer)
+    channel.faults = [Fault("SetIfHash", STATUS.UNAVAILABLE)]
+    channel.store.put("c", older)
+    assert rolled_back(writer, 3) == (1, ["c"])
+
+
+def test_a_winner_that_has_all_of_a_warm_copy_was_not_rolled_back(channel, writer):
+    warmed(channel, writer)
+    write_elsewhere(channel, 7)
+    assert rolled_back(writer, 3) == (0, [])
+    assert stored_count(channel) == 5
+
+
+def test_a_stale_read_is_no_counter_that_was_rolled_back(channel, writer):
+    warmed(channel, writer)
+    channel.faults = [
+        Fault("SetIfHash", STATUS.UNAVAILABLE),
+        Fault("GetWithHash", stale=True),
+    ]
+    assert rolled_back(writer, 3) == (0, [])
+    assert channel.sent[-5:] == [SWAP, READ, SWAP, READ, SWAP]
+
+
+def test_a_counter_of_which_nothing_was_known_cannot_tell(channel, writer):
+    write_elsewhere(channel, 0)
+    assert rolled_back(writer, 0) == (0, [])
+
+
 def test_a_creation_whose_answer_is_lost_is_not_counted_as_one(channel, writer):
     channel.faults = [Fault("SetIf", STATUS.UNAVAILABLE, Effect.DONE)]
     assert gone(writer, {"c": events(0)}) == (0, [], 0)

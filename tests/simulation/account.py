@@ -4,6 +4,7 @@ The rules are those of docs/architecture.md, in sets and without our code: what 
 worked out from the events that its consumer was handed, and the value must say exactly that.
 """
 
+import copy
 from collections.abc import Iterable
 
 import msgspec
@@ -35,6 +36,12 @@ class Known:
         self.low = 0
         self.line: Line | None = None
 
+    def copy(self) -> "Known":
+        """The same, to be changed apart."""
+        copied = copy.copy(self)
+        copied.seqs, copied.rejected = self.seqs.copy(), self.rejected.copy()
+        return copied
+
     def is_full(self, seq: int, max_runs: int) -> bool:
         return 2 * self.runs > max_runs and not {seq - 1, seq + 1} & self.seqs
 
@@ -57,6 +64,14 @@ class Account:
         self.gappy: set[int | None] = set()
         self._values: set[bytes] = set()
         self._limits = limits
+
+    def copy(self) -> "Account":
+        """The same, to be changed apart."""
+        copied = copy.copy(self)
+        copied.sources = {source: known.copy() for source, known in self.sources.items()}
+        copied.decided, copied.gappy = self.decided.copy(), self.gappy.copy()
+        copied._values = self._values.copy()
+        return copied
 
     def write(self, value: bytes, facts: Iterable[Fact]) -> list[Fact]:
         """Check a write that takes effect; the events that it decided.

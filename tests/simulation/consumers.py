@@ -1,13 +1,16 @@
 """Execution environments of the real consumer: each has its life, its warm copies and its end."""
 
 import json
+from collections.abc import Iterable
 from random import Random
+from typing import Any
 
 from momento.auth import CredentialProvider
 
 from consumer.batch import Consumer
 from consumer.messages import ReceivedMessage
 from consumer.observability import Observer
+from tally.environment import Valkey
 from tally.local.lambda_.sqs_event import failed_messages
 from tally.settling.copies import Copies
 from tally.settling.progress import Activity
@@ -16,15 +19,19 @@ from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.errors import BrokenSetupError
 from tally.stores.momento.store import MomentoStore
+from tally.stores.valkey.password import Password
+from tally.stores.valkey.store import ValkeyStore
 from tests.simulation.facts import Delivery
 from tests.simulation.faults import Fault
 from tests.simulation.network import Network
 from tests.simulation.queue import Queue, check_order
 from tests.simulation.store import Store
 from tests.simulation.timeline import Actor
+from tests.simulation.valkey import Line
 from tests.simulation.world import World
 
 NO_KEY = CredentialProvider.for_momento_local()
+SERVER = Valkey("127.0.0.1", 6379, is_tls=False)
 DEADLINE_S = 1.1
 POLL_S = 0.3
 CALM_TIMEOUT_S = 30.0
@@ -59,11 +66,15 @@ class Witness(Observer):
     def swaps_lost(self, losses: object) -> None:
         pass
 
+    def counters_rolled_back(self, counters: Iterable[str]) -> None:
+        self._world.oracle.sees_rollback(counters)
+
     def counters_vanished(self, counters: object) -> None:
         pass
 
     def publish(self, activity: Activity) -> None:
         self._world.totals["counters found gone"] += activity.counters_vanished
+        self._world.totals["counters found set back"] += activity.counters_rolled_back
         self._world.totals["swaps lost"] += activity.swaps_lost
 
 
@@ -160,22 +171,40 @@ class Environment:
         """The successor knows nothing."""
         world, plan = self._world, self._world.plan
         random = Random(self._random.random())
-        network = Network(world, self._store, self, random)
-        momento = MomentoStore(
-            "tally",
-            NO_KEY,
-            ttl_s=plan.ttl_s,
-            deadline_s=DEADLINE_S,
-            limits=plan.limits,
-            open_channel=lambda: network,  # type: ignore[arg-type,return-value] # a peer of it
-            clock=world.timeline,
-            wall_clock=world.timeline,
-        )
         rounds = Rounds(
-            momento,
+            self._valkey(random) if plan.is_on_valkey else self._momento(random),
             clock=world.timeline,
             sleep=lambda seconds: self.sleep_until(world.timeline.now_s + seconds),
             uniform=random.uniform,
         )
         writer = Writer(rounds, Copies())
         return Consumer(writer, Witness(self, world), plan.default_max)
+
+    def _momento(self, random: Random) -> MomentoStore:
+        network = Network(self._world, self._store, self, random)
+        return MomentoStore(
+            "tally",
+            NO_KEY,
+            open_channel=lambda: network,  # type: ignore[arg-type,return-value] # a peer of it
+            **self._options,
+        )
+
+    def _valkey(self, random: Random) -> ValkeyStore:
+        return ValkeyStore(
+            SERVER,
+            Password(""),
+            opened=lambda _ends_at: Line(self._world, self._store, self, random),
+            **self._options,
+        )
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        """What every store is told."""
+        timeline, plan = self._world.timeline, self._world.plan
+        return {
+            "ttl_s": plan.ttl_s,
+            "deadline_s": DEADLINE_S,
+            "limits": plan.limits,
+            "clock": timeline,
+            "wall_clock": timeline,
+        }

@@ -19,6 +19,8 @@ class Fault(enum.StrEnum):
     STALE = "stale read"
     DEAD_CHANNEL = "channel dead after a freeze"
     FOREIGN = "unreadable value"
+    FAILED_OVER = "failed over to an older state"
+    EVICTED = "evicted"
 
     TWIN = "twice in a batch"
     ECHO = "delivered again while in flight"
@@ -45,6 +47,7 @@ NETWORK = (
     *(_F.REQUEST_LOST, _F.ANSWER_LOST, _F.LATE, _F.SLOW, _F.THROTTLED, _F.REFUSED),
     *(_F.BROKEN_SETUP, _F.STALE, _F.DEAD_CHANNEL, _F.FOREIGN),
 )
+DISASTERS = (_F.FAILED_OVER, _F.EVICTED)
 QUEUE = (_F.TWIN, _F.ECHO, _F.DELETE_LOST, _F.GHOST, _F.REDRIVE)
 CONSUMERS = (_F.KILLED, _F.KILLED_BEFORE_ACK, _F.SHORT_OF_TIME, _F.BUSY)
 PRODUCERS = (_F.SKEWED, _F.STEPPED, _F.WILD, _F.RESTARTED, _F.SENT_TWICE, _F.HELD_BACK, _F.INVALID)
@@ -52,6 +55,8 @@ PRODUCERS = (_F.SKEWED, _F.STEPPED, _F.WILD, _F.RESTARTED, _F.SENT_TWICE, _F.HEL
 HIGHEST = {
     _F.FOREIGN: 0.1,
     _F.REFUSED: 0.05,
+    _F.FAILED_OVER: 0.1,
+    _F.EVICTED: 0.1,
     _F.BROKEN_SETUP: 0.02,
     _F.KILLED: 0.1,
     _F.WILD: 0.1,

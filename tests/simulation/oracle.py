@@ -75,7 +75,7 @@ class Oracle:
             violated(f"reported as {reason}, though nothing was {cause}")
         if (reason is Reason.INVALID) is letter.valid:
             violated(f"reported {letter.body[:200]} as {reason}, valid: {letter.valid}")
-        if fact is None or fact[0] in self.untouchable or self._plan.expires:
+        if fact is None or fact[0] in self.untouchable or self._plan.forgets:
             return
         account = self.accounts[fact[0]]
         known = account.sources.get(fact[1])
@@ -91,13 +91,26 @@ class Oracle:
         if Fault.BROKEN_SETUP not in self._plan.rates:
             violated(f"took another fault for a broken set-up: {error}")
 
+    def sees_rollback(self, counters: Iterable[str]) -> None:
+        """Counters are said to be set back, which nothing but a store that forgets can do."""
+        if list(counters) and not self._plan.forgets:
+            violated(f"took for rolled back: {counters}")
+
+    def snapshot(self) -> dict[str, Account]:
+        """The truth as it is now, for `restores`."""
+        return {counter: account.copy() for counter, account in self.accounts.items()}
+
+    def restores(self, truth: dict[str, Account]) -> None:
+        """The store is at an earlier state, and what was written since has not happened."""
+        self.accounts = truth
+
     def rests(self, letters: Iterable[Letter], dead: Iterable[Letter]) -> None:
         """All is done: each event sent is decided, or its message is among the dead."""
         buried = {(f.counter, f.source, f.seq) for letter in dead for f in letter.facts}
         again = {origin for origin, times in self.decisions.items() if times > 1}
         for letter in letters:
             for fact, meant in zip(letter.facts, letter.meant, strict=True):
-                if fact.origin in again and meant.source is not None and not self._plan.expires:
+                if fact.origin in again and meant.source is not None and not self._plan.forgets:
                     violated(f"decided under two identities: {fact}")
                 key = (fact.counter, fact.source, fact.seq)
                 if key not in self.decided and key not in buried:

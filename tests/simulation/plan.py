@@ -6,7 +6,15 @@ from random import Random
 
 from tally.counters.event import INT64_MAX
 from tally.counters.ledger import Limits
-from tests.simulation.faults import CONSUMERS, NETWORK, PRODUCERS, QUEUE, Fault, draw_rates
+from tests.simulation.faults import (
+    CONSUMERS,
+    DISASTERS,
+    NETWORK,
+    PRODUCERS,
+    QUEUE,
+    Fault,
+    draw_rates,
+)
 
 PROFILES: Mapping[str, tuple[Fault, ...]] = {
     "calm": (),
@@ -16,12 +24,15 @@ PROFILES: Mapping[str, tuple[Fault, ...]] = {
     "producers": PRODUCERS,
     "swarm": NETWORK + QUEUE + CONSUMERS + PRODUCERS,
     "expiry": NETWORK + QUEUE + CONSUMERS + PRODUCERS,
+    "valkey": NETWORK + QUEUE + CONSUMERS + PRODUCERS,
+    "disasters": NETWORK + QUEUE + CONSUMERS + PRODUCERS + DISASTERS,
 }
 """The faults that each profile may have. In `calm` all must be decided; in `expiry` counters have
-a time to live, so that an event may be decided once in each life."""
+a time to live, so that an event may be decided once in each life. In the last two they are in
+Valkey, which in `disasters` evicts, and fails over to states that it had before."""
 
 WEIGHTS = {"calm": 1, "network": 2, "queue": 1, "consumers": 1, "producers": 1, "swarm": 12}
-WEIGHTS["expiry"] = 2
+WEIGHTS |= {"expiry": 2, "valkey": 4, "disasters": 4}
 
 SPANS_S = (1.0, 20.0, 600.0, 300_000.0)
 """How long producers publish: a burst, … three and a half days, well past the horizon of one."""
@@ -67,6 +78,16 @@ class Plan:
     def expires(self) -> bool:
         """Whether counters have a time to live."""
         return self.profile == "expiry"
+
+    @property
+    def forgets(self) -> bool:
+        """Whether what was decided may be undone: by the store, and never by a write."""
+        return self.expires or not self.rates.keys().isdisjoint(DISASTERS)
+
+    @property
+    def is_on_valkey(self) -> bool:
+        """Whether counters live in Valkey, and otherwise in Momento."""
+        return self.profile in {"valkey", "disasters"}
 
     def random(self, purpose: str) -> Random:
         """A stream of its own for each purpose, so that less of one thing moves no other."""

@@ -95,7 +95,7 @@ def _judge(world: World, queue: Queue, store: Store) -> None:
     """At rest: nothing is lost, nothing counted twice, and the ledger says so itself."""
     oracle = world.oracle
     oracle.rests(queue.sent.values(), queue.dead)
-    if not world.plan.expires:
+    if not world.plan.forgets:
         world.totals["anonymous events decided again"] += oracle.counted_again()
     for counter in oracle.accounts:
         world.totals["outcomes forgotten"] += oracle.answers(counter, store.get(counter))

@@ -1,9 +1,9 @@
-"""Momento's items: what each key holds and held, and the calls of a counter; when they act."""
+"""A store's items: what each key holds and held, and the calls of a counter; when they act."""
 
 import math
 from random import Random
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tally.local.momento.data_calls import DATA_CALLS
 from tests.simulation.facts import Delivery
@@ -11,8 +11,11 @@ from tests.simulation.faults import Fault
 from tests.simulation.timeline import violated
 from tests.simulation.world import World
 
+if TYPE_CHECKING:
+    from tests.simulation.account import Account
+
 MAX_PAST = 8
-"""How many former values a stale read may tell."""
+"""How many former values a stale read may tell, and to how many states a failover may lead."""
 
 MS = 1_000
 SENT = (("GetWithHash", ""), ("SetIf", "absent"))
@@ -34,6 +37,9 @@ class Store:
         self._random = random
         self._items: dict[str, Item] = {}
         self._past: dict[str, list[bytes | None]] = {}
+        self._states: list[tuple[dict[str, Item], dict[str, Account]]] = []
+        self.epoch = 0
+        self.knows_script = False
 
     def begin(self, counter: str, value: bytes | None) -> None:
         """What stands under a key before anyone writes: nothing, or a bare integer."""
@@ -52,11 +58,7 @@ class Store:
         if item is None:
             return None
         if self._world.plan.expires and item.expires_at_s <= self._world.timeline.now_s:
-            del self._items[counter]
-            self._past.setdefault(counter, []).append(item.value)
-            self._world.note("expired", counter)
-            self._world.totals["lives ended"] += 1
-            self._world.oracle.begins(counter, None)
+            self._end(counter, "expired")
             return None
         return item.value
 
@@ -73,6 +75,34 @@ class Store:
         )
         return DATA_CALLS[method](cache, request)
 
+    def swap(
+        self, counter: str, value: bytes, ttl_ms: int, seen: bytes | None, delivery: Delivery
+    ) -> bytes | int | None:
+        """Valkey's swap: 1 if the key held what was seen, or else what it holds."""
+        found = self.get(counter)
+        if found != seen:
+            return found
+        self._put(counter, value, ttl_ms, delivery)
+        return 1
+
+    def evict(self) -> None:
+        """Forget a counter, if there is one."""
+        if found := sorted(self._items.keys() & self._world.oracle.accounts.keys()):
+            self._end(self._random.choice(found), "evicted")
+
+    def fail_over(self) -> None:
+        """Be what some replica was: all keys at one earlier moment, and no script known."""
+        if not self._states:
+            return
+        place = self._random.randrange(len(self._states))
+        self._items, truth = self._states[place]
+        del self._states[place:]
+        self.epoch += 1
+        self.knows_script = False
+        self._world.note("failed over")
+        self._world.totals["failovers"] += 1
+        self._world.oracle.restores(truth)
+
     def read(self, counter: str) -> bytes | None:
         """What a key holds, or perhaps an older value."""
         value, past = self.get(counter), self._past.get(counter)
@@ -80,7 +110,17 @@ class Store:
             value = self._random.choice(past)
         return value
 
+    def _end(self, counter: str, how: str) -> None:
+        """A counter's life is over."""
+        self._past.setdefault(counter, []).append(self._items.pop(counter).value)
+        self._world.note(how, counter)
+        self._world.totals["lives ended"] += 1
+        self._world.oracle.begins(counter, None)
+
     def _put(self, counter: str, value: bytes, ttl_ms: int, delivery: Delivery) -> None:
+        if Fault.FAILED_OVER in self._world.plan.rates:
+            self._states.append((self._items.copy(), self._world.oracle.snapshot()))
+            del self._states[:-MAX_PAST]
         past = self._past.setdefault(counter, [])
         current = self._items.get(counter)
         past.append(current.value if current else None)

@@ -1,4 +1,4 @@
-"""One contract for every store: in memory, Momento on a fake channel, Momento on real gRPC."""
+"""One contract for every store: in memory, Momento on a fake channel and real gRPC, Valkey."""
 
 import contextlib
 import time
@@ -19,6 +19,7 @@ from tally.stores.port import ABSENT, NOT_SENT, Copy, LostRace, Stored, Swap
 from tests.support.clock import Clock
 from tests.support.consumers import make_momento, store_of
 from tests.support.momento_channel import CACHE, FakeChannel, FakeStore
+from tests.support.valkey import store_at
 
 WAIT_S = 60.0
 MANY = 300
@@ -26,22 +27,28 @@ NAMES = [f"c{number}" for number in range(MANY)]
 
 
 @contextlib.contextmanager
-def memory():
+def memory(_request):
     items = Items()
     yield lambda: MemoryStore(items), time.monotonic
 
 
 @contextlib.contextmanager
-def momento():
+def momento(_request):
     clock = Clock()
     items = FakeStore(clock)
     yield lambda: make_momento(FakeChannel(clock, items)), clock
 
 
 @contextlib.contextmanager
-def momento_over_grpc():
+def momento_over_grpc(_request):
     with MomentoServer([CACHE]) as server:
         yield lambda: store_of(server, deadline_s=WAIT_S), time.monotonic
+
+
+@contextlib.contextmanager
+def valkey(request):
+    server = request.getfixturevalue("valkey")
+    yield lambda: store_at(server.address, deadline_s=WAIT_S), time.monotonic
 
 
 class Kind:
@@ -57,9 +64,9 @@ class Kind:
         return [answer for _, answer in store.write(swaps, self.clock() + WAIT_S)]
 
 
-@pytest.fixture(params=[memory, momento, momento_over_grpc], ids=lambda made: made.__name__)
+@pytest.fixture(params=[memory, momento, momento_over_grpc, valkey], ids=lambda made: made.__name__)
 def kind(request):
-    with request.param() as (make, clock), contextlib.ExitStack() as made:
+    with request.param(request) as (make, clock), contextlib.ExitStack() as made:
 
         def closed_in_the_end():
             return made.enter_context(contextlib.closing(make()))
@@ -203,9 +210,11 @@ def test_a_closed_store_answers_nothing(kind):
         store.values(["c"], WAIT_S)
 
 
-@pytest.mark.parametrize("made", [memory, momento_over_grpc], ids=lambda made: made.__name__)
-def test_values_come_in_the_order_of_their_counters(made):
-    with made() as (make, clock), contextlib.closing(make()) as store:
+@pytest.mark.parametrize(
+    "made", [memory, momento_over_grpc, valkey], ids=lambda made: made.__name__
+)
+def test_values_come_in_the_order_of_their_counters(made, request):
+    with made(request) as (make, clock), contextlib.closing(make()) as store:
         kind = Kind(make, clock)
         put(kind, store, "a", b"1")
         put(kind, store, "b", b"2\nledger")

@@ -2,9 +2,10 @@
 
 import pytest
 
-from tally.environment import Cache, Local
+from tally.environment import Cache, Local, Valkey
 from tally.stores.momento.store import MomentoStore
 from tally.stores.opening import open_store
+from tally.stores.valkey.store import ValkeyStore
 
 CACHE = Cache("tally", Local("127.0.0.1", 8080))
 
@@ -13,13 +14,23 @@ def test_a_cache_of_momento_is_opened():
     assert isinstance(open_store(CACHE), MomentoStore)
 
 
-def test_without_its_sdk_the_extra_is_named():
-    missing = ModuleNotFoundError("No module named 'grpc'", name="grpc")
+def test_a_server_of_valkey_is_opened():
+    store = open_store(Valkey("cache", 6379))
+    assert isinstance(store, ValkeyStore)
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("cache", "name", "extra"),
+    [(CACHE, "Momento", "read"), (Valkey("cache", 6379), "Valkey", "valkey")],
+)
+def test_without_what_speaks_to_it_the_extra_is_named(cache, name, extra):
+    missing = ModuleNotFoundError("No module named 'it'", name="it")
 
     def load(_):
         raise missing
 
-    needs = r"^counters in Momento need tally-counters\[read\]: No module named 'grpc'$"
+    needs = rf"^counters in {name} need tally-counters\[{extra}\]: No module named 'it'$"
     with pytest.raises(ImportError, match=needs) as caught:
-        open_store(CACHE, load=load)
-    assert caught.value.name == "grpc"
+        open_store(cache, load=load)
+    assert caught.value.name == "it"

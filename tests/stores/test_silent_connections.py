@@ -1,8 +1,5 @@
 """A connection whose peer has vanished without a reset: counted and read on a new one, at once."""
 
-import contextlib
-import socket
-import threading
 from typing import Any
 
 import pytest
@@ -22,66 +19,10 @@ from tests.support.api import event as request
 from tests.support.clock import Clock
 from tests.support.lambda_event import event, failures, increment, record
 from tests.support.momento_channel import CACHE, ReadChannel
+from tests.support.silent_proxy import SilentProxy
 
 DEADLINE_S = 0.3
-CHUNK_BYTES = 65_536
 NOBODY = CredentialProvider.for_momento_local()
-
-
-class SilentProxy:
-    """A TCP proxy on loopback whose connections can go silent: no reset, no end, and no answer.
-
-    A context manager; `silence` stops what is forwarded on the connections that there are.
-    """
-
-    def __init__(self, port):
-        self._to = (HOST, port)
-        self._listener = socket.create_server((HOST, 0))
-        self._silences = []
-        self._sockets = []
-        self._lock = threading.Lock()
-        self.port = self._listener.getsockname()[1]
-
-    @property
-    def connections(self):
-        """How many were opened so far."""
-        return len(self._silences)
-
-    def silence(self):
-        """From now on the connections that there are lead nowhere; new ones work."""
-        for silence in self._silences:
-            silence.set()
-
-    def __enter__(self):
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self._listener.close()
-        with self._lock:
-            for each in self._sockets:
-                with contextlib.suppress(OSError):
-                    each.shutdown(socket.SHUT_RDWR)
-                each.close()
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            for client, _ in iter(self._listener.accept, None):
-                silence = threading.Event()
-                server = socket.create_connection(self._to)
-                with self._lock:
-                    self._silences.append(silence)
-                    self._sockets += [client, server]
-                for source, target in ((client, server), (server, client)):
-                    arguments = (source, target, silence)
-                    threading.Thread(target=self._pump, args=arguments, daemon=True).start()
-
-    def _pump(self, source, target, silence):
-        with contextlib.suppress(OSError):
-            for data in iter(lambda: source.recv(CHUNK_BYTES), b""):
-                if not silence.is_set():
-                    target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
 
 
 @pytest.fixture

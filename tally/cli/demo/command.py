@@ -29,6 +29,7 @@ from tally.cli.signals import interruptible
 from tally.counters.errors import TallyError
 from tally.local.child import ChildError
 from tally.local.sqs.aws import proxy_variables
+from tally.local.stack import StoreKind
 from tally.local.watch import Watch
 from tally.publishing.sequence import now_ms
 
@@ -43,15 +44,17 @@ def demo(
     counters: Annotated[int, typer.Option(min=1, help="Counters they are for.")] = 100,
     consumers: Annotated[int, typer.Option(min=2, max=16, help="Consumer processes.")] = 3,
     seed: Annotated[int, typer.Option(help="Draws the order and the lost deletes.")] = 1,
+    store: Annotated[StoreKind, typer.Option(help="Where the counters live.")] = StoreKind.MOMENTO,
     output: Annotated[Output, typer.Option(help="What stdout is for.")] = Output.TEXT,
 ) -> None:
     """Publish, lose deletes, kill two consumers, send bad messages; then see that counts are exact.
 
-    Everything runs on this machine. Exit status 1 if a count is off, or a message is lost.
+    Everything runs on this machine; Valkey is a real server that is found on it. Exit status 1 if
+    a count is off, or a message is lost.
     """
     if events < counters:
         refuse(f"{counters} counters need at least as many --events")
-    options = Options(events, counters, consumers, seed)
+    options = Options(events, counters, consumers, seed, store)
     os.environ.update(proxy_variables(os.environ))  # for Momento's SDK, which asks only these
     try:
         with interruptible(), Demo(options, Watch(), now_ms=now_ms()) as running:

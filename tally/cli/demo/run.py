@@ -15,7 +15,7 @@ from tally.cli.demo.faults import ForgetfulSqs, MortalFunction
 from tally.local.lambda_.environment import Function
 from tally.local.lambda_.event_source import Batching
 from tally.local.sqs.queue import Depth
-from tally.local.stack import Stack, StackSettings
+from tally.local.stack import Stack, StackSettings, StoreKind
 from tally.local.watch import DECIDED, Seen, Watch
 from tally.publishing.publisher import Publisher
 from tally.publishing.sequence import Sequence
@@ -50,6 +50,7 @@ SETTINGS = StackSettings(
         "COUNTER_GUARANTEE": "",
         "MAX_COUNTER_VALUE": "",
         "MOMENTO_TTL_SECONDS": "",
+        "VALKEY_TTL_SECONDS": "",
         "POWERTOOLS_LOG_LEVEL": "INFO",
         "POWERTOOLS_METRICS_DISABLED": "false",
     },
@@ -64,6 +65,7 @@ class Options:
     counters: int
     consumers: int
     seed: int
+    store: StoreKind = StoreKind.MOMENTO
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +113,7 @@ class Demo:
         self.mortals: list[MortalFunction] = []
         self._dooms = threading.Semaphore(0)
         self.stack = Stack(
-            dataclasses.replace(SETTINGS, consumers=options.consumers),
+            dataclasses.replace(SETTINGS, consumers=options.consumers, store=options.store),
             observe=watch.observe,
             wrap_sqs=self._wrap_sqs,
             wrap_function=self._wrap_function,

@@ -7,7 +7,6 @@ from rich.table import Table
 
 from tally.cli.demo.run import Demo
 from tally.cli.demo.workload import DemoCounter
-from tally.local.momento import read_stats
 from tally.publishing.packing import MAX_ENTRIES
 from tally.reading.reader import Reader
 
@@ -33,7 +32,7 @@ class Verdict:
     """Whether all is right, and the figures of the run."""
 
     counters: list[tuple[DemoCounter, int | None]]
-    """Each counter with the count that Momento holds."""
+    """Each counter with the count that the store holds."""
     dead_letters: list[DeadLetter]
     bad_messages: int
     events: int
@@ -41,6 +40,8 @@ class Verdict:
     redelivered: int
     kills: int
     metrics: dict[str, int]
+    store: str
+    """What it is called."""
     operations: int
     seconds: float
 
@@ -69,7 +70,7 @@ def judge(demo: Demo) -> Verdict:
     """
     names = [counter.name for counter in demo.plan]
     demo.stack.check()
-    operations = sum(read_stats(demo.stack.momento.endpoint).operations.values())
+    operations = demo.stack.store.operations()
     with Reader.from_environment(demo.stack.variables) as reader:
         counts = reader.counts(names)
     return Verdict(
@@ -81,6 +82,7 @@ def judge(demo: Demo) -> Verdict:
         redelivered=demo.sqs.lost if demo.sqs else 0,
         kills=demo.kills,
         metrics=dict(demo.watch.look().metrics),
+        store=demo.stack.store.store,
         operations=operations,
         seconds=demo.seconds,
     )
@@ -139,5 +141,5 @@ def _figures(verdict: Verdict) -> list[str]:
         f"{verdict.redelivered} messages delivered again",
         f"{verdict.kills} consumers killed in mid-batch",
         f"{duplicates:,} duplicates absorbed, {lost:,} swaps lost and decided again",
-        f"{verdict.operations:,} Momento operations: {an_event:.3f} an event",
+        f"{verdict.operations:,} {verdict.store} operations: {an_event:.3f} an event",
     ]

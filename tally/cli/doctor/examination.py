@@ -5,7 +5,7 @@ import dataclasses
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ from tally.cli.dlq.queue import redrive_policy, url_of
 from tally.cli.doctor import checks
 from tally.cli.doctor.checks import (
     BY_HAND,
+    CACHE,
     FUNCTION,
     MOMENTO,
     REACH,
@@ -25,12 +26,22 @@ from tally.cli.doctor.checks import (
     good,
     skipped,
 )
+from tally.cli.doctor.valkey import REACH as VALKEY_REACH
+from tally.cli.doctor.valkey import VALKEY, VERSION, check_valkey
 from tally.cli.output import EXAMPLE
 from tally.cli.reading import MOMENTO_ERRORS
 from tally.counters.errors import shown
 from tally.counters.event import Increment
 from tally.counters.outcome import Outcome
-from tally.environment import A_QUEUE_URL, Cache, Environment, SettingsError, is_queue_url
+from tally.environment import (
+    A_QUEUE_URL,
+    LOOPBACK,
+    Cache,
+    Environment,
+    SettingsError,
+    Valkey,
+    is_queue_url,
+)
 from tally.local.ports import is_loopback
 from tally.publishing.errors import UnsentError
 from tally.publishing.publisher import Publisher
@@ -90,37 +101,52 @@ class Examination:
         self._open = contextlib.ExitStack()
         self._sqs: Any = None
         self._store: Store | None = None
+        self._name, self._reach = MOMENTO, REACH
 
     def findings(self) -> Iterator[Finding]:
         """What all checks find, the first things first."""
         with self._open:
             environment = Environment(self.world.variables)
             self.queue_url = self.queue_url or environment.required("SQS_QUEUE_URL")
-            cache: Cache | None = environment.cache()
+            cache: Cache | Valkey | None = environment.cache()
+            if isinstance(cache, Valkey):
+                self._name, self._reach = VALKEY, VALKEY_REACH
             try:
                 environment.finish()
                 yield good(ENVIRONMENT, "complete")
             except SettingsError as error:
                 cache = None
                 yield bad(ENVIRONMENT, str(error), EXAMPLE)
-            yield from self._momento(cache)
+            yield from self._cache(cache)
             yield from self._aws()
             yield from self._round_trip()
 
-    def _momento(self, cache: Cache | None) -> Iterator[Finding]:
+    def _cache(self, cache: Cache | Valkey | None) -> Iterator[Finding]:
         if cache is None:
-            yield skipped(MOMENTO, "the environment does not tell where it is")
+            yield skipped(self._name, "the environment does not tell where it is")
             return
         try:
             store = self._open.enter_context(contextlib.closing(open_store(cache)))
+            found = self._looked_at(cache, store)
         except SettingsError as error:
-            yield bad(MOMENTO, str(error), "mend the key, or the permission to read its secret")
+            yield bad(self._name, str(error), "mend the key, or the permission to read its secret")
             return
-        reader, counter = self.world.reader(store), self.world.own_counter()
-        found = checks.check_cache(cache.name, lambda: reader.count(counter))
-        if all(finding.verdict is Mark.OK for finding in found):
+        is_usable = True
+        for finding in found:
+            is_rule = finding.name not in {MOMENTO, CACHE, VALKEY, VERSION}
+            is_usable = is_usable and (is_rule or finding.verdict is not Mark.BAD)
+            is_local = isinstance(cache, Valkey) and cache.host in LOOPBACK
+            yield _excused(finding, "server") if is_rule and is_local else finding
+        if is_usable:
             self._store = store
-        yield from found
+
+    def _looked_at(self, cache: Cache | Valkey, store: Store) -> Iterable[Finding]:
+        reader, counter = self.world.reader(store), self.world.own_counter()
+        if isinstance(cache, Cache):
+            return checks.check_cache(cache.name, lambda: reader.count(counter))
+        from tally.stores.valkey.info import server_info  # noqa: PLC0415 (hiredis: Momento has none)
+
+        return check_valkey(lambda: reader.count(counter), server_info(cache))
 
     def _aws(self) -> Iterator[Finding]:
         if not self.queue_url:
@@ -194,11 +220,16 @@ class Examination:
         if not self.round_trip:
             yield skipped(ROUND_TRIP, "not asked for")
         elif self._sqs is None or self._store is None:
-            yield skipped(ROUND_TRIP, "SQS or Momento cannot be asked")
+            yield skipped(ROUND_TRIP, f"SQS or {self._name} cannot be asked")
         else:
             publisher = Publisher(self.queue_url, client=self._sqs)
             yield from check_round_trip(
-                self.world, publisher, self._store, self.counter, self.timeout_s
+                self.world,
+                publisher,
+                self._store,
+                self.counter,
+                self.timeout_s,
+                reach=self._reach,
             )
 
     def _connected(self, service: str) -> Any:  # noqa: ANN401 (boto3's)
@@ -208,7 +239,13 @@ class Examination:
 
 
 def check_round_trip(
-    world: World, publisher: Publisher, store: Store, counter: str, timeout_s: float
+    world: World,
+    publisher: Publisher,
+    store: Store,
+    counter: str,
+    timeout_s: float,
+    *,
+    reach: str = REACH,
 ) -> Iterator[Finding]:
     """Publish an increment, and read until it is decided, or `timeout_s` are over.
 
@@ -233,7 +270,7 @@ def check_round_trip(
         found = wait(look, Pace(world.clock, world.sleep, world.uniform), timeout_s, POLL_S)
         can_tell = found is not Outcome.PENDING or not counter or _has_ledger(world, store, name)
     except MOMENTO_ERRORS as error:
-        yield bad(ROUND_TRIP, f"the count cannot be read: {error}", REACH)
+        yield bad(ROUND_TRIP, f"the count cannot be read: {error}", reach)
         return
     yield _arrival(name, found, _ms(world.clock() - sent_at), can_tell=can_tell)
 
@@ -265,11 +302,11 @@ def _has_ledger(world: World, store: Store, counter: str) -> bool:
     return value is not None and b"\n" in value
 
 
-def _excused(finding: Finding) -> Finding:
+def _excused(finding: Finding, what: str = "queue") -> Finding:
     """On one machine a deployment's rule need not hold."""
     if finding.verdict is not Mark.BAD:
         return finding
-    return skipped(finding.name, f"a local queue need not keep this rule: {finding.text}")
+    return skipped(finding.name, f"a local {what} need not keep this rule: {finding.text}")
 
 
 def _ms(duration_s: float) -> str:

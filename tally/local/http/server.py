@@ -15,11 +15,15 @@ from tally.local.http.site import Site
 from tally.local.http.status import Status
 from tally.local.lambda_.environment import Invocation, LambdaEnvironment
 from tally.local.lambda_.runtime import FunctionSettings
+from tally.local.momento.server import MomentoProcess
 from tally.local.ports import LOOPBACK
 from tally.local.stack import CACHE, Stack, StackSettings, functions_folder
+from tally.local.valkey import ValkeyProcess
 from tally.local.watch import Watch
 from tally.reading.reader import Reader
 from tally.stores.momento.store import MomentoStore
+from tally.stores.opening import open_store
+from tally.stores.port import Store
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -58,11 +62,11 @@ def serving(
         api = LambdaEnvironment(
             API,
             code=functions_folder(),
-            variables={**settings.variables, **stack.variables},
+            variables=stack.function_variables,
             settings=API_FUNCTION,
         )
         parts.callback(api.close)
-        reader = parts.enter_context(Reader(_store(stack.momento.endpoint)))
+        reader = parts.enter_context(Reader(_store(stack.store)))
         status = Status(
             watch,
             depth=stack.queue.depth,
@@ -107,8 +111,10 @@ class _Quiet(WSGIRequestHandler):
         """Print no line for each request."""
 
 
-def _store(endpoint: str) -> MomentoStore:
-    nobody = CredentialProvider.for_momento_local()
+def _store(process: MomentoProcess | ValkeyProcess) -> Store:
+    if isinstance(process, ValkeyProcess):
+        return open_store(process.address)
+    nobody, endpoint = CredentialProvider.for_momento_local(), process.endpoint
     return MomentoStore(
         CACHE, nobody, open_channel=lambda: grpc.insecure_channel(endpoint, NO_PROXY)
     )

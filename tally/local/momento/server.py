@@ -12,7 +12,7 @@ from tally.local.child import Child
 from tally.local.momento.control_calls import Account, SigningKeys
 from tally.local.momento.dispatch import Dispatch
 from tally.local.momento.faults import Plan, fair_weather
-from tally.local.momento.metering import Meter, MomentoStats
+from tally.local.momento.metering import Meter, MomentoStats, read_stats
 from tally.local.momento.store import Caches, Clock
 from tally.local.ports import LOOPBACK, why_not
 
@@ -123,7 +123,11 @@ class MomentoServer:
 class MomentoProcess(Child):
     """The server in a process of its own; `endpoint` is its host:port once it is started."""
 
+    name = "the embedded Momento server"
+    store = "Momento"
+
     def __init__(self, caches: Sequence[str], *, port: int = 0) -> None:
+        self._caches = caches
         options = [f"--cache={cache}" for cache in caches]
         super().__init__("tally.local.momento", [f"--port={port}", *options])
         self.endpoint = ""
@@ -133,3 +137,12 @@ class MomentoProcess(Child):
         line = super().start()
         self.endpoint = line.rpartition(" ")[2]
         return line
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment that keeps counters in its first cache."""
+        return {"MOMENTO_LOCAL": self.endpoint, "MOMENTO_CACHE_NAME": self._caches[0]}
+
+    def operations(self) -> int:
+        """The operations that Momento would have billed so far."""
+        return sum(read_stats(self.endpoint).operations.values())

@@ -1,10 +1,6 @@
 """The channel and the credentials, as Momento's own SDK makes them in a Lambda."""
 
-import contextlib
 import re
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any
 
 import grpc
 import momento
@@ -16,17 +12,12 @@ from momento.internal._utilities._grpc_channel_options import (
 )
 
 from tally.environment import SECRET, Local, Service, SettingsError
+from tally.stores.secret import secret_text
 
 _VISIBLE = re.compile("[!-~]+")
 
 TLS_PORT = 443
 """The SDK's own rule: any other port is a local server without TLS."""
-
-SECRET_PATIENCE: Mapping[str, Any] = MappingProxyType(
-    {"connect_timeout_s": 5.0, "read_timeout_s": 5.0, "max_attempts": 2}
-)
-"""How long Secrets Manager may take to connect, and then be silent; and how often it is asked.
-boto3's own, a minute each and five times, outlive the Lambda that waits."""
 
 
 def credentials_for(momento: Local | Service) -> CredentialProvider:
@@ -37,7 +28,7 @@ def credentials_for(momento: Local | Service) -> CredentialProvider:
     """
     if isinstance(momento, Local):
         return CredentialProvider.for_momento_local(momento.host, momento.port)
-    key = momento.api_key or _secret(momento.api_key_secret)
+    key = momento.api_key or secret_text(momento.api_key_secret, SECRET)
     if not _VISIBLE.fullmatch(key):
         raise SettingsError(["the Momento API key has a blank or a line break in it, or no ASCII"])
     try:
@@ -74,23 +65,3 @@ def metadata(credentials: CredentialProvider, cache_name: str) -> tuple[tuple[st
         ("cache", cache_name),
         ("agent", f"python:cache:{momento.__version__}"),
     )
-
-
-def _secret(name: str) -> str:
-    """The key from Secrets Manager, fetched once for each environment, with its first use.
-
-    Raises:
-        SettingsError: it cannot be read, or is no text.
-    """
-    from tally import aws  # noqa: PLC0415 (boto3: nobody need wait for it whose key is in sight)
-
-    try:
-        with contextlib.closing(aws.connect("secretsmanager", **SECRET_PATIENCE)) as client:
-            answer = client.get_secret_value(SecretId=name)
-    except aws.CONNECT_ERRORS as error:
-        # Without its text and its cause, which may quote the request that was signed.
-        raise SettingsError([f"{SECRET} cannot be read: {aws.described(error)}"]) from None
-    secret = answer.get("SecretString")
-    if isinstance(secret, str):
-        return secret
-    raise SettingsError([f"{SECRET} holds no text"])

@@ -10,6 +10,7 @@ import grpc
 from momento.auth import CredentialProvider
 
 from tally.counters.ledger import Limits
+from tally.environment import MAX_MOMENTO_TTL_S
 from tally.stores.momento.calls import Calls, billed, cost, values_of
 from tally.stores.momento.channel import Channel
 from tally.stores.momento.connection import connect, metadata
@@ -26,9 +27,6 @@ from tally.stores.port import (
     Usage,
     Write,
 )
-
-MAX_TTL_S = 86_400
-"""The longest that Momento keeps an item on demand: a day."""
 
 MAX_CALLS_IN_FLIGHT = 256
 """Reads sent and not answered, and swaps likewise: a round has both on their way. More only wait in
@@ -50,7 +48,8 @@ class MomentoStore:
     Args:
         cache_name: the cache that holds the counters.
         credentials: the SDK's; the key is in no error and no repr.
-        ttl_s: how long a counter lives after each of its swaps, in seconds; MAX_TTL_S by default.
+        ttl_s: how long a counter lives after each of its swaps, in seconds; MAX_MOMENTO_TTL_S by
+            default.
         deadline_s: how long one call may take, in seconds; by default the SDK's in a Lambda.
         limits: how much a counter may remember.
         open_channel: opens a channel to Momento, or to a peer of it; this store closes it.
@@ -76,7 +75,7 @@ class MomentoStore:
         self.deadline_s = sdk_deadline_s() if deadline_s is None else deadline_s
         self._channel = Channel(open_channel or partial(connect, credentials), wall_clock)
         self._key = credentials.auth_token
-        self._calls = Calls(metadata(credentials, cache_name), (ttl_s or MAX_TTL_S) * 1_000)
+        self._calls = Calls(metadata(credentials, cache_name), (ttl_s or MAX_MOMENTO_TTL_S) * 1_000)
         self._limits = limits or Limits()
         self._clock = clock
 

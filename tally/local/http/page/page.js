@@ -32,7 +32,7 @@ function show(status) {
   showReturned(status.returned);
   const events = status.totals.applied + status.totals.rejected;
   $("cost").textContent = events
-    ? `${(status.totals.operations / events).toFixed(3)} Momento operations an event`
+    ? `${(status.totals.operations / events).toFixed(3)} operations of the store an event`
     : "";
 }
 

@@ -1,0 +1,196 @@
+"""Counters in Valkey: a round is two pipelines, one of GETs and one of a script that swaps."""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from tally.counters.ledger import Limits
+from tally.environment import VALKEY_TTL_S, Valkey
+from tally.stores.port import (
+    ABSENT,
+    NOT_SENT,
+    Copy,
+    Failed,
+    LostRace,
+    Stored,
+    Swap,
+    Trouble,
+    Usage,
+)
+from tally.stores.valkey.commands import Commands
+from tally.stores.valkey.password import Password
+from tally.stores.valkey.pipelines import MAX_COMMANDS, Answer, Pipelines, in_pipelines
+from tally.stores.valkey.troubles import first_word
+
+DEADLINE_S = 1.0
+"""What a pipeline may take, with connecting and with the repeat of a script that is not known."""
+
+MAX_SILENT = 2
+"""After so many pipelines of a round that had no answer in time the rest of it is not sent."""
+
+UNSENT = Failed(Trouble.UNKNOWN_OUTCOME, "not sent: the pipelines before it had no answer in time")
+NO_ANSWER = Failed(Trouble.UNKNOWN_OUTCOME, "what the server said is no answer to this command")
+
+Item = TypeVar("Item")
+
+
+class ValkeyStore:
+    """The calls that counters need, in pipelines.
+
+    Args:
+        valkey: where the server is.
+        password: of it; it is in no error and no repr.
+        ttl_s: how long a counter lives after each of its swaps, in seconds; VALKEY_TTL_S by
+            default.
+        deadline_s: how long a pipeline may take, in seconds.
+        limits: how much a counter may remember.
+        clock: monotonic, in seconds.
+        wall_clock: the time of day, in seconds.
+        options: of Pipelines.
+    """
+
+    max_calls_in_flight = MAX_COMMANDS
+
+    def __init__(  # noqa: PLR0913 (all that a test may want to be otherwise, by keyword)
+        self,
+        valkey: Valkey,
+        password: Password,
+        *,
+        ttl_s: int | None = None,
+        deadline_s: float = DEADLINE_S,
+        limits: Limits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+        **options: Any,  # noqa: ANN401 (those of Pipelines, handed through)
+    ) -> None:
+        self.usage = Usage()
+        self.deadline_s = deadline_s
+        self._commands = Commands((ttl_s or VALKEY_TTL_S) * 1_000)
+        self._limits = limits or Limits()
+        self._clock = clock
+        self._pipelines = Pipelines(valkey, password, clock=clock, wall_clock=wall_clock, **options)
+
+    def limits(self, _counter: str) -> Limits:
+        """How much a counter may remember, whatever its name: nothing is billed by the piece."""
+        return self._limits
+
+    def renew(self) -> None:
+        """Use a new connection from now on."""
+        self._pipelines.renew()
+
+    def close(self) -> None:
+        """Close the connections, and open no more."""
+        self._pipelines.close()
+
+    def read(self, counters: Iterable[str], ends_at: float) -> Iterator[tuple[str, Copy | Failed]]:
+        """Read counters, in the order given; the token of a counter is its value."""
+        for counter, answer in self._answered(counters, self._commands.read, None, ends_at):
+            yield counter, self._found(answer)
+
+    def write(
+        self, writes: Iterable[Swap], ends_at: float
+    ) -> Iterator[tuple[Swap, Stored | LostRace | Failed]]:
+        """Swap, in the order given; who loses a race is told what the winner stored."""
+        for swap, answer in self._answered(
+            writes, self._commands.swap, self._commands.swap_in_full, ends_at
+        ):
+            if answer == 1:
+                yield swap, Stored(swap.value)
+            else:
+                found = self._found(answer)
+                yield swap, found if isinstance(found, Failed) else LostRace(found)
+
+    def values(
+        self, counters: Sequence[str], deadline_s: float
+    ) -> tuple[list[bytes | None], Failed | None]:
+        """The values of counters in one pipeline.
+
+        Raises:
+            StoreClosedError: close() was called.
+        """
+        commands = [self._commands.read(counter) for counter in counters]
+        ends_at = self._clock() + deadline_s
+        values: list[bytes | None] = []
+        # A reader has no end that a password fetched anew could make it miss.
+        for answer in self._pipelines.run(commands, ends_at, renewal_ends_at=math.inf).answers:
+            found = self._found(answer)
+            if isinstance(found, Failed):
+                return values, found
+            values.append(found.value)
+        return values, None
+
+    def _found(self, answer: Answer) -> Copy | Failed:
+        """What a counter holds by the answer of the server, if that is one."""
+        match answer:
+            case bytes():
+                return Copy(answer, answer)
+            case None:
+                return ABSENT
+            case Failed():
+                return answer
+        self.renew()
+        return NO_ANSWER
+
+    def _answered(
+        self,
+        items: Iterable[Item],
+        command: Callable[[Item], bytes],
+        in_full: Callable[[Item], bytes] | None,
+        ends_at: float,
+    ) -> Iterator[tuple[Item, Answer]]:
+        """Answers to commands, in pipelines, in the order of the items.
+
+        Args:
+            items: each is pulled when there is room to send it.
+            command: writes one down.
+            in_full: the same for a server that does not know the script.
+            ends_at: the clock's time by which the last answer must have come.
+        """
+        silent = 0
+        for chunk, commands in in_pipelines(items, command):
+            if silent == MAX_SILENT:
+                answers: list[Answer] = [UNSENT] * len(chunk)
+            elif (now := self._clock()) >= ends_at:
+                answers = [NOT_SENT] * len(chunk)
+            else:
+                pipeline_ends_at = min(ends_at, now + self.deadline_s)
+                answers, is_silent = self._run(commands, pipeline_ends_at, ends_at)
+                silent += is_silent
+                if in_full is not None:
+                    self._run_unknown(chunk, answers, in_full, pipeline_ends_at, ends_at)
+            yield from zip(chunk, answers, strict=True)
+
+    def _run_unknown(
+        self,
+        chunk: Sequence[Item],
+        answers: list[Answer],
+        in_full: Callable[[Item], bytes],
+        pipeline_ends_at: float,
+        ends_at: float,
+    ) -> None:
+        """Send the scripts that the server did not know, with their text this time.
+
+        In the text of each, and not once by SCRIPT LOAD, which a gateway may send to another shard.
+        """
+        places = [place for place, answer in enumerate(answers) if _is_unknown_script(answer)]
+        if places:
+            commands = [in_full(chunk[place]) for place in places]
+            again, _ = self._run(commands, pipeline_ends_at, ends_at)
+            for place, answer in zip(places, again, strict=True):
+                answers[place] = answer
+
+    def _run(
+        self, commands: Sequence[bytes], pipeline_ends_at: float, ends_at: float
+    ) -> tuple[list[Answer], bool]:
+        """The answers of a pipeline, and whether there was silence; it is counted."""
+        ran = self._pipelines.run(commands, pipeline_ends_at, renewal_ends_at=ends_at)
+        self.usage.operations += len(commands)
+        self.usage.answered += ran.came
+        if ran.is_silent:
+            self.usage.unanswered += len(commands) - ran.came
+        return ran.answers, ran.is_silent
+
+
+def _is_unknown_script(answer: Answer) -> bool:
+    return isinstance(answer, Failed) and first_word(answer.detail) == "NOSCRIPT"
