@@ -16,6 +16,7 @@ from tally.local.lambda_.runtime import FunctionSettings, LambdaContext
 from tally.local.momento.server import MomentoServer
 from tally.local.sqs.queue import LocalQueue
 from tally.publishing.sending import Pacer
+from tests.publishing.http_sqs import HttpSqs
 from tests.support.api import answered, event, found
 
 CONTEXT = LambdaContext("r-1", FunctionSettings())
@@ -94,6 +95,19 @@ def test_a_refused_set_up_leaves_the_publisher_as_it_is(monkeypatch):
 
 def test_publishing_gives_up_well_before_api_gateway_does():
     assert wiring.publisher("https://sqs/q")._pacer == Pacer(patience_s=5.0, attempt_s=2.0)
+
+
+def test_a_connection_that_sqs_left_without_a_word_leaves_time_for_another(monkeypatch):
+    with HttpSqs() as sqs:
+        for name, value in sqs.variables.items():
+            monkeypatch.setenv(name, value)
+        with wiring.publisher(sqs.url) as publisher:
+            publisher.publish("a")
+            publisher.flush()
+            sqs.is_stale = True
+            publisher.publish("a")
+            publisher.flush()
+            assert (sqs.counts, publisher.stats.retries) == ({"a": 2}, 1)
 
 
 def test_it_runs_in_a_lambda_s_own_process(variables):
