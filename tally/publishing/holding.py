@@ -6,6 +6,7 @@ from typing import NamedTuple, Optional
 from tally.publishing.errors import UnsentError
 from tally.publishing.inbox import Inbox, Marker, Put
 from tally.publishing.packing import Message, Packer
+from tally.publishing.process import log_forgotten
 from tally.publishing.sending import Failure
 
 MAX_PACKED_BYTES = 4 * 1_048_576
@@ -120,6 +121,13 @@ class Holding:
             if self._given_up is given_up:  # else another was told, or there is more
                 self._given_up = NOTHING
                 raise error
+
+    def log_unsent(self) -> None:
+        """Tell the log what was given up, since nobody can ask any more."""
+        try:
+            self.raise_unsent()
+        except UnsentError as error:
+            log_forgotten(len(error.increments))
 
     # What follows is the sender's alone.
 

@@ -13,7 +13,6 @@ from tally.publishing.errors import PublisherClosedError, WaitsForItselfError
 from tally.publishing.holding import ABANDONED, LATE, NOT_TRIED, Holding
 from tally.publishing.inbox import Bell, Inbox, Marker, Put
 from tally.publishing.packing import Message
-from tally.publishing.process import log_forgotten
 from tally.publishing.sending import NOTHING_SENT, Failure, Outage, RequestOutcome, Sender, Stats
 
 MAX_UNSENT_BYTES = 4 * 1_048_576
@@ -328,8 +327,8 @@ class Outbox:
         self._tell_progress()
         if self._ended and not shift.relieves:
             self._sender.close()
-            if self._is_forgotten and self._holding.untold:
-                log_forgotten(self._holding.untold)
+            if self._is_forgotten:
+                self._holding.log_unsent()
 
     def _gather(self) -> Marker | None:
         """Pack what is in the inbox until a request is due, or a marker is met."""

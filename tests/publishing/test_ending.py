@@ -146,8 +146,10 @@ def test_what_a_collected_publisher_could_not_send_is_logged(caplog):
     one = publisher(FakeSqs(lost_before(DENIED)))
     one.publish("a")
     one.publish("a")
+    left = one._outboxes.get()
     del one
     assert wait_until(lambda: caplog.records)
+    assert left.exit(lambda: 1.0) == 0  # not told again at the end of the program
     said = "SQS has not confirmed 2 of the increments of a Publisher that was not closed"
     assert [record.getMessage() for record in caplog.records] == [said]
 
