@@ -42,10 +42,10 @@ class PublisherClosedError(TallyError):
 
 
 class WaitsForItselfError(TallyError):
-    """A flush(), a close() or a full buffer within the publisher's own work; nothing was published.
+    """A flush(), close() or abandon() within the publisher's own sending; nothing was done.
 
-    That is in a handler of log lines in the sender's thread, or in a signal handler or a finalizer
-    that came in the midst of a hand-over: what it would wait for waits for this very thread.
+    That is in a handler of log lines, or a finalizer, in the thread that sends: what it would wait
+    for waits for this very thread. publish() itself is never refused there.
     """
 
     def __init__(self) -> None:

@@ -286,7 +286,7 @@ class Outbox:
         shift = Shift()
         before = self._shift
         if before is None or (self._is_abandoned and before.waits_for_sqs):
-            self._shift = shift  # nobody comes between, as in Holding
+            self._shift = shift  # as _is_vacant(), but without a call nobody comes between
             shift.relieves, self._launched_at = before is not None, -math.inf
             try:
                 with contextlib.suppress(RelievedError):

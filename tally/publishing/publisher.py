@@ -147,7 +147,6 @@ class Publisher:
                 and there are shards; nothing is published.
             PublisherClosedError: the publisher is closed.
             UnsentError: more was given up than is kept; neither is this increment published.
-            WaitsForItselfError: the buffer is full, and nobody can empty it while this call waits.
             Of all these, none has spent a seq, unless it was closed at that moment.
         """
         return self._publish(fields, self._shards)

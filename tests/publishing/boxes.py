@@ -5,12 +5,7 @@ from tally.publishing.outbox import Outbox
 from tally.publishing.packing import to_json
 from tally.publishing.sending import Sender
 from tests.support.clock import Clock
-from tests.support.sqs import (
-    NEVER_S,
-    NOW_MS,
-    QUEUE_URL,
-    client_error,
-)
+from tests.support.sqs import NEVER_S, NOW_MS, QUEUE_URL, client_error
 
 DENIED = client_error("AccessDenied", 403)
 

@@ -1,4 +1,4 @@
-"""A program that forks while its publisher is in the middle of its work; prints what was sent.
+"""A program that forks while its publisher has increments unsent; prints what was sent.
 
 It is a program of its own, so that pytest's process is never forked.
 """
@@ -29,7 +29,7 @@ def main():
 
 
 def fork(publisher, sqs):
-    """Start a child in the midst of another thread's work, so to say."""
+    """Start a child, which has a copy of what its parent has published and not sent."""
     pid = os.fork()
     if pid == 0:
         signal.alarm(PATIENCE_S)
