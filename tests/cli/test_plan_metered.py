@@ -14,11 +14,15 @@ from consumer.observability import Observer
 from consumer.settings import ConsumerSettings
 from tally.cli.plan.figures import Figures, lost_races
 from tally.cli.plan.load import Load
+from tests.support.consumers import store_of
 from tests.support.lambda_event import SENT_AT_MS, event, record
 from tests.support.momento import CACHE, raw_server
 
 ALL_SETTLED: dict[str, list[object]] = {"batchItemFailures": []}
 DAY_S = 86_400
+
+PATIENCE_S = 60.0
+"""Of a call: one that a busy machine lets run into its deadline would cost a read more."""
 
 
 class Metered:
@@ -32,7 +36,10 @@ class Metered:
             Logger(service="plan", stream=io.StringIO(), level="ERROR"),
             EphemeralMetrics(service="plan", namespace="Tally"),
         )
-        self.consumers = [wiring.build(told, observer=quiet) for _ in range(consumers)]
+        self.consumers = [
+            wiring.build(told, observer=quiet, store=store_of(server, deadline_s=PATIENCE_S))
+            for _ in range(consumers)
+        ]
         self._server = server
         self._seqs: Counter[tuple[str, int]] = Counter()
 
