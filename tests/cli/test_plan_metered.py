@@ -21,9 +21,6 @@ from tests.support.momento import CACHE, raw_server
 ALL_SETTLED: dict[str, list[object]] = {"batchItemFailures": []}
 DAY_S = 86_400
 
-PATIENCE_S = 60.0
-"""Of a call: one that a busy machine lets run into its deadline would cost a read more."""
-
 
 class Metered:
     """Consumers of one server, each with its own warm copies, and what their batches cost."""
@@ -37,8 +34,7 @@ class Metered:
             EphemeralMetrics(service="plan", namespace="Tally"),
         )
         self.consumers = [
-            wiring.build(told, observer=quiet, store=store_of(server, deadline_s=PATIENCE_S))
-            for _ in range(consumers)
+            wiring.build(told, observer=quiet, store=store_of(server)) for _ in range(consumers)
         ]
         self._server = server
         self._seqs: Counter[tuple[str, int]] = Counter()

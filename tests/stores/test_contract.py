@@ -42,7 +42,7 @@ def momento(_request):
 @contextlib.contextmanager
 def momento_over_grpc(_request):
     with MomentoServer([CACHE]) as server:
-        yield lambda: store_of(server, deadline_s=WAIT_S), time.monotonic
+        yield lambda: store_of(server), time.monotonic
 
 
 @contextlib.contextmanager

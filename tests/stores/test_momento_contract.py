@@ -43,7 +43,12 @@ def channel(request, clock):
 
 @pytest.fixture
 def momento(channel, clock):
-    return make_momento(channel, clock, deadline_s=WAIT_S)
+    return patient(channel, clock)
+
+
+def patient(channel, clock, **options):
+    """A store that waits as long for the embedded server as a busy machine needs."""
+    return make_momento(channel, clock, deadline_s=WAIT_S, **options)
 
 
 def read(momento, *counters):
@@ -92,7 +97,7 @@ def test_a_swap_on_what_was_there_before_loses_and_changes_nothing(momento):
 
 
 def test_a_swap_on_a_counter_that_has_expired_loses(channel, clock):
-    momento = make_momento(channel, clock, ttl_s=2)
+    momento = patient(channel, clock, ttl_s=2)
     seen = create(momento, "c", b"1")
     clock.now_s += 1.9
     assert read(momento, "c") == {"c": seen}
@@ -102,7 +107,7 @@ def test_a_swap_on_a_counter_that_has_expired_loses(channel, clock):
 
 
 def test_each_swap_sets_the_time_to_live_anew(channel, clock):
-    momento = make_momento(channel, clock, ttl_s=2)
+    momento = patient(channel, clock, ttl_s=2)
     seen = create(momento, "c", b"1")
     clock.now_s += 1.5
     [stored] = write(momento, Swap("c", seen, b"2"))
@@ -154,7 +159,7 @@ def test_an_addition_creates_a_bare_integer_or_adds_to_it(momento):
 
 
 def test_each_addition_sets_the_time_to_live_anew(channel, clock):
-    momento = make_momento(channel, clock, ttl_s=2)
+    momento = patient(channel, clock, ttl_s=2)
     for _ in range(3):
         write(momento, Addition("c", 1))
         clock.now_s += 1.5
@@ -190,7 +195,7 @@ def test_additions_and_swaps_are_answered_in_their_order(momento):
 
 
 def test_a_cache_that_is_not_there_is_a_broken_set_up(channel, clock):
-    momento = make_momento(channel, clock, cache_name="nowhere")
+    momento = patient(channel, clock, cache_name="nowhere")
     refused = Failed(Trouble.BROKEN_SETUP, "NOT_FOUND: cache not found: nowhere", is_missing=True)
     assert read(momento, "c") == {"c": refused}
     assert write(momento, Swap("c", ABSENT, b"1")) == [refused]

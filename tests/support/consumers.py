@@ -21,6 +21,7 @@ from tests.support.momento_channel import AT_LEAST_ONCE, CACHE, EXACTLY_ONCE, Fa
 
 AT_MS = 1_790_000_000_000
 DEADLINE_S = 1.1
+PATIENCE_S = 60.0
 NO_KEY = CredentialProvider.for_momento_local()
 ENDPOINT = "cell-1.example.com"
 
@@ -68,9 +69,9 @@ def make_reader(channel, clock=None, *, uniform=None, **options):
 
 
 def store_of(server, **options):
-    """The store of an embedded server, over real gRPC."""
+    """The store of an embedded server, over real gRPC, as patient as a busy machine needs."""
     credentials = CredentialProvider.for_momento_local(HOST, server.port)
-    return MomentoStore(CACHE, credentials, **options)
+    return MomentoStore(CACHE, credentials, **{"deadline_s": PATIENCE_S} | options)
 
 
 def read_counts(counters, variables):
