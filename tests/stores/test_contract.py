@@ -1,6 +1,7 @@
 """One contract for every store: in memory, Momento on a fake channel and real gRPC, Valkey."""
 
 import contextlib
+import dataclasses
 import time
 
 import pytest
@@ -166,10 +167,12 @@ def test_what_has_no_time_is_not_sent(kind, store):
 
 
 def test_usage_tells_what_calls_came_to(kind, store):
+    put(kind, store, "a", b"1")  # a Valkey server that lacks the script is asked once more
+    before = dataclasses.replace(store.usage)
     put(kind, store, "c", b"1")
-    assert store.usage.answered == 3
+    assert store.usage.answered - before.answered == 3
     assert store.usage.unanswered == 0
-    assert store.usage.operations >= 3
+    assert store.usage.operations - before.operations >= 3
 
 
 def test_limits_are_what_the_store_has_room_for(store):
