@@ -238,6 +238,8 @@ def _field_error(error: Mapping[str, Any]) -> FieldError:
     if place == "header":
         field = field.title()  # Powertools has it in lower case
     match error["type"]:
+        case "string_type" if place == "header":  # one value of a header is text
+            reason = "must be given once"
         case "missing":
             return FieldError(field=field, reason="is missing")
         case "extra_forbidden":

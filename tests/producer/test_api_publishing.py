@@ -185,6 +185,22 @@ def test_a_key_that_is_none_is_refused(key, reason):
     assert Called()("POST", INCREMENTS, headers={"idempotency-key": key}) == invalid(error)
 
 
+@pytest.mark.parametrize(
+    ("headers", "value"),
+    [
+        ({"Idempotency-Key": ["a", "b"]}, "['a', 'b']"),
+        ({"Idempotency-Key": ["a", "a"]}, "['a', 'a']"),
+        ({"Idempotency-Key": ["a"], "idempotency-key": ["b"]}, "['a', 'b']"),
+    ],
+)
+def test_two_keys_are_one_error_and_none_is_dropped(headers, value):
+    api = Called()
+    request = event("POST", INCREMENTS) | {"multiValueHeaders": headers}
+    answer = answered(api.app.resolve(request, None))
+    assert answer == invalid(("Idempotency-Key", "must be given once", value))
+    assert api.sqs.requests == []
+
+
 @pytest.mark.parametrize("body", ["{", '{"amount": NaN}', '{"\\ud800": 1}', "[" * 100_000])
 def test_what_is_not_json_is_a_problem_of_its_own(body):
     api = Called()
