@@ -113,12 +113,16 @@ def passing(kind: Kind, detail: str, **details: Any) -> ProblemError:  # noqa: A
 
 
 def unconfirmed(accepted: Accepted, *, is_named: bool) -> ProblemError:
-    """An event that SQS did not confirm; a repeat is safe if a key of the client's names it."""
+    """An event that SQS did not confirm; a repeat is safe if a key of the client's names it.
+
+    The key's first time is told, for a repeat that may come when the ledger has forgotten the key.
+    """
     detail = (
-        "it may have arrived; to repeat the request with the same Idempotency-Key is safe"
+        "it may have arrived; to repeat the request with the same Idempotency-Key is safe, and with"
+        " the `at` that ends `event` it is so however late"
         if is_named
-        else "it may have arrived; a repeat could count it twice: ask for its outcome first, and"
-        " send an Idempotency-Key another time"
+        else "it may have arrived; a repeat could count it twice: it did arrive if its outcome is"
+        " applied or rejected, pending tells nothing; send an Idempotency-Key another time"
     )
     return passing(Kind.UNCONFIRMED, detail, event=accepted.event, outcome=accepted.outcome)
 
