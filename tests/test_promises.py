@@ -1,13 +1,18 @@
 """Where a promise ends, as the program sees it that meets it; docs/guarantees.md names these."""
 
+import io
+
 import pytest
 
+from tally.cli import lines
+from tally.cli.unsent import UnsentFile
 from tally.counters.counter import fold, read_count
 from tally.counters.decision import Decision
 from tally.counters.event import Event
 from tally.counters.identity import derived_source
 from tally.counters.ledger import MS, Limits
 from tally.counters.outcome import Outcome, outcome
+from tally.publishing.errors import UnsentError
 from tally.publishing.sequence import Sequence
 from tally.settling.copies import Copies
 from tally.settling.progress import Activity
@@ -16,7 +21,7 @@ from tally.settling.writer import Writer
 from tally.stores.memory import Items, MemoryStore
 from tests.support.clock import Clock
 from tests.support.consumers import Draws, events
-from tests.support.sqs import FakeSqs, publisher
+from tests.support.sqs import FakeSqs, client_error, lost_before, publisher
 
 NOW_S = 1_790_000_000
 NOW_MS = NOW_S * MS
@@ -70,6 +75,25 @@ def test_an_id_with_the_same_at_never_counts_again_and_is_reported_once_it_is_fo
     assert decided(full, again) == [Decision.UNDECIDABLE]
 
 
+def test_what_was_not_confirmed_is_handed_back_with_its_identity_and_its_at(tmp_path):
+    refusing, path = (
+        FakeSqs(lost_before(client_error("AccessDenied", 403))),
+        tmp_path / "unsent.jsonl",
+    )
+    with publisher(refusing, sequence=Sequence(clock_ms=lambda: NOW_MS)) as publishing:
+        sent = publishing.publish("c", id="order-17")
+        with pytest.raises(UnsentError) as raised:
+            publishing.flush()
+    assert raised.value.increments == (sent,)
+    UnsentFile(path).keep(raised.value.increments)
+    [line] = lines.read(io.BytesIO(path.read_bytes()), lines.Format.JSONL)
+    later = FakeSqs()
+    with publisher(later, sequence=Sequence(clock_ms=lambda: NOW_MS + MS)) as publishing:
+        again = [publishing.publish_again(sent), publishing.publish_fields(line.fields)]
+    assert again == [sent, sent]
+    assert [event.at for event in later.events] == [NOW_MS] * 2
+
+
 def ids_of_a_clock_ahead(first_s, last_s):
     """RATE ids of each of these seconds, as the clock that is ahead stamps them."""
     return [
@@ -120,6 +144,23 @@ def test_into_a_new_life_an_event_counts_again_unless_a_warm_copy_knows_it():
     assert settled(warm, event) == [Decision.APPLIED_BEFORE]
     assert items.copies == {}
     assert settled(writer(items), event) == [Decision.APPLIED]
+
+
+def test_a_source_used_twice_loses_what_comes_second():
+    twins = FakeSqs(), FakeSqs()
+    for sqs in twins:
+        with publisher(sqs, sequence=Sequence(entropy=bytes)) as publishing:
+            publishing.publish("c")
+    [first], [second] = (sqs.events for sqs in twins)
+    assert decided(fold(None, [first], LIMITS).value, second) == [Decision.APPLIED_BEFORE]
+
+
+def test_what_another_program_sets_forgets_what_was_counted():
+    items, [event] = Items(), events(0)
+    assert settled(writer(items), event) == [Decision.APPLIED]
+    items.put("c", b"1")
+    assert settled(writer(items), event) == [Decision.APPLIED]
+    assert read_count(items.copies["c"].value or b"") == 2
 
 
 def test_an_outcome_is_forgotten_for_good_only_within_a_life():
