@@ -73,7 +73,7 @@ IdempotencyKey = Annotated[
         max_length=MAX_KEY_CHARS,
         pattern="^[!-~]+$",
         description="makes a repeat safe: for one counter the same key counts once, whatever else"
-        " the repeat says, as long as the counter remembers it, and always if `at` is the same",
+        " the repeat says, as long as the counter remembers it; with the same `at` never twice",
     ),
 ]
 
@@ -109,7 +109,7 @@ ResetBody = Annotated[ResetFields | None, Body(description="what to reset to; 0 
 
 
 class Accepted(BaseModel):
-    """An event that the queue has confirmed: it will be decided once."""
+    """An event that the queue has confirmed: it is decided once, or ends in the dead letters."""
 
     event: Annotated[str, Field(description="its name, source:seq:at")]
     counter: str

@@ -36,7 +36,7 @@ FIFO_SUFFIX = ".fifo"
 
 
 class Publisher:
-    """Publishes increments from any number of threads; what SQS has confirmed, counts.
+    """Publishes increments from any number of threads; what SQS has confirmed is decided once.
 
         with Publisher(queue_url) as publisher:
             publisher.publish("page:home")
