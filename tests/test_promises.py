@@ -32,6 +32,9 @@ MEBIBYTE_IDS = 105_000
 RATE, AHEAD_S, FULL_AFTER_S = 2_000, 299, 53
 """Ids a second from a clock so far ahead, and when they have filled the ledger."""
 
+HARMLESS_RATE, HARMLESS_FULL_AFTER_S = 300, 360
+"""The same for ids that come so slowly that the ledger remembers more than that lead."""
+
 
 def published(now_ms, **fields):
     """The event of `publish("c", id="order-17")`, by a clock that says so."""
@@ -94,12 +97,12 @@ def test_what_was_not_confirmed_is_handed_back_with_its_identity_and_its_at(tmp_
     assert [event.at for event in later.events] == [NOW_MS] * 2
 
 
-def ids_of_a_clock_ahead(first_s, last_s):
-    """RATE ids of each of these seconds, as the clock that is ahead stamps them."""
+def ids_of_a_clock_ahead(first_s, last_s, rate=RATE):
+    """So many ids of each of these seconds, as the clock that is ahead stamps them."""
     return [
-        Event("c", second * RATE + number, 0, (NOW_S + second + AHEAD_S) * MS)
+        Event("c", second * rate + number, 0, (NOW_S + second + AHEAD_S) * MS)
         for second in range(first_s, last_s)
-        for number in range(RATE)
+        for number in range(rate)
     ]
 
 
@@ -119,6 +122,13 @@ def test_a_clock_ahead_at_a_full_mebibyte_makes_the_events_of_right_clocks_undec
         Decision.UNDECIDABLE,
         Decision.APPLIED,
     ]
+
+
+def test_at_300_ids_a_second_a_clock_ahead_harms_nobody():
+    ids = ids_of_a_clock_ahead(0, HARMLESS_FULL_AFTER_S, HARMLESS_RATE)
+    full = fold(None, ids, LIMITS).value
+    assert decided(full, ids[0]) == [Decision.UNDECIDABLE]  # it is full, and has forgotten
+    assert decided(full, right(HARMLESS_FULL_AFTER_S)) == [Decision.APPLIED]
 
 
 def writer(items):
