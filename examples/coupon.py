@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from tally import Outcome, Publisher, Reader, identity_of
 
 BUYERS = 8
-WAIT_S = 20.0
 
 
 def main(coupon: str, available: int) -> None:
@@ -36,7 +35,7 @@ def buy(publisher: Publisher, reader: Reader, coupon: str, available: int) -> st
     increment that does not arrive is pending, like one that is late.
     """
     mine = publisher.publish(coupon, max=available)
-    match reader.wait_for_outcome(mine, timeout_s=WAIT_S):
+    match reader.wait_for_outcome(mine):
         case Outcome.APPLIED:
             return "the coupon is yours"
         case Outcome.REJECTED:

@@ -3,8 +3,9 @@
 #
 #     sh examples/publish_awscli.sh page:home order-17 [AMOUNT]
 #
-# An increment with an id counts once, however often its message is sent: so after an error, or in
-# doubt, run it again with the same id.
+# An increment with an id and its `at` counts once, however often it is sent. So after an error, or
+# in doubt, run it again with the same id, soon: it is stamped anew, and the counter knows an id for
+# a day, or for some 105,000 others.
 set -eu
 LC_ALL=C && export LC_ALL # A-Z are these 26 letters
 

@@ -35,7 +35,7 @@ At = Annotated[
         le=INT64_MAX,
         json_schema_extra={"format": "int64"},
         description="when it happened, in ms since the epoch; it needs an Idempotency-Key, and"
-        " keeps a repeat known that comes more than a day later",
+        " being the same in each repeat it makes one of any age safe",
     ),
 ]
 
@@ -72,8 +72,8 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=MAX_KEY_CHARS,
         pattern="^[!-~]+$",
-        description="makes a repeat safe: for one counter the same key counts once, whatever the"
-        " repeat's body says",
+        description="makes a repeat safe: for one counter the same key counts once, whatever else"
+        " the repeat says, as long as the counter remembers it; with the same `at` never twice",
     ),
 ]
 
@@ -109,7 +109,7 @@ ResetBody = Annotated[ResetFields | None, Body(description="what to reset to; 0 
 
 
 class Accepted(BaseModel):
-    """An event that the queue has confirmed: it will be decided once."""
+    """An event that the queue has confirmed: it is decided once, or ends in the dead letters."""
 
     event: Annotated[str, Field(description="its name, source:seq:at")]
     counter: str
@@ -132,8 +132,9 @@ class Counts(BaseModel):
 class OutcomeOf(BaseModel):
     """It is in the counter's own ledger.
 
-    Applied and rejected are final; pending is not decided yet; forgotten is older than the
-    ledger's memory.
+    Applied and rejected are final while the counter lives and remembers them. Pending: it is not
+    decided as far as the counter knows, be it on its way or never published. Forgotten: it is older
+    than the counter's memory.
     """
 
     outcome: Outcome

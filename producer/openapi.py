@@ -90,12 +90,12 @@ def _tells(name: str, summary: str, model: type, *kinds: Kind) -> dict[str, Any]
 INCREMENT = _accepts(
     "increment",
     "Count an event",
-    "Answers when the queue has confirmed it; it is applied, once, soon after.",
+    "Answers when the queue has confirmed it; it is decided, once, when its batch is.",
 )
 RESET = _accepts(
     "reset",
     "Reset a counter",
-    "An event like an increment: it is confirmed by the queue, and applied once, soon after.",
+    "An event like an increment: it is confirmed by the queue, and applied once, with its batch.",
 )
 COUNTS = _tells("getCounts", "Read many counters", Counts)
 COUNT = _tells("getCount", "Read a counter", Count, Kind.NO_COUNTER)
@@ -109,7 +109,7 @@ def install(app: APIGatewayRestResolver) -> None:
         version=VERSION,
         description="Exactly-once counters: events go through a queue, and each is counted once.",
         tags=[
-            Tag(name="publish", description="through the queue, applied soon after"),
+            Tag(name="publish", description="through the queue, decided batch by batch"),
             Tag(name="read", description="straight from the counters"),
         ],
         security_schemes={KEY: APIKey.model_validate({"name": "x-api-key", "in": APIKeyIn.header})},

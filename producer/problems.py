@@ -113,12 +113,16 @@ def passing(kind: Kind, detail: str, **details: Any) -> ProblemError:  # noqa: A
 
 
 def unconfirmed(accepted: Accepted, *, is_named: bool) -> ProblemError:
-    """An event that SQS did not confirm; a repeat is safe if a key of the client's names it."""
+    """An event that SQS did not confirm; a repeat is safe if a key of the client's names it.
+
+    The key's first time is told, for a repeat that may come when the ledger has forgotten the key.
+    """
     detail = (
-        "it may have arrived; to repeat the request with the same Idempotency-Key is safe"
+        "it may have arrived; to repeat the request with the same Idempotency-Key is safe, and with"
+        " the `at` that ends `event` it is so however late"
         if is_named
-        else "it may have arrived; a repeat could count it twice: ask for its outcome first, and"
-        " send an Idempotency-Key another time"
+        else "it may have arrived; a repeat could count it twice: it did arrive if its outcome is"
+        " applied or rejected, pending tells nothing; send an Idempotency-Key another time"
     )
     return passing(Kind.UNCONFIRMED, detail, event=accepted.event, outcome=accepted.outcome)
 
@@ -238,6 +242,8 @@ def _field_error(error: Mapping[str, Any]) -> FieldError:
     if place == "header":
         field = field.title()  # Powertools has it in lower case
     match error["type"]:
+        case "string_type" if place == "header":  # one value of a header is text
+            reason = "must be given once"
         case "missing":
             return FieldError(field=field, reason="is missing")
         case "extra_forbidden":

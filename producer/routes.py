@@ -43,7 +43,7 @@ class Resolver(APIGatewayRestResolver):
 
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 (Lambda's own)
         """Answer a request."""
-        return super().resolve(_with_media_type(event), context)
+        return super().resolve(_with_media_type(_with_merged_headers(event)), context)
 
 
 def build(
@@ -174,6 +174,17 @@ def _json_object(text: str) -> Any:  # noqa: ANN401 (null as well, which Powerto
         return body
     reason = "must be an object"
     raise invalid([FieldError(field="body", reason=reason, value=shown(body))])
+
+
+def _with_merged_headers(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The event, with all values of a header under one name, in whatever cases they were sent.
+
+    Powertools would drop all but the last spelling, and so a second Idempotency-Key in silence.
+    """
+    merged: dict[str, list[str]] = {}
+    for name, values in (event.get("multiValueHeaders") or {}).items():
+        merged.setdefault(name.lower(), []).extend(values)
+    return {**event, "multiValueHeaders": merged}
 
 
 def _with_media_type(event: Mapping[str, Any]) -> Mapping[str, Any]:

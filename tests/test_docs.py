@@ -1,6 +1,7 @@
 """The documents say what is so, as far as that is cheap to check."""
 
 import ast
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -41,6 +42,10 @@ OURS = re.compile(rf"\b(?:{'|'.join(CODE)})/[\w/.-]*\w\.\w+")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 MAKE = re.compile(r"\bmake ([a-z][a-z-]*)")
+TEST = re.compile(r"test_\w+")
+TEST_MADE = re.compile(r"^\s*def (test_\w+)\(", re.MULTILINE)
+STATED = ("What is promised", "Why", "What is not promised")
+STATEMENT = re.compile(r"^(?:- |[0-9]+\. )(.*\n(?:^ +.*\n)*)", re.MULTILINE)
 NAME = re.compile(r"(?:export )?([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=.*)?")
 
 
@@ -109,6 +114,31 @@ def unknown_names(text: str) -> Iterator[str]:
             yield f"nothing is called {match[1]}"
 
 
+def unknown_tests(text: str) -> Iterator[str]:
+    for name in filter(TEST.fullmatch, dict.fromkeys(spans(text))):
+        if name not in written_tests():
+            yield f"there is no {name}"
+
+
+@functools.cache
+def written_tests() -> set[str]:
+    """The names of all tests."""
+    files = (ROOT / "tests").rglob("test_*.py")
+    return {name for path in files for name in TEST_MADE.findall(path.read_text("utf-8"))}
+
+
+def unchecked(text: str) -> list[str]:
+    """How each statement begins that names no test, in a page of guarantees."""
+    _, *sections = re.split("^## ", text, flags=re.MULTILINE)
+    stated = [each for each in sections if each.partition("\n")[0] in STATED]
+    found = [statement for each in stated for statement in STATEMENT.findall(each)]
+    return [
+        statement.splitlines()[0]
+        for statement in found
+        if not any(map(TEST.fullmatch, spans(statement)))
+    ]
+
+
 def constants() -> set[str]:
     """The names in capitals that our code assigns, members of enumerations included."""
     files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
@@ -128,6 +158,7 @@ def complaints(text: str, document: Path) -> list[str]:
         *missing_paths(text),
         *broken_links(text, document),
         *unknown_targets(text),
+        *unknown_tests(text),
         *unknown_names(text),
     ]
 
@@ -143,7 +174,7 @@ def test_what_there_is_not_is_found():
 `tally/counters/event.py` `tally/counters/*.py` `docs/` `gone/` `gone.md` `page:home`
 [here](docs/architecture.md#the-value) [above](#a-heading-its-code) [web](https://example.com/x)
 [gone](docs/gone.md) [no heading](docs/architecture.md#gone) `make test` `make gone`
-`MOMENTO_LOCAL=127.0.0.1:8080` `AWS_REGION` `MAX_ROUNDS` `NOT_FOUND` `GONE_AWAY`
+`MOMENTO_LOCAL=127.0.0.1:8080` `AWS_REGION` `MAX_ROUNDS` `NOT_FOUND` `GONE_AWAY` `test_gone`
 
 ```sh
 make nothing && .venv/bin/python benchmarks/gone.py
@@ -158,9 +189,37 @@ export GONE_TOO=1
         "docs/architecture.md#gone leads to no heading",
         "make has no target gone",
         "make has no target nothing",
+        "there is no test_gone",
         "nothing is called GONE_AWAY",
         "nothing is called GONE_TOO",
     ]
+
+
+def test_each_statement_of_the_guarantees_names_a_test():
+    assert unchecked((ROOT / "docs" / "guarantees.md").read_text("utf-8")) == []
+
+
+def test_a_statement_that_names_no_test_is_found():
+    text = """# Guarantees
+
+## Why
+
+- **One.** It is
+  so: `test_it`.
+- **Two.** It is
+  so as well.
+
+## What is promised
+
+1. It is `make test`.
+2. *Check:*
+   `test_it_too`.
+
+## How it is checked
+
+- All of it.
+"""
+    assert unchecked(text) == ["**Two.** It is", "It is `make test`."]
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,9 @@
 //
 //     node examples/node/publish.mjs page:home order-17 order-18
 //
-// An increment with an id counts once, however often its message is sent: so whatever may have
-// failed is sent again, and this program may be run again with the same ids.
+// An increment with an id and its `at` counts once, however often it is sent: so whatever may have
+// failed is sent again as it was. This program may also be run again with the same ids, soon: it
+// stamps them anew, and the counter knows an id for a day, or for some 105,000 others.
 
 import { setTimeout as pause } from "node:timers/promises";
 
@@ -50,7 +51,7 @@ if (ids.length === 0) {
   process.exit(2);
 }
 
-// When it happened, the same in every copy: keep it with an id that you may repeat a day later.
+// When it happened, the same in every copy: keep it with an id that you may repeat much later.
 const at = Date.now();
 const bodies = ids.map((id) => JSON.stringify({ counter, id, at }));
 const unsent = [];

@@ -19,7 +19,8 @@ MAX_COUNTER_BYTES = 512
 """A counter's name is its Momento key, in UTF-8."""
 
 MAX_FUTURE_MS = 300_000
-"""How far `at` may lie after the message's SentTimestamp: a wild clock must not raise the floor."""
+"""How far `at` may lie after the message's SentTimestamp, and so how far a wild clock can raise the
+floor (docs/architecture.md, "What is not guaranteed")."""
 
 MAX_KNOWN_SOURCES = 4_096
 """How many sources are remembered in parsed form: the events of a batch have few."""

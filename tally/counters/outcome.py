@@ -25,9 +25,10 @@ _OUTCOMES = {
 def outcome(value: bytes | None, source: int, seq: int, at: int) -> Outcome:
     """What became of the event `source:seq:at`, by the stored value of its counter.
 
-    Applied and rejected are never told otherwise later, only forgotten. An absent counter answers
-    pending: it may never have been, or it has expired with all that it knew; and so does a bare
-    integer, which knows nothing, and an event that was never published.
+    In a counter's life applied and rejected are never told otherwise later, only forgotten, and
+    forgotten stays. An absent counter answers pending: it may never have been, or it has expired
+    with all that it knew; and so does a bare integer, which knows nothing, and an event that was
+    never published.
 
     Args:
         value: the stored bytes, perhaps of a stale read; None for an absent counter.

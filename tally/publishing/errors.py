@@ -19,8 +19,9 @@ class UnsentError(TallyError):
     """Increments that SQS has not confirmed, within the limits or before `abandon`.
 
     Some may not have been tried, as what stood before them was in vain, and some may have arrived:
-    an answer can be lost. They keep their identity, so that to publish them again
-    (`Publisher.publish_again`) is always safe, and counts each of them once.
+    an answer can be lost. They keep their identity and their `at`, so that to publish them again
+    (`Publisher.publish_again`) is always safe: each counts once, and one that comes so late that
+    the ledger has forgotten its time is reported, not counted.
 
     Attributes:
         increments: what was not confirmed.

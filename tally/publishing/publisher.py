@@ -36,7 +36,7 @@ FIFO_SUFFIX = ".fifo"
 
 
 class Publisher:
-    """Publishes increments from any number of threads; what SQS has confirmed, counts.
+    """Publishes increments from any number of threads; what SQS has confirmed is decided once.
 
         with Publisher(queue_url) as publisher:
             publisher.publish("page:home")
@@ -134,7 +134,9 @@ class Publisher:
         """Publish an increment from its fields, as in the contract, and return it.
 
         Without an identity it gets a native one. With an `id` it gets the present time for `at`,
-        unless that is given: a program that may repeat an id a day later must give it.
+        unless that is given: a program that may publish an id again gives the same `at` each time.
+        An id with another `at` counts again once the ledger has forgotten the first: after a day,
+        or after some 105,000 other ids of the counter.
         It is buffered, not sent: flush() or close() says what arrived. Blocks while the
         buffer is full.
 
@@ -154,7 +156,7 @@ class Publisher:
     def publish_again(self, increment: Increment) -> Increment:
         """Publish an increment of an UnsentError once more, as it is; see `publish_fields`.
 
-        It has its shard already, and must go to the same ledger.
+        It has its `at` and its shard already, and must go to the same ledger.
         """
         return self._put(build(to_builtins(increment)), None)
 

@@ -129,7 +129,8 @@ class Reader:
         """Look until the increment is decided or the time is up; it is PENDING then.
 
         Flush the publisher before: what was not sent is not decided. A call that fails is made
-        again while there is time; ReadError is raised if none succeeded.
+        again while there is time; ReadError is raised if none succeeded. The default is enough for
+        a consumer whose batching window is at most 20 s and that has no backlog.
 
         Args:
             counter: its counter; or the increment itself, as `Publisher.publish` returned it.

@@ -13,8 +13,13 @@ POLL_S = 0.1
 MAX_POLL_S = 2.0
 """The pauses double up to this one."""
 
-WAIT_S = 10.0
-"""How long a wait is, unless told otherwise: some batches' time."""
+QUIET_WAIT_S = 20.0
+"""With a batching window and very little traffic Lambda may wait so long before it invokes, however
+short the window is (Lambda, "Configuring scaling behavior for SQS event source mappings")."""
+
+WAIT_S = QUIET_WAIT_S + 10.0
+"""How long a wait is, unless told otherwise: that, and some batches' time. A deployment with a
+longer window than QUIET_WAIT_S needs a longer wait."""
 
 MAX_WAIT_S = 900.0
 """The longest wait that can be asked for: a Lambda function lives no longer."""

@@ -6,6 +6,8 @@ import signal
 
 import pytest
 
+from tally.cli.doctor.examination import ROUND_TRIP_S, Examination, World
+from tally.cli.plan.load import WINDOWS_S, Load
 from tally.local.stack import Stack, StackSettings
 from tests.support.consumers import ENDPOINT, KEY
 from tests.support.processes import WAIT_S, tally
@@ -129,6 +131,11 @@ def test_a_wait_that_is_interrupted_ends_at_once(stack):
     stack.queue.client().purge_queue(QueueUrl=unread)
     assert line.startswith("✓ send: confirmed after ")
     assert (process.returncode, stderr) == (130, "tally: interrupted\n")
+
+
+def test_the_round_trip_outlasts_the_longest_window_that_a_deployment_may_have():
+    assert max(WINDOWS_S) + Load().timeout_s == ROUND_TRIP_S
+    assert Examination(World({})).timeout_s == ROUND_TRIP_S
 
 
 @pytest.mark.parametrize(

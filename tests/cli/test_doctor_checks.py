@@ -327,7 +327,8 @@ def test_what_is_not_counted_in_time_is_told_after_ever_longer_pauses():
     channel = ReadChannel()
     assert round_trip(channel, FakeSqs(), timeout_s=3)[1] == (
         f"✗ round trip: {OWN}: pending after 3,010 ms; "
-        "see the consumer's log, its event source mapping, and `tally dlq list`"
+        "see the consumer's log, its event source mapping (a window that is longer than "
+        "--timeout?), and `tally dlq list`"
     )
     assert channel.clock.slept_s == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.45])
     assert channel.clock.now_s == pytest.approx(world(None).clock() + 3, abs=0.02)

@@ -43,6 +43,15 @@ def distinct(counters, events):
     return Figures(load).counters
 
 
+@pytest.mark.parametrize(
+    ("window_s", "busy_s", "quiet_s"), [(0, 0, 0), (1, 1, 20), (30, 30, 30), (60, 60, 60)]
+)
+def test_with_little_traffic_lambda_may_wait_longer_than_a_short_window(window_s, busy_s, quiet_s):
+    figures = Figures(Load(window_s=window_s, batch_size=10))
+    assert figures.until_counted_s - figures.duration_s == pytest.approx(busy_s)
+    assert figures.until_counted_quietly_s - figures.duration_s == pytest.approx(quiet_s)
+
+
 def test_a_load_worked_out_by_hand():
     load = Load(events_per_s=4_000, counters=10, packed=10, consumers=4, round_trip_ms=0)
     told = as_json(Figures(load))["figures"]["batches"]

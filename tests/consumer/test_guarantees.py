@@ -293,6 +293,18 @@ def test_a_step_past_64_bits_is_seen_exactly_once_and_not_within_a_sum(exact, le
         assert deployment.count() == count
 
 
+@pytest.mark.parametrize("fields", [{}, {"max": 9}], ids=["unbounded", "bounded"])
+def test_what_was_counted_at_least_once_counts_again_if_it_is_delivered_after_the_change(
+    exact, lenient, fields
+):
+    counted, waiting = record("m1", increment(0, **fields)), record("m2", increment(1, **fields))
+    assert lenient.handle(counted) == failures()
+    exact.store.put("page:home", lenient.store.get("page:home"))
+    for message in (counted, waiting, counted):  # its delete was lost: the queue was not drained
+        assert exact.handle(message) == failures()
+    assert exact.count() == 3
+
+
 def test_a_counter_may_go_over_to_exactly_once_and_not_back(exact, lenient):
     assert lenient.handle(record("m1", increment(0))) == failures()
     exact.store.put("page:home", lenient.store.get("page:home"))

@@ -1,5 +1,7 @@
 """The API over the whole stack, from a socket to the ledger and back."""
 
+import contextlib
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -77,6 +79,19 @@ def test_a_repeat_with_the_same_key_counts_once_whatever_it_says(api):
     assert api.decided(path, {"amount": 9}, Idempotency_Key="order-17") == "applied"
     assert api.decided(path, {"amount": 1}, Idempotency_Key="order-18") == "applied"
     assert api.count("orders") == 6
+
+
+def test_two_keys_in_one_request_are_an_error_and_count_nothing(api):
+    host, port = api.url.removeprefix("http://").split(":")
+    with contextlib.closing(http.client.HTTPConnection(host, int(port), WAIT_S)) as connection:
+        connection.putrequest("POST", "/counters/twice/increments")
+        for key in ("a", "b"):
+            connection.putheader("Idempotency-Key", key)
+        connection.endheaders()
+        answer = connection.getresponse()
+        error = {"field": "Idempotency-Key", "reason": "must be given once", "value": "['a', 'b']"}
+        assert (answer.status, json.load(answer)["errors"]) == (422, [error])
+    assert api("GET", "/counters/twice")[0] == 404
 
 
 def test_a_key_belongs_to_one_counter(api):

@@ -6,6 +6,7 @@ import pytest
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
+from tally.local.http.event import HEADERS as AS_SENT
 from tally.local.http.event import MAX_PARAMETERS, http_response, proxy_event
 
 
@@ -45,6 +46,14 @@ def test_a_request_is_handed_on_as_it_came():
     event = proxy_event(request("POST", uri, data='{"amount": 2}', headers=HEADERS))
     event["requestContext"].pop("requestId")
     assert event == EVENT
+
+
+def test_a_header_that_is_sent_twice_has_both_values():
+    sent = [("Idempotency-Key", "a,b"), ("Host", "127.0.0.1"), ("Idempotency-Key", "c")]
+    asked = Request(request("POST").environ | {AS_SENT: sent})
+    event = proxy_event(asked)
+    assert event["multiValueHeaders"] == {"Idempotency-Key": ["a,b", "c"], "Host": ["127.0.0.1"]}
+    assert event["headers"] == {"Idempotency-Key": "c", "Host": "127.0.0.1"}
 
 
 def test_each_request_has_an_id_of_its_own():

@@ -6,7 +6,7 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from tally.counters.event import INT64_MAX, INT64_MIN, MAX_FUTURE_MS, EventName
 from tally.counters.identity import derived_source
 from tally.publishing.sending import MAX_ATTEMPTS
-from tests.support.api import Called, accepted, answered, event, invalid, problem
+from tests.support.api import Called, accepted, answered, event, found, invalid, problem
 from tests.support.sqs import (
     NOW_MS,
     FakeSqs,
@@ -185,6 +185,22 @@ def test_a_key_that_is_none_is_refused(key, reason):
     assert Called()("POST", INCREMENTS, headers={"idempotency-key": key}) == invalid(error)
 
 
+@pytest.mark.parametrize(
+    ("headers", "value"),
+    [
+        ({"Idempotency-Key": ["a", "b"]}, "['a', 'b']"),
+        ({"Idempotency-Key": ["a", "a"]}, "['a', 'a']"),
+        ({"Idempotency-Key": ["a"], "idempotency-key": ["b"]}, "['a', 'b']"),
+    ],
+)
+def test_two_keys_are_one_error_and_none_is_dropped(headers, value):
+    api = Called()
+    request = event("POST", INCREMENTS) | {"multiValueHeaders": headers}
+    answer = answered(api.app.resolve(request, None))
+    assert answer == invalid(("Idempotency-Key", "must be given once", value))
+    assert api.sqs.requests == []
+
+
 @pytest.mark.parametrize("body", ["{", '{"amount": NaN}', '{"\\ud800": 1}', "[" * 100_000])
 def test_what_is_not_json_is_a_problem_of_its_own(body):
     api = Called()
@@ -229,10 +245,13 @@ def test_a_lost_answer_is_asked_for_again_before_a_client_is_told():
     assert [event.seq for event in api.sqs.events] == [0, 0]
 
 
-WITH_KEY = "it may have arrived; to repeat the request with the same Idempotency-Key is safe"
+WITH_KEY = (
+    "it may have arrived; to repeat the request with the same Idempotency-Key is safe, and with the"
+    " `at` that ends `event` it is so however late"
+)
 WITHOUT_KEY = (
-    "it may have arrived; a repeat could count it twice: ask for its outcome first, and send an"
-    " Idempotency-Key another time"
+    "it may have arrived; a repeat could count it twice: it did arrive if its outcome is applied or"
+    " rejected, pending tells nothing; send an Idempotency-Key another time"
 )
 
 
@@ -246,6 +265,21 @@ def test_what_is_not_confirmed_is_told_with_whether_a_repeat_is_safe(headers, de
     assert answer == problem(*UNCONFIRMED, detail, RETRY, event=event, outcome=link)
     [line] = api.log
     assert (line["level"], line["problem"]) == ("WARNING", "unconfirmed")
+
+
+@pytest.mark.parametrize("lost", [lost_before(CLOSED), lost_after(LOST)], ids=["before", "after"])
+def test_pending_does_not_tell_whether_what_was_not_confirmed_has_arrived(lost):
+    api = Called(*[lost] * MAX_ATTEMPTS)
+    _, _, told = api("POST", INCREMENTS)
+    assert api("GET", told["outcome"]) == found({"outcome": "pending"})
+
+
+def test_a_repeat_with_the_time_that_a_503_tells_is_the_same_event():
+    api = Called(*[lost_before(CLOSED)] * MAX_ATTEMPTS)
+    _, _, told = api("POST", INCREMENTS, headers=KEY)
+    at = EventName.parse(told["event"]).at
+    status, _, repeated = api("POST", INCREMENTS, f'{{"at": {at}}}', headers=KEY)
+    assert (status, repeated["event"]) == (202, told["event"])
 
 
 def test_no_text_of_aws_is_told_or_logged():

@@ -4,7 +4,16 @@ import pytest
 
 from tally.counters.outcome import Outcome
 from tally.reading.errors import ReadError
-from tally.reading.waiting import MAX_POLL_S, MAX_WAIT_S, MIN_CALL_S, Pace, wait
+from tally.reading.waiting import (
+    MAX_POLL_S,
+    MAX_WAIT_S,
+    MIN_CALL_S,
+    POLL_S,
+    QUIET_WAIT_S,
+    WAIT_S,
+    Pace,
+    wait,
+)
 from tally.stores.port import Trouble
 from tests.support.clock import START_S, Clock
 from tests.support.consumers import Draws
@@ -54,6 +63,16 @@ def test_what_is_pending_when_the_time_is_up_is_pending(clock):
     assert draws.spans == [(0.5, 1.0), (1.0, 2.0), (1.0, 2.0), (1.0, 2.0)]
     assert looks.allowed_s == [6.5, 5.5, 3.5, 1.5, MIN_CALL_S]
     assert clock() == START_S + 6.5
+
+
+def test_the_usual_wait_outlasts_a_lambda_that_waits_for_more_traffic(clock):
+    decided_at_s = clock() + QUIET_WAIT_S + 3.0  # and a batch's time
+
+    def look(_allowed_s):
+        return Outcome.APPLIED if clock() >= decided_at_s else Outcome.PENDING
+
+    assert waited(clock, look, WAIT_S, POLL_S) is Outcome.APPLIED
+    assert decided_at_s <= clock() <= decided_at_s + MAX_POLL_S
 
 
 def test_a_wait_without_time_looks_once(clock):

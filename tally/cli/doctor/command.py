@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tally.cli.doctor.checks import Finding, Mark, Timing
-from tally.cli.doctor.examination import Examination, World
+from tally.cli.doctor.examination import ROUND_TRIP_S, Examination, World
 from tally.cli.output import FAILED, INTERRUPTED, OK, Output, refuse, say_json
 from tally.cli.plan.load import MAX_TIMEOUT_S
 from tally.cli.signals import interruptible
@@ -42,7 +42,7 @@ def doctor(  # noqa: PLR0913 (the options of a command, which typer passes by na
     window: Window = 0,
     round_trip: RoundTrip = True,
     counter: OfCounter = "",
-    timeout: Timeout = 30,
+    timeout: Timeout = ROUND_TRIP_S,
     output: StdOut = Output.TEXT,
 ) -> None:
     """Check settings, credentials, cache, queue and function, and one increment's round trip.

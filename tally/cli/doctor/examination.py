@@ -53,6 +53,10 @@ from tally.stores.port import Store
 
 ENVIRONMENT, SQS, SEND, ROUND_TRIP = "environment", "SQS", "send", "round trip"
 
+ROUND_TRIP_S = 90
+"""How long the round trip may take, unless told otherwise, in seconds: template.yaml's longest
+batching window, 60 s, and a batch of 30 s. It is over as soon as the increment is counted."""
+
 NAME_BYTES = 8
 """Random bytes in the name of a counter of its own, so that no two doctors share one."""
 
@@ -95,7 +99,7 @@ class Examination:
     timing: Timing | None = None
     round_trip: bool = True
     counter: str = ""
-    timeout_s: float = 30.0
+    timeout_s: float = ROUND_TRIP_S
 
     def __post_init__(self) -> None:
         self._open = contextlib.ExitStack()
@@ -289,7 +293,8 @@ def _arrival(name: str, found: Outcome, waited: str, *, can_tell: bool) -> Findi
         return bad(
             ROUND_TRIP,
             f"{name}: {found.value} after {waited}",
-            "see the consumer's log, its event source mapping, and `tally dlq list`",
+            "see the consumer's log, its event source mapping (a window that is longer than"
+            " --timeout?), and `tally dlq list`",
         )
     text = f"{name} has no ledger: under at-least-once it cannot be told"
     return skipped(ROUND_TRIP, text, "leave --counter out, and it can")

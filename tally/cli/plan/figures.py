@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tally.cli.plan.load import IdentityForm, Load
 from tally.cli.plan.value import EvenLedger, value_bytes
 from tally.counters.ledger import Limits
+from tally.reading.waiting import QUIET_WAIT_S
 from tally.settling.copies import MAX_COPIES, MAX_COPIES_BYTES
 from tally.stores.momento.calls import BILLED_BYTES, CONDITIONAL_FACTOR
 from tally.stores.momento.store import MAX_CALLS_IN_FLIGHT
@@ -169,6 +170,17 @@ class Figures:
     def longest_s(self) -> float:
         """A full batch, from a backlog."""
         return self._duration_s(self.most_messages)
+
+    @property
+    def until_counted_s(self) -> float:
+        """From the queue to the count, at most, while messages keep coming and none waits."""
+        return self.load.window_s + self.duration_s
+
+    @property
+    def until_counted_quietly_s(self) -> float:
+        """The same with very little traffic, where Lambda may wait longer than the window."""
+        waits_s = max(QUIET_WAIT_S, self.load.window_s) if self.load.window_s else 0.0
+        return waits_s + self.duration_s
 
     @property
     def capacity_per_s(self) -> float:

@@ -115,14 +115,15 @@ def _rows(figures: Figures) -> Iterator[tuple[str, float, str]]:
     each = number(figures.messages), number(figures.events), number(figures.counters)
     reads, lost = number(figures.reads_per_s), number(figures.lost_races_per_s)
     costs = number(figures.operations_a_batch), number(figures.operations_an_event)
-    until_s = figures.load.window_s + figures.duration_s
+    quietly = number(figures.until_counted_quietly_s)
     yield "messages/s", figures.messages_per_s, f"of {figures.message_bytes:,} bytes"
     yield "batches/s", figures.batches_per_s, "of {} messages, {} events, {} counters".format(*each)
     yield "ms a batch", figures.duration_s * MS, f"a full one {number(figures.longest_s * MS)}"
     yield "counter writes/s", figures.writes_per_s, f"with {reads} reads and {lost} lost races"
     yield "Momento operations/s", figures.operations_per_s, "{} a batch, {} an event".format(*costs)
     yield "bytes of a value", figures.value_bytes, f"billed as {figures.value_chunks:,} x 1,024"
-    yield "s until counted", until_s, "or less, while there is no backlog"
+    quiet = f"no backlog; up to {quietly} with little traffic"
+    yield "s until counted", figures.until_counted_s, quiet
 
 
 def _limits(shown: list[Limit]) -> Table:

@@ -13,6 +13,10 @@ from tally.local.ports import LOOPBACK
 STAGE = "$default"
 """Powertools' word for no stage: a path is a path here."""
 
+HEADERS = "tally.headers"
+"""Where our server's environ has the headers as they came, as pairs of name and value: WSGI's own
+variables join those of one name with a comma, which can be a part of a value."""
+
 MAX_PARAMETERS = 1_000
 """How many parameters a query may have."""
 
@@ -29,7 +33,9 @@ def proxy_event(request: Request) -> dict[str, Any]:
     parameters = parse_qs(
         query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS, errors="strict"
     )
-    headers = {name: [value] for name, value in request.headers.items()}
+    headers: dict[str, list[str]] = {}
+    for name, value in request.environ.get(HEADERS, request.headers.items()):
+        headers.setdefault(name, []).append(value)
     body, is_base64 = _body(request.get_data())
     return {
         "resource": "/{proxy+}",

@@ -11,6 +11,7 @@ from momento.auth import CredentialProvider
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tally.local.child import ChildError
+from tally.local.http.event import HEADERS
 from tally.local.http.site import Site
 from tally.local.http.status import Status
 from tally.local.lambda_.environment import Invocation, LambdaEnvironment
@@ -26,7 +27,7 @@ from tally.stores.opening import open_store
 from tally.stores.port import Store
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 API = "producer.handler.lambda_handler"
 API_FUNCTION = FunctionSettings(name="tally-api", timeout_s=29.0)
@@ -106,6 +107,10 @@ def listening(app: "WSGIApplication", *, port: int = 0) -> Iterator[str]:
 
 class _Quiet(WSGIRequestHandler):
     timeout = SILENCE_S
+
+    def make_environ(self) -> "WSGIEnvironment":
+        """WSGI's environ, and beside it the headers, each as often as it was sent."""
+        return super().make_environ() | {HEADERS: self.headers.items()}
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Print no line for each request."""
