@@ -38,6 +38,9 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _HOST_PORT = re.compile(r"(?P<host>[^:\s]+):(?P<port>[0-9]{1,5})")
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_OTHER_PROTOCOL = ("api.", "cache.")
+"""What Momento's console puts before the cell's name for HTTP and for RESP. The SDK puts its own
+word there, so that with another before it there is no such host."""
 _VALKEY_URL = re.compile(
     r"(?P<scheme>rediss?)://"
     r"(?P<host>[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*|\[[0-9A-Fa-f:.]+\])"
@@ -224,9 +227,10 @@ class Environment:
         """The name of a host: where there is no such host, every call fails as in an outage."""
         endpoint = self.required("MOMENTO_ENDPOINT")
         if endpoint and not _HOST.fullmatch(endpoint):
-            self._problems.append(
-                f"MOMENTO_ENDPOINT must be the name of a host, found {endpoint!r}"
-            )
+            self.refuse(f"MOMENTO_ENDPOINT must be the name of a host, found {endpoint!r}")
+        elif endpoint.lower().startswith(_OTHER_PROTOCOL):
+            form = "the bare name of the cell, without the api. or cache. of the forms for HTTP"
+            self.refuse(f"MOMENTO_ENDPOINT must be {form} and RESP, found {endpoint!r}")
         return endpoint
 
     def _cache_name(self) -> str:
