@@ -108,7 +108,7 @@ class Dispatch(grpc.GenericRpcHandler):
         self._account = account
         self._meter = meter
         self._pause = pause
-        self._api_keys = frozenset(api_keys)
+        self._api_keys = api_keys
         self._faults = Faults()
         self._plan = plan
         self._lock = threading.Lock()
