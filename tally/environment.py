@@ -24,6 +24,9 @@ USERNAME = "VALKEY_USERNAME"
 PASSWORD = "VALKEY_PASSWORD"  # noqa: S105 (the name of a variable)
 PASSWORD_SECRET = "VALKEY_PASSWORD_SECRET"  # noqa: S105 (the name of a variable)
 VALKEY_TTL = "VALKEY_TTL_SECONDS"
+MOMENTO_NAME, VALKEY_NAME = "Momento", "Valkey"
+"""The stores, as people call them."""
+
 MOMENTO = (
     *("MOMENTO_LOCAL", "MOMENTO_CACHE_NAME", "MOMENTO_API_KEY", SECRET),
     *("MOMENTO_ENDPOINT", "MOMENTO_TTL_SECONDS"),
@@ -119,7 +122,7 @@ class Environment:
 
     def cache(self) -> Cache | Valkey:
         """Where counters live: Momento by `MOMENTO_*`, or else a server by `VALKEY_*`."""
-        if any(self._variables.get(name) for name in VALKEY):
+        if store_name(self._variables) == VALKEY_NAME:
             return self._valkey()
         momento = self._momento()
         return Cache(self._cache_name(), momento)
@@ -239,6 +242,11 @@ class Environment:
         if not (name.isascii() and name.isprintable()):
             self._problems.append(f"MOMENTO_CACHE_NAME must be printable ASCII, found {name!r}")
         return name
+
+
+def store_name(variables: Mapping[str, str]) -> str:
+    """What people call the store that the variables mean, be they right or wrong."""
+    return VALKEY_NAME if any(variables.get(name) for name in VALKEY) else MOMENTO_NAME
 
 
 def is_queue_url(url: object) -> bool:
