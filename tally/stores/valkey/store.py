@@ -113,7 +113,10 @@ class ValkeyStore:
         ends_at = self._clock() + deadline_s
         values: list[bytes | None] = []
         # A reader has no end that a password fetched anew could make it miss.
-        for answer in self._pipelines.run(commands, ends_at, renewal_ends_at=math.inf).answers:
+        ran = self._pipelines.run(commands, ends_at, renewal_ends_at=math.inf)
+        if ran.is_silent and not ran.came:
+            self.renew()  # else the next tries might wear out the silent ones of other threads
+        for answer in ran.answers:
             found = self._found(answer)
             if isinstance(found, Failed):
                 return values, found
