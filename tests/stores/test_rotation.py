@@ -12,7 +12,9 @@ from consumer.settings import ConsumerSettings
 from tally.environment import Cache, Service, SettingsError, Valkey
 from tally.local.momento.server import MomentoServer
 from tally.reading.reader import Reader
+from tally.settling.bare_writer import BareWriter
 from tally.settling.reason import Reason, Unsettled
+from tally.settling.rounds import Rounds
 from tally.stores.momento.connection import credentials_for, key_for
 from tally.stores.momento.store import MomentoStore
 from tally.stores.opening import open_store
@@ -20,7 +22,7 @@ from tally.stores.port import ABSENT, Failed, Trouble
 from tally.stores.secret import OTHER_KEY, RENEW_EVERY_S, RENEWAL_S, Key
 from tally.stores.valkey.store import ValkeyStore
 from tests.support.clock import Clock
-from tests.support.consumers import ENDPOINT, KEY, api_key, events, make_bare_writer, settle
+from tests.support.consumers import ENDPOINT, KEY, Draws, api_key, events, settle
 from tests.support.lambda_event import event, failures, increment, record
 from tests.support.momento_channel import AT_LEAST_ONCE, CACHE, FakeChannel, Fault
 from tests.support.resp_peer import HOST, Peer
@@ -181,8 +183,8 @@ def test_either_refusal_of_momento_is_one_of_the_key_and_no_other_status_is(stat
 def test_an_addition_that_was_refused_to_the_old_key_goes_back_and_is_not_repeated():
     channel, secret = FakeChannel(Clock(), methods=AT_LEAST_ONCE), Secret(NEW)
     channel.faults = [Fault("Increment", grpc.StatusCode.UNAUTHENTICATED)]
-    writer = make_bare_writer(channel)
-    writer._store = writer._rounds.store = fake_momento(channel, secret)
+    store, clock = fake_momento(channel, secret), channel.clock
+    writer = BareWriter(store, Rounds(store, clock=clock, sleep=clock.sleep, uniform=Draws()))
     unsettled = Unsettled(Reason.UNKNOWN_OUTCOME, OTHER_KEY.detail)
     assert settle(writer, c=events(0)) == {"c": unsettled}
     assert channel.sent == [("Increment", "c")]
