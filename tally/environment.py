@@ -24,6 +24,9 @@ USERNAME = "VALKEY_USERNAME"
 PASSWORD = "VALKEY_PASSWORD"  # noqa: S105 (the name of a variable)
 PASSWORD_SECRET = "VALKEY_PASSWORD_SECRET"  # noqa: S105 (the name of a variable)
 VALKEY_TTL = "VALKEY_TTL_SECONDS"
+MOMENTO_NAME, VALKEY_NAME = "Momento", "Valkey"
+"""The stores, as people call them."""
+
 MOMENTO = (
     *("MOMENTO_LOCAL", "MOMENTO_CACHE_NAME", "MOMENTO_API_KEY", SECRET),
     *("MOMENTO_ENDPOINT", "MOMENTO_TTL_SECONDS"),
@@ -38,6 +41,9 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _HOST_PORT = re.compile(r"(?P<host>[^:\s]+):(?P<port>[0-9]{1,5})")
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_OTHER_PROTOCOL = ("api.", "cache.")
+"""What Momento's console puts before the cell's name for HTTP and for RESP. The SDK puts its own
+word there, so that with another before it there is no such host."""
 _VALKEY_URL = re.compile(
     r"(?P<scheme>rediss?)://"
     r"(?P<host>[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*|\[[0-9A-Fa-f:.]+\])"
@@ -116,7 +122,7 @@ class Environment:
 
     def cache(self) -> Cache | Valkey:
         """Where counters live: Momento by `MOMENTO_*`, or else a server by `VALKEY_*`."""
-        if any(self._variables.get(name) for name in VALKEY):
+        if store_name(self._variables) == VALKEY_NAME:
             return self._valkey()
         momento = self._momento()
         return Cache(self._cache_name(), momento)
@@ -224,9 +230,10 @@ class Environment:
         """The name of a host: where there is no such host, every call fails as in an outage."""
         endpoint = self.required("MOMENTO_ENDPOINT")
         if endpoint and not _HOST.fullmatch(endpoint):
-            self._problems.append(
-                f"MOMENTO_ENDPOINT must be the name of a host, found {endpoint!r}"
-            )
+            self.refuse(f"MOMENTO_ENDPOINT must be the name of a host, found {endpoint!r}")
+        elif endpoint.lower().startswith(_OTHER_PROTOCOL):
+            form = "the bare name of the cell, without the api. or cache. of the forms for HTTP"
+            self.refuse(f"MOMENTO_ENDPOINT must be {form} and RESP, found {endpoint!r}")
         return endpoint
 
     def _cache_name(self) -> str:
@@ -235,6 +242,11 @@ class Environment:
         if not (name.isascii() and name.isprintable()):
             self._problems.append(f"MOMENTO_CACHE_NAME must be printable ASCII, found {name!r}")
         return name
+
+
+def store_name(variables: Mapping[str, str]) -> str:
+    """What people call the store that the variables mean, be they right or wrong."""
+    return VALKEY_NAME if any(variables.get(name) for name in VALKEY) else MOMENTO_NAME
 
 
 def is_queue_url(url: object) -> bool:

@@ -1,13 +1,15 @@
-"""What all tests share: order and coverage, examples, the answer to Ctrl-C, who was started."""
+"""What all tests share: order and coverage, examples, Ctrl-C, who was started, an AWS account."""
 
 import functools
 import os
 import signal
 from pathlib import Path
 
+import boto3
 import pytest
 from botocore.loaders import JSONFileLoader
 from hypothesis import settings
+from moto import mock_aws
 
 from tests.support.processes import children
 
@@ -84,3 +86,22 @@ def started():
     return lambda: {
         pid: command for pid, command in children(os.getpid()).items() if pid not in before
     }
+
+
+@pytest.fixture
+def account(monkeypatch):
+    """The credentials and the region of an account that is nobody's."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    return monkeypatch
+
+
+@pytest.fixture
+def secrets(account):  # noqa: ARG001 (its environment)
+    """A client of a Secrets Manager in this process, which is empty."""
+    with mock_aws():
+        client = boto3.client("secretsmanager")
+        yield client
+        client.close()

@@ -1,4 +1,4 @@
-"""What a counter says: `tally get`, `tally outcome`, and how every command asks Momento."""
+"""What a counter says: `tally get`, `tally outcome`, and how every command asks the store."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ from tally.stores.errors import BrokenSetupError
 from tally.stores.opening import open_store
 
 MOMENTO_ERRORS = (ReadError, BrokenSetupError, SettingsError)
-"""Why Momento cannot be asked; no key is in any of their texts."""
+"""Why the store cannot be asked; no key is in any of their texts."""
 
 STATUSES = {Outcome.APPLIED: OK, Outcome.REJECTED: 3, Outcome.PENDING: 4, Outcome.FORGOTTEN: 5}
 """Exit statuses; 1 is a failure to read, and 2 a command that makes no sense, as everywhere."""
@@ -53,7 +53,7 @@ StdOut = Annotated[Output, typer.Option("--output", help="How to print.")]
 def get(counters: Counters, shards: Shards = None, output: StdOut = Output.TEXT) -> None:
     """Print the count of each COUNTER, one a line, with its name if there are several.
 
-    All are read in one call. Exit status 1 if one does not exist, or Momento does not answer.
+    All are read in one call. Exit status 1 if one does not exist, or the store does not answer.
     """
     with reading() as reader:
         counts = counts_of(reader, counters, shards)

@@ -98,7 +98,7 @@ class Watching:
         """Look at least once, and then each interval until the clock is at `ends_at`.
 
         A failure that passes is shown, and the next look made. ReadError if a value is no counter,
-        Momento refuses to read, or all looks failed.
+        the store refuses to read, or all looks failed.
         """
         due_at = self.clock()
         self._look()

@@ -54,7 +54,8 @@ def _momento(cache: Cache, ttl_s: int | None, clock: Clock, load: Load) -> Store
     except ModuleNotFoundError as error:
         raise _missing("Momento", "read", error) from error
     credentials = connection.credentials_for(cache.momento)
-    store: Store = momento.MomentoStore(cache.name, credentials, ttl_s=ttl_s, clock=clock)
+    key = connection.key_for(cache.momento, credentials)
+    store: Store = momento.MomentoStore(cache.name, credentials, key=key, ttl_s=ttl_s, clock=clock)
     return store
 
 

@@ -1,17 +1,85 @@
-"""A store's key out of Secrets Manager, and how long that may take."""
+"""A store's key or password out of Secrets Manager, and another one once it has been rotated."""
 
 import contextlib
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from tally.environment import SettingsError
+from tally.stores.port import Failed, Trouble
 
 SECRET_PATIENCE: Mapping[str, Any] = MappingProxyType(
     {"connect_timeout_s": 5.0, "read_timeout_s": 5.0, "max_attempts": 2}
 )
 """How long Secrets Manager may take to connect, and then be silent; and how often it is asked.
 boto3's own, a minute each and five times, outlive the Lambda that waits."""
+
+RENEW_EVERY_S = 60.0
+"""Once in this time a refused key is fetched anew: one that stays wrong must not cost a call of
+Secrets Manager for each batch."""
+
+RENEWAL_S = 3.0
+"""About what that may take. In a round it is not begun with less time left."""
+
+RENEWAL: Mapping[str, Any] = MappingProxyType(
+    {"connect_timeout_s": 1.0, "read_timeout_s": 2.0, "max_attempts": 1}
+)
+
+OTHER_KEY = Failed(
+    Trouble.UNKNOWN_OUTCOME, "the key was refused, and another one was fetched from its secret"
+)
+"""What a call comes to that the store refused to the old key: the next one has the other."""
+
+
+class Key:
+    """The key or password in use, for any number of threads.
+
+    Args:
+        text: empty if the store asks for none.
+        fetch: fetches it anew; None if nobody else knows it.
+        wall_clock: the time of day, in seconds.
+        patience_s: how long to wait for another thread that fetches it, in seconds.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        fetch: Callable[[], str] | None = None,
+        wall_clock: Callable[[], float] = time.time,
+        *,
+        patience_s: float = RENEWAL_S,
+    ) -> None:
+        self.text = text
+        self._fetch = fetch
+        self._wall_clock = wall_clock
+        self._asked_at = float("-inf")
+        self._lock = threading.Lock()
+        self._patience_s = patience_s
+
+    def renewed(self, refused: str, *, may_ask: bool) -> bool:
+        """Whether there is another key than the one that was refused.
+
+        It goes by the time of day, since a frozen Lambda's key is rotated as any other.
+
+        Args:
+            refused: what the store did not take.
+            may_ask: whether there is the time to fetch it here.
+        """
+        if self._fetch is None or not self._lock.acquire(timeout=self._patience_s):
+            return False
+        try:
+            now = self._wall_clock()
+            is_due = abs(now - self._asked_at) >= RENEW_EVERY_S
+            if self.text == refused and may_ask and is_due:
+                self._asked_at = now
+                self.text = self._fetch()
+        except SettingsError:
+            return False  # the refusal itself is what is told
+        finally:
+            self._lock.release()
+        return self.text != refused
 
 
 def secret_text(name: str, variable: str, patience: Mapping[str, Any] = SECRET_PATIENCE) -> str:

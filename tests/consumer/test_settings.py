@@ -115,6 +115,17 @@ def test_an_endpoint_that_is_no_host_is_refused_where_it_is_read(endpoint):
 
 
 @pytest.mark.parametrize(
+    "endpoint", ["cache.cell-1.example.com", "api.cell-1.example.com", "API.cache.cell-1.example"]
+)
+def test_an_endpoint_in_the_form_of_another_protocol_is_refused_by_name(endpoint):
+    service = {"MOMENTO_API_KEY": KEY, "MOMENTO_CACHE_NAME": "tally", "MOMENTO_ENDPOINT": endpoint}
+    form = "without the api. or cache. of the forms for HTTP and RESP"
+    assert problems(service) == [
+        f"MOMENTO_ENDPOINT must be the bare name of the cell, {form}, found {endpoint!r}"
+    ]
+
+
+@pytest.mark.parametrize(
     "text", ["0", "86401", "-1", "1.0", "1e3", " 1", "1_0", "\uff11", "9" * 5_000]
 )
 def test_a_time_to_live_that_momento_would_not_keep_is_refused(text):

@@ -8,11 +8,9 @@ import time
 import traceback
 from concurrent.futures import Future
 
-import boto3
 import grpc
 import pytest
 from momento.auth import CredentialProvider
-from moto import mock_aws
 
 from consumer import wiring
 from consumer.settings import ConsumerSettings
@@ -44,23 +42,6 @@ def log():
 @pytest.fixture
 def observer(log):
     return log.observer
-
-
-@pytest.fixture
-def account(monkeypatch):
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    return monkeypatch
-
-
-@pytest.fixture
-def secrets(account):  # noqa: ARG001 (its environment)
-    with mock_aws():
-        client = boto3.client("secretsmanager")
-        yield client
-        client.close()
 
 
 @pytest.fixture
@@ -103,7 +84,7 @@ def first_bytes(listener, port):
     with connect(CredentialProvider(KEY, host, host, host, port)) as channel:
         momento = make_momento(channel, time.monotonic)
         with momento._channel.calling() as stub:
-            call = momento._calls.read(stub, "c", WAIT_S)
+            call = momento._calls.read(stub, "c", WAIT_S, KEY)
         said = heard.result(WAIT_S)
         call.cancel()
     return said

@@ -8,10 +8,11 @@ from tally.local.momento import errors
 from tests.support.momento import TTL_MS, Raw, RefusalError, raw_server
 
 LARGE = b"x" * (4_883 * 1_024)
+TOO_LARGE = b"x" * 5_300_000
 ITEM = {"cache_key": b"key", "cache_body": b"value", "ttl_milliseconds": TTL_MS}
 NO_NAME = ("INVALID_ARGUMENT", "the name of a cache is missing or empty", None)
 NO_CONDITION = ("INVALID_ARGUMENT", "a condition is required", None)
-NOT_A_NUMBER = "the value of the item is not a base-10 integer of 64 bits"
+NOT_A_NUMBER = "failed to parse value: it is not a base-10 integer of 64 bits"
 
 
 def injected(raw, status):
@@ -47,6 +48,11 @@ REFUSALS = [
         lambda raw: raw.set(b"key", LARGE),
         *("RESOURCE_EXHAUSTED", "item size limit exceeded: 5000195 bytes, over 5000192"),
         "item_size_limit_exceeded",
+    ),
+    (
+        lambda raw: raw.set(b"key", TOO_LARGE),
+        *("RESOURCE_EXHAUSTED", "request limit exceeded: 5300014 bytes, over 5243000"),
+        "request_size_limit_exceeded",
     ),
     (
         lambda raw: injected(raw, "no"),
@@ -90,5 +96,5 @@ def test_every_refusal_is_among_them():
         for status, details in asked
         if each.status == status and re.match(each.text.replace("{}", ".+") + "$", details)
     ]
-    assert len(there) == 11
+    assert len(there) == 12
     assert set(seen) == set(there)

@@ -3,8 +3,17 @@
 import pytest
 from momento_wire_types import cacheclient_pb2 as pb
 from momento_wire_types import cacheclient_pb2_grpc as rpc
+from momento_wire_types import controlclient_pb2 as control_pb
 
-from tests.support.momento import TTL_MS, HandClock, RefusalError, raw_server
+from tally.local.momento import MomentoStats
+from tests.support.momento import (
+    CACHE,
+    DEADLINE_S,
+    TTL_MS,
+    HandClock,
+    RefusalError,
+    raw_server,
+)
 
 SERVED = {
     *("Get", "GetWithHash", "GetBatch", "Set", "SetBatch", "SetIf", "SetIfHash", "SetIfNotExists"),
@@ -41,24 +50,28 @@ def test_a_batch_is_stored_item_by_item_each_with_its_time(raw, clock):
     assert (raw.get(b"a"), raw.get(b"b")) == (None, b"bb")
 
 
-def test_a_batch_with_an_item_too_large_stores_nothing(raw):
+@pytest.mark.parametrize(
+    ("sizes_bytes", "limit"),
+    [
+        ((1, 5_000_192), "item_size_limit_exceeded"),
+        ((1, 5_300_000), "request_size_limit_exceeded"),
+        ((2_650_000, 2_650_000), "request_size_limit_exceeded"),
+    ],
+)
+def test_a_batch_that_is_too_large_stores_nothing(raw, sizes_bytes, limit):
     items = [
-        {"cache_key": b"a", "cache_body": body, "ttl_milliseconds": TTL_MS}
-        for body in (b"fits", b"x" * 5_300_000)
+        {"cache_key": b"a", "cache_body": b"x" * size_bytes, "ttl_milliseconds": TTL_MS}
+        for size_bytes in sizes_bytes
     ]
     with pytest.raises(RefusalError) as caught:
         raw.scs("SetBatch", items=items)
-    assert (caught.value, caught.value.err) == (
-        RefusalError("RESOURCE_EXHAUSTED"),
-        "item_size_limit_exceeded",
-    )
+    assert (caught.value, caught.value.err) == (RefusalError("RESOURCE_EXHAUSTED"), limit)
     assert raw.get(b"a") is None
 
 
-def test_an_item_of_5_300_000_bytes_is_refused_by_the_server(raw):
-    with pytest.raises(RefusalError, match="item size limit exceeded") as caught:
-        raw.set(b"key", b"x" * 5_300_000)
-    assert caught.value == RefusalError("RESOURCE_EXHAUSTED")
+def test_an_item_of_5_000_192_bytes_with_its_key_is_stored(raw):
+    raw.set(b"key", b"x" * 5_000_189)
+    assert len(raw.get(b"key")) == 5_000_189
 
 
 def test_keys_exist_is_answered_in_order(raw):
@@ -120,14 +133,28 @@ def test_a_value_is_a_scalar(raw):
     assert raw.scs("ItemGetType", cache_key=b"other").HasField("missing")
 
 
-def test_list_caches_tells_the_limits_on_one_page(raw):
+def test_list_caches_tells_all_limits_on_one_page(raw):
     answer = raw.control("ListCaches")
-    [cache] = answer.cache
-    assert (cache.cache_limits.max_item_size_kb, cache.cache_limits.max_ttl_seconds) == (
-        4_883,
-        86_400,
+    cache = control_pb._Cache(
+        cache_name=CACHE,
+        cache_limits=control_pb._CacheLimits(
+            max_traffic_rate=500,
+            max_throughput_kbps=10_240,
+            max_item_size_kb=4_883,
+            max_ttl_seconds=86_400,
+        ),
+        topic_limits=control_pb._TopicLimits(
+            max_publish_rate=100, max_subscription_count=100, max_publish_message_size_kb=100
+        ),
     )
-    assert answer.next_token == ""
+    assert answer == control_pb._ListCachesResponse(cache=[cache], next_token="")
+
+
+def test_a_ping_is_answered_whatever_the_key_and_is_not_counted():
+    with raw_server(api_keys=["right"]) as raw:
+        ping = raw.channel.unary_unary("/cache_client.Ping/Ping")
+        assert ping(b"", timeout=DEADLINE_S) == b""
+        assert raw.server.stats() == MomentoStats({}, {})
 
 
 @pytest.mark.parametrize("call", ["CreateCache", "DeleteCache", "FlushCache"])

@@ -19,7 +19,7 @@ from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.errors import BrokenSetupError
 from tally.stores.momento.store import MomentoStore
-from tally.stores.valkey.password import Password
+from tally.stores.secret import Key
 from tally.stores.valkey.store import ValkeyStore
 from tests.simulation.facts import Delivery
 from tests.simulation.faults import Fault
@@ -192,7 +192,7 @@ class Environment:
     def _valkey(self, random: Random) -> ValkeyStore:
         return ValkeyStore(
             SERVER,
-            Password(""),
+            Key(""),
             opened=lambda _ends_at: Line(self._world, self._store, self, random),
             **self._options,
         )

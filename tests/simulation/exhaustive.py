@@ -20,11 +20,15 @@ from tally.settling.progress import Activity
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.momento.store import MomentoStore
-from tests.simulation.consumers import NO_KEY
+from tally.stores.port import Store as PortOfStores
+from tally.stores.secret import Key
+from tally.stores.valkey.store import ValkeyStore
+from tests.simulation.consumers import NO_KEY, SERVER
 from tests.simulation.facts import Delivery, Fact, Letter
 from tests.simulation.plan import draw
 from tests.simulation.store import Store
 from tests.simulation.timeline import Actor, violated
+from tests.simulation.valkey import carry_out, parsed
 from tests.simulation.world import World
 from tests.support.momento_channel import FakeRpcError
 
@@ -96,6 +100,7 @@ class Meeting:
         batches: what each writer is handed.
         start: what stands under the counter before.
         limits: of the ledger.
+        on_valkey: whether the counter lives in Valkey, and otherwise in Momento.
         faults: how many calls of a path may fail.
         fates: what may become of a call; the first that it is answered.
     """
@@ -106,12 +111,14 @@ class Meeting:
         *,
         start: bytes | None = None,
         limits: Limits = LIMITS,
+        on_valkey: bool = False,
         faults: int = 0,
         fates: Sequence[Fate] = tuple(Fate),
     ) -> None:
         self._batches = [Delivery([_letter(facts)], fifo=False) for facts in batches]
         self._start = start
         self._plan = dataclasses.replace(draw(0, "calm"), limits=limits)
+        self._on_valkey = on_valkey
         self._faults = faults
         self._fates = fates
 
@@ -124,7 +131,9 @@ class Meeting:
         world = World(self._plan, executor)
         store = Store(world, world.plan.random("store"))
         store.begin(COUNTER, self._start)
-        guests = [Guest(world, store, batch) for batch in self._batches]
+        store.knows_script = True  # NOSCRIPT has no effect, and would only multiply the paths
+        invited = ValkeyGuest if self._on_valkey else MomentoGuest
+        guests: list[Guest] = [invited(world, store, batch) for batch in self._batches]
         crossing = Crossing(path, guests, self._faults, self._fates)
         world.timeline.when_idle = crossing.step
         for guest in guests:
@@ -176,7 +185,7 @@ class Crossing:
 
 
 class Guest:
-    """One writer, and a peer of its channel."""
+    """One writer, whose calls wait for their turn."""
 
     def __init__(self, world: World, store: Store, delivery: Delivery) -> None:
         self.delivery = delivery
@@ -188,18 +197,15 @@ class Guest:
     def live(self, actor: Actor) -> None:
         """Settle the batch."""
         self._actor = actor
-        momento = MomentoStore(
-            "tally",
-            NO_KEY,
-            ttl_s=1,
-            deadline_s=1.0,
-            limits=self._world.plan.limits,
-            open_channel=lambda: self,  # type: ignore[arg-type,return-value] # a peer of it
-            clock=self._world.timeline,
-            wall_clock=self._world.timeline,
-        )
+        options = {
+            "ttl_s": 1,
+            "deadline_s": 1.0,
+            "limits": self._world.plan.limits,
+            "clock": self._world.timeline,
+            "wall_clock": self._world.timeline,
+        }
         rounds = Rounds(
-            momento,
+            self.opened(options),
             clock=self._world.timeline,
             sleep=lambda _seconds: None,
             uniform=lambda low, _high: low,
@@ -213,23 +219,20 @@ class Guest:
         if left:
             violated(f"left open: {left}")
 
+    def opened(self, options: dict[str, Any]) -> PortOfStores:
+        """The store that it writes to."""
+        raise NotImplementedError
+
     def close(self) -> None:
         """Nothing is open."""
 
-    def unary_unary(self, method: str, *_: Any, **__: Any) -> "Calls":
-        return Calls(self, method.rpartition("/")[2])
-
-    def unary_stream(self, *_: Any, **__: Any) -> None:
-        """No counter needs a stream; the generated stub asks for them all the same."""
-
-    def call(self, method: str, request: Any) -> Any:
-        """Wait until the path lets the call happen."""
-        act = functools.partial(self._store.carry_out, method, request, self.delivery)
+    def in_turn(self, act: Callable[[], Any], failure: Exception) -> Any:
+        """Wait until the path lets the call happen; its answer."""
         self.pending = pending = Pending(act)
         if self._actor:
             self._actor.park()
         if pending.failed:
-            raise FakeRpcError(grpc.StatusCode.UNAVAILABLE)
+            raise failure
         return pending.answer
 
     def answered(self) -> Pending:
@@ -241,11 +244,50 @@ class Guest:
         return pending
 
 
+class MomentoGuest(Guest):
+    """It is a peer of its channel as well."""
+
+    def opened(self, options: dict[str, Any]) -> PortOfStores:
+        return MomentoStore(
+            "tally",
+            NO_KEY,
+            open_channel=lambda: self,  # type: ignore[arg-type,return-value] # a peer of it
+            **options,
+        )
+
+    def unary_unary(self, method: str, *_: Any, **__: Any) -> "Calls":
+        return Calls(self, method.rpartition("/")[2])
+
+    def unary_stream(self, *_: Any, **__: Any) -> None:
+        """No counter needs a stream; the generated stub asks for them all the same."""
+
+    def call(self, method: str, request: Any) -> Any:
+        """The answer of a call, once it had its turn."""
+        act = functools.partial(self._store.carry_out, method, request, self.delivery)
+        return self.in_turn(act, FakeRpcError(grpc.StatusCode.UNAVAILABLE))
+
+
+class ValkeyGuest(Guest):
+    """It is a peer of its connection as well, and of each new one after a failure."""
+
+    def opened(self, options: dict[str, Any]) -> PortOfStores:
+        return ValkeyStore(SERVER, Key(""), opened=lambda _ends_at: self, **options)
+
+    def is_quiet(self) -> bool:
+        return True
+
+    def run(self, commands: Sequence[bytes], answers: list[Any], _ends_at: float) -> None:
+        """Take the answer of a pipeline's one command, once it had its turn."""
+        [words] = parsed(commands)
+        act = functools.partial(carry_out, self._store, words, self.delivery)
+        answers.append(self.in_turn(act, ConnectionResetError()))
+
+
 @dataclasses.dataclass(frozen=True)
 class Calls:
     """A peer of grpc.UnaryUnaryMultiCallable. One call at a time: there is one counter."""
 
-    guest: Guest
+    guest: MomentoGuest
     method: str
 
     def future(self, request: Any, _timeout_s: float, _metadata: Any) -> "Answer":

@@ -33,6 +33,11 @@ def executor():
         yield pool
 
 
+@pytest.fixture(params=[False, True], ids=["momento", "valkey"])
+def on_valkey(request):
+    return request.param
+
+
 def ends(meeting, executor):
     """The counts that the paths end in, and how many paths there are."""
     counts = set()
@@ -46,41 +51,49 @@ def ends(meeting, executor):
     return counts, paths
 
 
+def fewest(paths, on_valkey):
+    """Of Valkey's there are fewer: it tells who lost a race the winner, which saves the read."""
+    return paths // 3 if on_valkey else paths
+
+
 @pytest.mark.parametrize(
     ("batches", "counts"),
     # After the reset come the 4, and the increment of whoever is stored second.
     [(TWO, {4}), (SAME, {2}), (BOUNDED, {2}), (CLEARED, {15, 16})],
 )
-def test_two_writers_are_exact_whatever_becomes_of_one_call(executor, batches, counts):
-    found, paths = ends(Meeting(batches, faults=1), executor)
+def test_two_writers_are_exact_whatever_becomes_of_one_call(executor, batches, counts, on_valkey):
+    found, paths = ends(Meeting(batches, on_valkey=on_valkey, faults=1), executor)
     assert found == counts
-    assert paths > 300
+    assert paths > fewest(300, on_valkey)
 
 
 @pytest.mark.parametrize("start", [None, b"40"], ids=["absent", "present"])
-def test_two_writers_are_exact_if_any_two_calls_fail_before_or_after_the_effect(executor, start):
-    found, paths = ends(Meeting(TWO, start=start, faults=2, fates=PROMPT), executor)
+def test_two_writers_are_exact_if_any_two_calls_fail_before_or_after_the_effect(
+    executor, start, on_valkey
+):
+    two = Meeting(TWO, on_valkey=on_valkey, start=start, faults=2, fates=PROMPT)
+    found, paths = ends(two, executor)
     assert found == {int(start or b"0") + 4}
-    assert paths > 1_000
+    assert paths > fewest(1_000, on_valkey)
 
 
-def test_three_writers_are_exact_in_every_interleaving(executor):
-    found, paths = ends(Meeting(THREE), executor)
+def test_three_writers_are_exact_in_every_interleaving(executor, on_valkey):
+    found, paths = ends(Meeting(THREE, on_valkey=on_valkey), executor)
     assert found == {4}
-    assert paths > 400
+    assert paths > fewest(400, on_valkey)
 
 
-def test_a_reset_among_three_writers_counts_what_is_stored_after_it(executor):
-    found, paths = ends(Meeting(RESETS), executor)
+def test_a_reset_among_three_writers_counts_what_is_stored_after_it(executor, on_valkey):
+    found, paths = ends(Meeting(RESETS, on_valkey=on_valkey), executor)
     assert found == {16, 15, 13}  # all but what the first to write had before its reset
-    assert paths > 400
+    assert paths > fewest(400, on_valkey)
 
 
-def test_two_writers_that_forget_count_nothing_twice(executor):
+def test_two_writers_that_forget_count_nothing_twice(executor, on_valkey):
     batches = [[fact(1, 0), fact(2, 0, late_ms=9_000)], [fact(3, 0, late_ms=5_000), fact(1, 0)]]
-    found, paths = ends(Meeting(batches, limits=HOSTILE, faults=1), executor)
+    found, paths = ends(Meeting(batches, on_valkey=on_valkey, limits=HOSTILE, faults=1), executor)
     assert found <= {2, 3}
-    assert paths > 300
+    assert paths > fewest(300, on_valkey)
 
 
 def test_a_path_can_be_walked_alone_and_every_choice_is_made():

@@ -77,7 +77,7 @@ class Line:
         fate = self._fate(len(commands))
         replies: list[Any] = [None] * len(commands)
         sent_at_s = now.now_s
-        for place, words in enumerate(_parsed(commands)[: fate.acted]):
+        for place, words in enumerate(parsed(commands)[: fate.acted]):
             self._send(words, fate, replies, place, sent_at_s)
         answered_at_s = sent_at_s + fate.answer_s
         self._caller.sleep_until(min(answered_at_s, ends_at))
@@ -106,26 +106,9 @@ class Line:
         delivery = self._caller.delivery
 
         def act() -> None:
-            replies[place] = self._read(key) if is_read else self._swap(key, words, delivery)
+            replies[place] = carry_out(self._store, words, delivery)
 
         world.timeline.at(sent_at_s + fate.there_s + place * STEP_S, act)
-
-    def _read(self, key: str) -> bytes | None:
-        return self._store.read(key)
-
-    def _swap(self, key: str, words: list[bytes], delivery: Delivery) -> Any:
-        """What the script does, which is written down in tally/stores/valkey/commands.py."""
-        name, script, one, _, value, ttl_ms, *seen = words
-        if name == b"EVAL" and script == SWAP:
-            self._store.knows_script = True
-        elif name != b"EVALSHA":
-            violated(f"sent {name!r}")
-        if one != b"1" or len(seen) > 1:
-            violated(f"sent a script with {words[2:]}")
-        if not self._store.knows_script:
-            return hiredis.ReplyError(NOSCRIPT)
-        was = seen[0] if seen else None
-        return self._store.swap(key, value, int(ttl_ms), was, delivery)
 
     def _refusal(self, *, is_read: bool) -> str:
         """Why the server does not carry out one command, if so."""
@@ -160,7 +143,29 @@ class Line:
         return idle_s > IDLE_S and self._world.dice.strikes(Fault.DEAD_CHANNEL)
 
 
-def _parsed(commands: Sequence[bytes]) -> list[list[bytes]]:
+def carry_out(
+    store: Store, words: list[bytes], delivery: Delivery
+) -> bytes | int | hiredis.ReplyError | None:
+    """The effect and the answer of a command, sent by who was handed the delivery.
+
+    What the script does is written down in tally/stores/valkey/commands.py.
+    """
+    if words[0] == b"GET":
+        return store.read(words[1].decode())
+    name, script, one, key, value, ttl_ms, *seen = words
+    if name == b"EVAL" and script == SWAP:
+        store.knows_script = True
+    elif name != b"EVALSHA":
+        violated(f"sent {name!r}")
+    if one != b"1" or len(seen) > 1:
+        violated(f"sent a script with {words[2:]}")
+    if not store.knows_script:
+        return hiredis.ReplyError(NOSCRIPT)
+    was = seen[0] if seen else None
+    return store.swap(key.decode(), value, int(ttl_ms), was, delivery)
+
+
+def parsed(commands: Sequence[bytes]) -> list[list[bytes]]:
     """The words of each command, as a server reads them."""
     parser = hiredis.Reader()
     parser.feed(b"".join(commands))

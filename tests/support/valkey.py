@@ -12,7 +12,7 @@ import pytest
 
 from tally.environment import Valkey
 from tally.local.valkey import PROGRAMS, server_program
-from tally.stores.valkey.password import Password
+from tally.stores.secret import Key
 from tally.stores.valkey.store import ValkeyStore
 from tests.support.processes import is_running, wait_until
 
@@ -111,4 +111,4 @@ def _started(path, folder, options):
 
 def store_at(address, password="", **options):
     """A store of a server."""
-    return ValkeyStore(address, Password(password), **options)
+    return ValkeyStore(address, Key(password), **options)

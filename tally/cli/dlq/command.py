@@ -16,6 +16,7 @@ from tally.cli.dlq.queue import HOLD_S, DeadLetterQueue, Handling, WrongQueueErr
 from tally.cli.output import INTERRUPTED, Output, fail, refuse, say_json
 from tally.cli.reading import MOMENTO_ERRORS
 from tally.cli.signals import interruptible
+from tally.environment import store_name
 from tally.publishing.sequence import now_ms
 
 DEFAULT_LIMIT = 1_000
@@ -199,9 +200,9 @@ def purge(  # noqa: PLR0913 (the options of a command, which typer passes by nam
 def _opened(
     queue_url: str, source_url: str, choice: Choice, *, asks: bool = True
 ) -> Iterator[Handling]:
-    """Open the dead-letter queue; errors of AWS and Momento end the command with one line.
+    """Open the dead-letter queue; errors of AWS and the store end the command with one line.
 
-    A choice that needs no ledger does without Momento, and where not `asks`, does not ask it.
+    A choice that needs no ledger does without the store, and where not `asks`, does not ask it.
     """
     _check_given(queue_url, source_url)
     with _in_one_line(), contextlib.ExitStack() as parts:
@@ -240,13 +241,13 @@ def closing(queue: DeadLetterQueue) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _in_one_line() -> Iterator[None]:
-    """End the command with one line if AWS or Momento fails, or a signal comes."""
+    """End the command with one line if AWS or the store fails, or a signal comes."""
     try:
         yield
     except AWS_ERRORS as error:
         fail(f"SQS: {described(error)}")
     except MOMENTO_ERRORS as error:
-        fail(f"Momento: {error}")
+        fail(f"{store_name(os.environ)}: {error}")
     except WrongQueueError as error:
         fail(str(error))
     except KeyboardInterrupt:
@@ -258,7 +259,7 @@ def _in_one_line() -> Iterator[None]:
 def _judge(*, needed: bool, wanted: bool) -> Iterator[Judge]:
     """What tells the standing of letters.
 
-    Where Momento is not needed and fails, letters keep the standing that they have from then on.
+    Where the store is not needed and fails, letters keep the standing that they have from then on.
     """
     with contextlib.ExitStack() as parts:
         judge: Judge = list
@@ -268,7 +269,7 @@ def _judge(*, needed: bool, wanted: bool) -> Iterator[Judge]:
         except MOMENTO_ERRORS as error:
             if needed:
                 raise
-            say(f"Momento is not asked: {error}")
+            say(f"{store_name(os.environ)} is not asked: {error}")
 
         def judged(letters: Sequence[Letter]) -> list[Letter]:
             nonlocal judge
@@ -277,7 +278,7 @@ def _judge(*, needed: bool, wanted: bool) -> Iterator[Judge]:
             except MOMENTO_ERRORS as error:
                 if needed:
                     raise
-                say(f"Momento is not asked any more: {error}")
+                say(f"{store_name(os.environ)} is not asked any more: {error}")
                 judge = list
                 return list(letters)
 

@@ -15,6 +15,14 @@ from tally.local.momento.store import MAX_ITEM_KIB, MAX_TTL_MS, Caches
 
 KEY_ID_BYTES = 16
 
+MAX_TRAFFIC_RATE = 500
+"""Calls a second: this and the next two are what ListCaches tells, and nothing here enforces."""
+
+MAX_THROUGHPUT_KBPS = 10_240
+
+MAX_OF_TOPICS = 100
+"""Each limit of topics: messages a second, subscriptions, and kB in a message."""
+
 
 class SigningKeys:
     """Ids that expire, which is all that an SDK sees of signing keys. Nothing here signs."""
@@ -72,12 +80,23 @@ def _flush_cache(account: Account, request: pb._FlushCacheRequest) -> pb._FlushC
 
 
 def _list_caches(account: Account, _request: pb._ListCachesRequest) -> pb._ListCachesResponse:
-    """ListCaches: all on one page, with the limits that the store keeps."""
-    limits = pb._CacheLimits(max_item_size_kb=MAX_ITEM_KIB, max_ttl_seconds=MAX_TTL_MS // 1000)
-    names = account.caches.names()
-    return pb._ListCachesResponse(
-        cache=[pb._Cache(cache_name=name, cache_limits=limits) for name in names], next_token=""
+    """ListCaches: all on one page, with the limits of each."""
+    limits = pb._CacheLimits(
+        max_traffic_rate=MAX_TRAFFIC_RATE,
+        max_throughput_kbps=MAX_THROUGHPUT_KBPS,
+        max_item_size_kb=MAX_ITEM_KIB,
+        max_ttl_seconds=MAX_TTL_MS // 1000,
     )
+    topics = pb._TopicLimits(
+        max_publish_rate=MAX_OF_TOPICS,
+        max_subscription_count=MAX_OF_TOPICS,
+        max_publish_message_size_kb=MAX_OF_TOPICS,
+    )
+    caches = [
+        pb._Cache(cache_name=name, cache_limits=limits, topic_limits=topics)
+        for name in account.caches.names()
+    ]
+    return pb._ListCachesResponse(cache=caches, next_token="")
 
 
 def _create_signing_key(

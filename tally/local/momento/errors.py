@@ -42,17 +42,26 @@ UNKNOWN_CACHE = Refusal("NOT_FOUND", "cache not found: {}")
 CACHE_EXISTS = Refusal("ALREADY_EXISTS", "cache already exists: {}")
 UNKNOWN_SIGNING_KEY = Refusal("NOT_FOUND", "signing key not found")
 NOT_AN_INTEGER = Refusal(
-    "FAILED_PRECONDITION", "the value of the item is not a base-10 integer of 64 bits"
+    "FAILED_PRECONDITION", "failed to parse value: it is not a base-10 integer of 64 bits"
 )
+"""An SDK's test looks for the first words."""
+
 SUM_OVERFLOW = Refusal("FAILED_PRECONDITION", "the sum does not fit a signed 64-bit integer")
 """Which status Momento gives is not published."""
+
+REQUEST_TOO_LARGE = Refusal(
+    "RESOURCE_EXHAUSTED",
+    "request limit exceeded: {} bytes, over {}",
+    "request_size_limit_exceeded",
+)
+"""The JS SDK looks for "request limit" in the text, and the others for the trailer."""
 
 ITEM_TOO_LARGE = Refusal(
     "RESOURCE_EXHAUSTED",
     "item size limit exceeded: {} bytes, over {}",
     "item_size_limit_exceeded",
 )
-"""The JS SDK looks for "item size" in the text, and the others for the trailer."""
+"""The same, with "item size"."""
 
 
 def injected(status: str) -> Refusal:

@@ -52,7 +52,8 @@ class MomentoServer:
     Args:
         caches: the caches to create at the start.
         port: where to listen; 0 for a free one.
-        api_keys: the keys that are accepted; where it is empty, any key and none.
+        api_keys: the keys that are accepted; where it is empty, any key and none. It is asked at
+            each call, so that what a test adds and removes rotates a key.
         now_ns: a monotonic clock in nanoseconds, for the times to live.
         pause: waits so many seconds, for injected delays; None waits, and ends with the server.
         signing_keys: the signing keys at the start, with their clock and their ids.

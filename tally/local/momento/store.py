@@ -17,7 +17,8 @@ from tally.local.momento.errors import (
 )
 
 MAX_TTL_MS = 86_400_000
-"""24 hours: a longer time to live is cut to it without an error (Momento, time-to-live.md)."""
+"""24 hours: on demand, a longer time to live is cut to it without an error (Momento,
+time-to-live.md)."""
 
 MAX_ITEM_KIB = 4_883
 """The length of key and value together; Momento calls it 5 MB, and ListCaches 4883."""

@@ -23,7 +23,7 @@ class Calls:
     """Begins calls on a stub; each of one answer is a gRPC future.
 
     Args:
-        metadata: what every call carries.
+        metadata: what every call carries beside the key.
         ttl_ms: how long a counter lives after a write, in ms.
     """
 
@@ -31,27 +31,30 @@ class Calls:
         self._metadata = metadata
         self._ttl_ms = ttl_ms
 
-    def read(self, stub: Any, counter: str, timeout_s: float) -> Any:  # noqa: ANN401 (generated code)
+    def read(self, stub: Any, counter: str, timeout_s: float, key: str) -> Any:  # noqa: ANN401 (generated code)
         """The value and its hash."""
         request = messages._GetWithHashRequest(cache_key=counter.encode())  # noqa: SLF001 (so named)
-        return stub.GetWithHash.future(request, timeout_s, self._metadata)
+        return stub.GetWithHash.future(request, timeout_s, self._carried(key))
 
-    def write(self, stub: Any, write: Swap | Addition, timeout_s: float) -> Any:  # noqa: ANN401 (generated code)
+    def write(self, stub: Any, write: Swap | Addition, timeout_s: float, key: str) -> Any:  # noqa: ANN401 (generated code)
         """A swap by what was seen, or an addition."""
         if isinstance(write, Swap):
-            return self._swap(stub, write, timeout_s)
+            return self._swap(stub, write, timeout_s, key)
         request = messages._IncrementRequest(  # noqa: SLF001 (so named)
             cache_key=write.counter.encode(), amount=write.amount, ttl_milliseconds=self._ttl_ms
         )
-        return stub.Increment.future(request, timeout_s, self._metadata)
+        return stub.Increment.future(request, timeout_s, self._carried(key))
 
-    def values(self, stub: Any, counters: Sequence[str], timeout_s: float) -> Any:  # noqa: ANN401 (generated code)
+    def values(self, stub: Any, counters: Sequence[str], timeout_s: float, key: str) -> Any:  # noqa: ANN401 (generated code)
         """A stream of an answer for each counter."""
         items = [messages._GetRequest(cache_key=each.encode()) for each in counters]  # noqa: SLF001 (so named)
         request = messages._GetBatchRequest(items=items)  # noqa: SLF001 (so named)
-        return stub.GetBatch(request, timeout_s, self._metadata)
+        return stub.GetBatch(request, timeout_s, self._carried(key))
 
-    def _swap(self, stub: Any, swap: Swap, timeout_s: float) -> Any:  # noqa: ANN401 (generated code)
+    def _carried(self, key: str) -> tuple[tuple[str, str], ...]:
+        return (("authorization", key), *self._metadata)
+
+    def _swap(self, stub: Any, swap: Swap, timeout_s: float, key: str) -> Any:  # noqa: ANN401 (generated code)
         fields: dict[str, Any] = {
             "cache_key": swap.counter.encode(),
             "cache_body": swap.value,
@@ -59,14 +62,14 @@ class Calls:
         }
         if swap.seen.value is None:
             request = messages._SetIfRequest(absent=conditions.Absent(), **fields)  # noqa: SLF001 (so named)
-            return stub.SetIf.future(request, timeout_s, self._metadata)
+            return stub.SetIf.future(request, timeout_s, self._carried(key))
         if swap.seen.token is None:
             equal = conditions.Equal(value_to_check=swap.seen.value)
             request = messages._SetIfRequest(equal=equal, **fields)  # noqa: SLF001 (so named)
-            return stub.SetIf.future(request, timeout_s, self._metadata)
+            return stub.SetIf.future(request, timeout_s, self._carried(key))
         unchanged = conditions.PresentAndHashEqual(hash_to_check=swap.seen.token)
         hashed = messages._SetIfHashRequest(present_and_hash_equal=unchanged, **fields)  # noqa: SLF001 (so named)
-        return stub.SetIfHash.future(hashed, timeout_s, self._metadata)
+        return stub.SetIfHash.future(hashed, timeout_s, self._carried(key))
 
 
 def values_of(

@@ -12,7 +12,7 @@ from momento.internal._utilities._grpc_channel_options import (
 )
 
 from tally.environment import SECRET, Local, Service, SettingsError
-from tally.stores.secret import secret_text
+from tally.stores.secret import RENEWAL, Key, secret_text
 
 _VISIBLE = re.compile("[!-~]+")
 
@@ -28,7 +28,22 @@ def credentials_for(momento: Local | Service) -> CredentialProvider:
     """
     if isinstance(momento, Local):
         return CredentialProvider.for_momento_local(momento.host, momento.port)
-    key = momento.api_key or secret_text(momento.api_key_secret, SECRET)
+    return _credentials(momento.api_key or secret_text(momento.api_key_secret, SECRET), momento)
+
+
+def key_for(momento: Local | Service, credentials: CredentialProvider) -> Key:
+    """The key of these credentials, and how it is fetched anew, if it is out of a secret."""
+    if isinstance(momento, Local) or not momento.api_key_secret:
+        return Key(credentials.auth_token)
+
+    def fetch() -> str:
+        key = secret_text(momento.api_key_secret, SECRET, RENEWAL)
+        return _credentials(key, momento).auth_token
+
+    return Key(credentials.auth_token, fetch)
+
+
+def _credentials(key: str, momento: Service) -> CredentialProvider:
     if not _VISIBLE.fullmatch(key):
         raise SettingsError(["the Momento API key has a blank or a line break in it, or no ASCII"])
     try:
@@ -58,10 +73,9 @@ def deadline_s() -> float:
     return transport.get_deadline().total_seconds()
 
 
-def metadata(credentials: CredentialProvider, cache_name: str) -> tuple[tuple[str, str], ...]:
-    """What every call carries: the key, the cache, and who is calling."""
+def metadata(cache_name: str) -> tuple[tuple[str, str], ...]:
+    """What every call carries beside the key: the cache, and who is calling."""
     return (
-        ("authorization", credentials.auth_token),
         ("cache", cache_name),
         ("agent", f"python:cache:{momento.__version__}"),
     )

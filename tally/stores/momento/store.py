@@ -1,5 +1,6 @@
 """Counters in a Momento cache: as many calls in flight as are worth it, and what they came to."""
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,7 +16,7 @@ from tally.stores.momento.calls import Calls, billed, cost, values_of
 from tally.stores.momento.channel import Channel
 from tally.stores.momento.connection import connect, metadata
 from tally.stores.momento.connection import deadline_s as sdk_deadline_s
-from tally.stores.momento.troubles import failed, is_silence
+from tally.stores.momento.troubles import KEY_REFUSED, failed, is_silence
 from tally.stores.port import (
     ABSENT,
     NOT_SENT,
@@ -27,6 +28,7 @@ from tally.stores.port import (
     Usage,
     Write,
 )
+from tally.stores.secret import OTHER_KEY, RENEWAL_S, Key
 
 MAX_CALLS_IN_FLIGHT = 256
 """Reads sent and not answered, and swaps likewise: a round has both on their way. More only wait in
@@ -48,6 +50,7 @@ class MomentoStore:
     Args:
         cache_name: the cache that holds the counters.
         credentials: the SDK's; the key is in no error and no repr.
+        key: that of the credentials, if another one may be fetched once it is refused.
         ttl_s: how long a counter lives after each of its swaps, in seconds; MAX_MOMENTO_TTL_S by
             default.
         deadline_s: how long one call may take, in seconds; by default the SDK's in a Lambda.
@@ -64,6 +67,7 @@ class MomentoStore:
         cache_name: str,
         credentials: CredentialProvider,
         *,
+        key: Key | None = None,
         ttl_s: int | None = None,
         deadline_s: float | None = None,
         limits: Limits | None = None,
@@ -74,8 +78,8 @@ class MomentoStore:
         self.usage = Usage()
         self.deadline_s = sdk_deadline_s() if deadline_s is None else deadline_s
         self._channel = Channel(open_channel or partial(connect, credentials), wall_clock)
-        self._key = credentials.auth_token
-        self._calls = Calls(metadata(credentials, cache_name), (ttl_s or MAX_MOMENTO_TTL_S) * 1_000)
+        self._key = key or Key(credentials.auth_token)
+        self._calls = Calls(metadata(cache_name), (ttl_s or MAX_MOMENTO_TTL_S) * 1_000)
         self._limits = limits or Limits()
         self._clock = clock
 
@@ -131,28 +135,30 @@ class MomentoStore:
         """
         answers: list[Any] = []
         failure = None
+        key = self._key.text
         with self._channel.calling() as stub:
-            answering = self._calls.values(stub, counters, deadline_s)
+            answering = self._calls.values(stub, counters, deadline_s, key)
         try:
             answers.extend(answering)  # which keeps what came before an error
         except grpc.RpcError as error:
-            failure = failed(error, self._key)
+            # A reader has no end that a key fetched anew could make it miss.
+            failure = self._failed(error, key, math.inf)
             if is_silence(error) and not answers:
                 self._channel.renew(stub)
         return values_of(counters, answers, failure)
 
     def _in_flight(
-        self, start: Callable[[Any, Item, float], Any], items: Iterable[Item], ends_at: float
+        self, start: Callable[[Any, Item, float, str], Any], items: Iterable[Item], ends_at: float
     ) -> Iterator[tuple[Item, Any]]:
         """Start calls ahead of the answer that is waited for, and give the answers in order."""
         with self._channel.calling() as stub:
             pass
-        waiting: deque[tuple[Item, Any, float]] = deque()
+        waiting: deque[tuple[Item, Any, str, float]] = deque()
         call_s = MIN_CALL_S
         for item in items:
             if len(waiting) == MAX_CALLS_IN_FLIGHT:
-                sent, call, sent_at = waiting.popleft()
-                answered = self._finish(sent, call)
+                sent, call, key, sent_at = waiting.popleft()
+                answered = self._finish(sent, call, key, ends_at)
                 call_s = max(call_s, self._clock() - sent_at)
                 yield answered
             now = self._clock()
@@ -160,20 +166,29 @@ class MomentoStore:
             timeout_s = min(self.deadline_s, left_s)
             needed_s = ADDITION_MARGIN * call_s if isinstance(item, Addition) else 0.0
             in_time = left_s > min(self.deadline_s, needed_s)
-            waiting.append((item, start(stub, item, timeout_s) if in_time else None, now))
+            key = self._key.text
+            waiting.append((item, start(stub, item, timeout_s, key) if in_time else None, key, now))
         while waiting:
-            sent, call, _ = waiting.popleft()
-            yield self._finish(sent, call)
+            sent, call, key, _ = waiting.popleft()
+            yield self._finish(sent, call, key, ends_at)
 
-    def _finish(self, item: Item, call: Any) -> tuple[Item, Any]:  # noqa: ANN401 (a gRPC future)
+    def _finish(self, item: Item, call: Any, key: str, ends_at: float) -> tuple[Item, Any]:  # noqa: ANN401 (a gRPC future)
         if call is None:
             return item, NOT_SENT
         try:
             answer = call.result()
         except grpc.RpcError as error:
-            answer = failed(error, self._key)
+            answer = self._failed(error, key, ends_at)
             if is_silence(error):
                 self.usage.unanswered += 1
                 return item, answer
         self.usage.answered += 1
         return item, answer
+
+    def _failed(self, error: Any, key: str, ends_at: float) -> Failed:  # noqa: ANN401 (RpcError's type hides its code)
+        """What an error means; a key that was refused is fetched anew, if there is time for it."""
+        if error.code() in KEY_REFUSED:
+            may_ask = ends_at - self._clock() >= RENEWAL_S
+            if self._key.renewed(key, may_ask=may_ask):
+                return OTHER_KEY
+        return failed(error, key)

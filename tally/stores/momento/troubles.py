@@ -27,6 +27,10 @@ TROUBLES = {
 """Every status but OK is in one class, and none in NOT_SENT; a test walks the enum."""
 
 
+KEY_REFUSED = frozenset({StatusCode.UNAUTHENTICATED, StatusCode.PERMISSION_DENIED})
+"""What Momento says of a key that is wrong, or is no longer right."""
+
+
 def failed(error: Any, key: str) -> Failed:  # noqa: ANN401 (RpcError's type hides code and details)
     """What a gRPC error means; Momento's text is kept, without the key if that is in it."""
     status = error.code()

@@ -10,9 +10,9 @@ import hiredis
 from tally.environment import Valkey
 from tally.stores.errors import StoreClosedError
 from tally.stores.port import Failed, Trouble
+from tally.stores.secret import OTHER_KEY, RENEWAL_S, Key
 from tally.stores.valkey.commands import auth
 from tally.stores.valkey.connection import Connection, MuddledError, RefusedError, connect
-from tally.stores.valkey.password import RENEWAL_S, Password
 from tally.stores.valkey.pool import Pool
 from tally.stores.valkey.troubles import (
     FAILED_OVER,
@@ -30,10 +30,6 @@ MAX_COMMANDS = 256
 
 MAX_PIPELINE_BYTES = 1_048_576
 """… which ends sooner when it has so many bytes: answers wait until all is sent."""
-
-OTHER_PASSWORD = Failed(
-    Trouble.UNKNOWN_OUTCOME, "the password was refused, and another one was fetched"
-)
 
 Answer = Any
 """What a server says to a command, or why nobody knows: bytes, int, None, Failed; or nonsense."""
@@ -81,7 +77,7 @@ class Pipelines:
     def __init__(
         self,
         valkey: Valkey,
-        password: Password,
+        password: Key,
         *,
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
@@ -159,7 +155,7 @@ class Pipelines:
         if is_key_refused:
             may_ask = renewal_ends_at - self._clock() >= RENEWAL_S
             if self._password.renewed(used, may_ask=may_ask):
-                return OTHER_PASSWORD
+                return OTHER_KEY
         return refused(text, used)
 
 

@@ -18,8 +18,8 @@ from tally.stores.port import (
     Trouble,
     Usage,
 )
+from tally.stores.secret import Key
 from tally.stores.valkey.commands import Commands
-from tally.stores.valkey.password import Password
 from tally.stores.valkey.pipelines import MAX_COMMANDS, Answer, Pipelines, in_pipelines
 from tally.stores.valkey.troubles import first_word
 
@@ -55,7 +55,7 @@ class ValkeyStore:
     def __init__(  # noqa: PLR0913 (all that a test may want to be otherwise, by keyword)
         self,
         valkey: Valkey,
-        password: Password,
+        password: Key,
         *,
         ttl_s: int | None = None,
         deadline_s: float = DEADLINE_S,
@@ -113,7 +113,10 @@ class ValkeyStore:
         ends_at = self._clock() + deadline_s
         values: list[bytes | None] = []
         # A reader has no end that a password fetched anew could make it miss.
-        for answer in self._pipelines.run(commands, ends_at, renewal_ends_at=math.inf).answers:
+        ran = self._pipelines.run(commands, ends_at, renewal_ends_at=math.inf)
+        if ran.is_silent and not ran.came:
+            self.renew()  # else the next tries might wear out the silent ones of other threads
+        for answer in ran.answers:
             found = self._found(answer)
             if isinstance(found, Failed):
                 return values, found

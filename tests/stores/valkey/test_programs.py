@@ -12,6 +12,7 @@ import pytest
 from consumer import wiring
 from consumer.settings import ConsumerSettings
 from tally.cli.dlq.letters import judge_from
+from tally.local.sqs.queue import LocalQueue
 from tally.reading.reader import Reader
 from tally.stores.errors import BrokenSetupError
 from tally.stores.opening import open_store
@@ -22,6 +23,7 @@ from tests.support.valkey import HOST, any_kind, store_at
 
 TIME_S = 20.0
 LONG_S = 1.0  # enough for an answer, also on a busy machine
+AS_JSON = ("--output", "json")
 NOWHERE = "http://127.0.0.1:9/queue"
 KEY = "a-password-that-nobody-may-see"
 GET = """
@@ -115,6 +117,53 @@ def test_commands_read_there(valkey):
     assert terminal("outcome", "page:home", name()) == Said(0, "applied\n", "")
     with judge_from(variables(valkey)) as judge:
         assert judge([]) == []
+
+
+def test_a_watch_looks_there_and_names_what_ails_the_server(valkey):
+    valkey.command("SET", "page:home", "41")
+    told = Terminal(variables(valkey))("watch", "page:home", "none", "--for", "0", *AS_JSON)
+    assert json.loads(told.stdout)["counts"] == {"page:home": 41, "none": None}
+    lost = "ConnectionRefusedError: Connection refused"
+    told = Terminal({"VALKEY_URL": "redis://localhost:9"})("watch", "a", "--for", "0")
+    assert told == Said(1, "", f"tally: {lost}\ntally: every look failed, the last: {lost}\n")
+
+
+@pytest.fixture
+def queue():
+    with LocalQueue() as queue:
+        yield queue
+
+
+def test_dead_letters_are_told_by_its_ledgers_and_redriven_once(valkey, queue):
+    counted, waiting = increment(0), increment(1)
+    with consumer(variables(valkey)) as deployed:
+        deployed.handle(event(record("m1", counted)), None)
+        client, live = queue.client(), queue.queue_url
+        for fields in (counted, waiting):
+            body = json.dumps(fields)
+            client.send_message(QueueUrl=queue.dead_letter_url, MessageBody=body)
+        terminal = Terminal(variables(valkey, SQS_QUEUE_URL=live, **queue.variables))
+        listed = json.loads(terminal("dlq", "list", *AS_JSON).stdout)
+        assert [letter["why"] for letter in listed] == ["decided", "pending"]
+        redrive = ("dlq", "redrive", "--reason", "pending")
+        assert terminal(*redrive) == Said(0, "", "1 sent\n1 redriven, 0 not\n")
+        [message] = client.receive_message(QueueUrl=live)["Messages"]
+        deployed.handle(event(record("m2", message["Body"])), None)
+    assert terminal("get", "page:home") == Said(0, "2\n", "")
+
+
+def test_dead_letters_are_listed_without_it_and_it_is_named(queue):
+    body = json.dumps(increment())
+    queue.client().send_message(QueueUrl=queue.dead_letter_url, MessageBody=body)
+    there = {**queue.variables, "SQS_QUEUE_URL": queue.queue_url}
+    away = Terminal({**there, "VALKEY_URL": "redis://localhost:9"})
+    lost = "ConnectionRefusedError: Connection refused"
+    told = away("dlq", "list", *AS_JSON)
+    assert told.stderr == f"Valkey is not asked any more: {lost}\n"
+    refused = Said(1, "", f"tally: Valkey: {lost}\n")
+    assert away("dlq", "list", "--reason", "decided") == refused
+    wrong = Terminal({**there, "VALKEY_URL": "nowhere"})("dlq", "list")
+    assert wrong.stderr.startswith("Valkey is not asked: VALKEY_URL must be rediss://")
 
 
 def test_a_doctor_asks_it(valkey):
