@@ -1,7 +1,12 @@
 """DynamoDB for tests: moto's, one request at a time, and endpoints that answer as they are told."""
 
+import contextlib
+import functools
 import itertools
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -22,8 +27,12 @@ OTHER_SCHEMA = {
 LONG_S = 60.0
 
 
+@functools.lru_cache(maxsize=8)
 def client(endpoint_url, deadline_s=LONG_S):
-    """A client as the store's own, of an endpoint on loopback."""
+    """A client as the store's own, of an endpoint on loopback; one that was closed opens again.
+
+    To make one takes longer than most tests.
+    """
     session = boto3.session.Session(
         aws_access_key_id=TEST_KEY, aws_secret_access_key=TEST_KEY, region_name=REGION
     )
@@ -80,6 +89,97 @@ class Table:
 def durable(table, open_cache, copy_ttl_s=60, **options):
     """A store of a table with a cache before it."""
     return DurableStore(table.store(), open_cache, copy_ttl_s, **options)
+
+
+SILENCE, TRICKLE = object(), object()
+"""Instead of an answer: none, or one whose bytes come one after the other and have no end."""
+
+PAUSE_S = 0.02
+POLL_S = 0.01
+
+
+class Endpoint:
+    """A context manager: an HTTP server on loopback that answers as it is told.
+
+    Args:
+        answer: is told the name of the operation and the request, and gives status and body; or
+            SILENCE, or TRICKLE.
+
+    Attributes:
+        url: where it is.
+        asked: each operation with its request, in the order in which they came.
+        connections: how many were opened.
+    """
+
+    def __init__(self, answer):
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.connections = 0
+        self.ended = threading.Event()
+        endpoint = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self):
+                endpoint.connections += 1
+                super().setup()
+
+            def do_POST(self):
+                target = self.headers["X-Amz-Target"].rpartition(".")[2]
+                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                endpoint.asked.append((target, asked))
+                endpoint.say(self, answer(target, asked))
+
+            def log_message(self, *_):
+                """Print no line for each request."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self):
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_S,))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def say(self, handler, answer):
+        if answer is SILENCE:
+            self.ended.wait(LONG_S)
+            handler.close_connection = True
+            return
+        status, body = (200, b" " * 1_000) if answer is TRICKLE else answer
+        handler.send_response(status)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        if answer is TRICKLE:
+            handler.close_connection = True
+            with contextlib.suppress(OSError):
+                while not self.ended.wait(PAUSE_S):
+                    handler.wfile.write(b" ")
+            return
+        handler.wfile.write(body)
+
+    def store(self, *, deadline_s=LONG_S, **options):
+        """A store whose table is here."""
+        options = {"connect": lambda: client(self.url, deadline_s)} | options
+        return DynamoStore("counters", deadline_s=deadline_s, **options)
+
+
+def stored(_target="PutItem", _asked=None):
+    """The answer to a PutItem that has happened."""
+    return 200, json.dumps({"ConsumedCapacity": {"CapacityUnits": 1.0}}).encode()
+
+
+def absent(_target, asked):
+    """The answer to a BatchGetItem of which nothing is there, and to a PutItem."""
+    if "RequestItems" not in asked:
+        return stored()
+    return 200, json.dumps({"Responses": {"counters": []}, "UnprocessedKeys": {}}).encode()
 
 
 def refusal(code, message="", status=400, **members):

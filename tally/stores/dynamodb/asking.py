@@ -68,7 +68,7 @@ def get(
     """
     found: dict[str, Item] = {}
     left: Sequence[str] = list(dict.fromkeys(counters))
-    for _ in range(len(left)):  # each answer but the last has one of them at least
+    while left:  # each answer but the last has one of them at least
         answer = _asked(client.batch_get_item, items.get(left))
         if not isinstance(answer, Mapping):
             return Batch(found, left, answer)
@@ -79,7 +79,7 @@ def get(
         asked, left = left, [key[COUNTER]["S"] for key in keys]
         if len(left) >= len(asked):
             return Batch(found, left, UNPROCESSED)
-        if not left or is_late():
+        if is_late():
             break
     return Batch(found, left, LATE if left else None)
 

@@ -76,9 +76,7 @@ class Flights:
                     item_before, answer = self._heard(waiting.popleft())
                     is_silent = _is_silence(answer) and not any(map(_is_done, waiting))
                     yield item_before, answer
-                waiting.append(
-                    Sent(item, UNSENT, ends_at) if is_silent else self._sent(item, asking, ends_at)
-                )
+                waiting.append(self._sent(item, asking, ends_at, is_silent=is_silent))
             while waiting:
                 yield self._heard(waiting.popleft())
         finally:
@@ -96,10 +94,14 @@ class Flights:
             self._calls.renew()
         return answer
 
-    def _sent(self, item: Item, asking: Callable[[Item, float], Ask], ends_at: float) -> Sent[Item]:
+    def _sent(
+        self, item: Item, asking: Callable[[Item, float], Ask], ends_at: float, *, is_silent: bool
+    ) -> Sent[Item]:
         now = self._clock()
         if now >= ends_at:
             return Sent(item, NOT_SENT, ends_at)
+        if is_silent:
+            return Sent(item, UNSENT, ends_at)
         self._begun += 1
         call_ends_at = min(ends_at, now + self._deadline_s)
         call = self._calls.begin(asking(item, call_ends_at))
