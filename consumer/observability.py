@@ -15,6 +15,11 @@ NAMESPACE = "Tally"
 SERVICE = "tally"
 
 
+OF_A_TABLE = frozenset({"store_reads", "cache_sets_failed"})
+"""What only counters in a table have to tell. A 0 of these is not written: whoever has no table
+would pay for two metrics that never say anything."""
+
+
 class Observer:
     """Writes logs and metrics to standard output, where Lambda's log stream takes them up.
 
@@ -83,8 +88,10 @@ class Observer:
     def publish(self, activity: Activity) -> None:
         """The invocation's metrics, as one EMF record."""
         for field in dataclasses.fields(activity):
-            unit = MetricUnit.Bytes if field.name.endswith("bytes") else MetricUnit.Count
-            self._metrics.add_metric(metric_name(field.name), unit, getattr(activity, field.name))
+            value = getattr(activity, field.name)
+            if value or field.name not in OF_A_TABLE:
+                unit = MetricUnit.Bytes if field.name.endswith("bytes") else MetricUnit.Count
+                self._metrics.add_metric(metric_name(field.name), unit, value)
         self._metrics.flush_metrics()
 
 

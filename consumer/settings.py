@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Self
 
 from tally.counters.event import INT64_MAX, INT64_MIN
-from tally.environment import MAX_MOMENTO_TTL_S, Cache, Environment, Valkey
+from tally.environment import MAX_MOMENTO_TTL_S, TABLE, Environment, Place, Table, Valkey
 
 
 class Guarantee(enum.StrEnum):
@@ -20,8 +20,8 @@ class Guarantee(enum.StrEnum):
 class ConsumerSettings:
     """What the consumer is told by its environment."""
 
-    cache: Cache | Valkey
-    ttl_s: int = MAX_MOMENTO_TTL_S
+    place: Place
+    ttl_s: int | None = MAX_MOMENTO_TTL_S
     max_counter_value: int = INT64_MAX
     guarantee: Guarantee = Guarantee.EXACTLY_ONCE
 
@@ -33,11 +33,14 @@ class ConsumerSettings:
             SettingsError: naming each variable that is missing or wrong, and what it says.
         """
         environment = Environment(variables)
-        cache = environment.cache()
-        ttl_s = environment.ttl_s(cache)
+        place = environment.place()
+        ttl_s = environment.ttl_s(place)
         bound = environment.integer("MAX_COUNTER_VALUE", (INT64_MAX, INT64_MIN, INT64_MAX))
         guarantee = environment.choice("COUNTER_GUARANTEE", tuple(Guarantee))
-        if guarantee == Guarantee.AT_LEAST_ONCE and isinstance(cache, Valkey):
-            environment.refuse(f"COUNTER_GUARANTEE={guarantee} needs Momento, and not Valkey")
+        if guarantee == Guarantee.AT_LEAST_ONCE:
+            if isinstance(place, Valkey):
+                environment.refuse(f"COUNTER_GUARANTEE={guarantee} needs Momento, and not Valkey")
+            elif isinstance(place, Table):
+                environment.refuse(f"COUNTER_GUARANTEE={guarantee} needs Momento without {TABLE}")
         environment.finish()
-        return cls(cache, ttl_s, bound, Guarantee(guarantee))
+        return cls(place, ttl_s, bound, Guarantee(guarantee))

@@ -53,7 +53,7 @@ def build(
     Raises:
         SettingsError: the key is invalid, or its secret cannot be read.
     """
-    store = store or open_store(settings.cache, ttl_s=settings.ttl_s, clock=clock)
+    store = store or open_store(settings.place, ttl_s=settings.ttl_s, clock=clock)
     rounds = Rounds(store, clock=clock, sleep=sleep, uniform=uniform)
     if settings.guarantee is Guarantee.AT_LEAST_ONCE:
         adding = cast("AddingStore", store)  # the settings refuse any other

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Self
 
-from tally.environment import Cache, Environment, Valkey
+from tally.environment import Environment, Place
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,7 +12,7 @@ class ApiSettings:
     """What the API is told by its environment."""
 
     queue_url: str
-    cache: Cache | Valkey
+    place: Place
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
@@ -22,6 +22,6 @@ class ApiSettings:
             SettingsError: naming each variable that is missing or wrong, and what it says.
         """
         environment = Environment(variables)
-        settings = cls(environment.queue_url("SQS_QUEUE_URL"), environment.cache())
+        settings = cls(environment.queue_url("SQS_QUEUE_URL"), environment.place())
         environment.finish()
         return settings

@@ -47,7 +47,7 @@ def build(settings: ApiSettings, environment: Mapping[str, str]) -> Api:
     service = environment.get("POWERTOOLS_SERVICE_NAME") or SERVICE
     namespace = environment.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE
     logger = Logger(service=service, utc=True)
-    reader = Reader(open_store(settings.cache))
+    reader = Reader(open_store(settings.place))
 
     def renew() -> None:
         # The key may have been rotated: the next request reads settings and secret again. The

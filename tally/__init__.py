@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tally.publishing.publisher import Publisher
     from tally.publishing.sending import Pacer, Stats
     from tally.publishing.sequence import Sequence, process_sequence
-    from tally.reading.errors import ReaderClosedError, ReadError
+    from tally.reading.errors import NoTableError, ReaderClosedError, ReadError
     from tally.reading.reader import Reader
     from tally.stores.errors import BrokenSetupError
     from tally.stores.port import Trouble
@@ -33,6 +33,7 @@ __all__ = [
     "BrokenSetupError",
     "Increment",
     "InvalidIncrementError",
+    "NoTableError",
     "Outcome",
     "Pacer",
     "Publisher",
@@ -58,6 +59,7 @@ _HOMES = {
     "BrokenSetupError": "stores.errors",
     "Increment": "counters.event",
     "InvalidIncrementError": "counters.errors",
+    "NoTableError": "reading.errors",
     "Outcome": "counters.outcome",
     "Pacer": "publishing.sending",
     "Publisher": "publishing.publisher",

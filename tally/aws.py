@@ -75,6 +75,7 @@ def connect(
     connect_timeout_s: float = CONNECT_TIMEOUT_S,
     read_timeout_s: float = READ_TIMEOUT_S,
     max_attempts: int = MAX_ATTEMPTS,
+    **options: Any,  # noqa: ANN401 (those of botocore's Config)
 ) -> Any:  # noqa: ANN401 (boto3 makes its clients at run time)
     """A client from the ecosystem's environment (`AWS_*`).
 
@@ -88,6 +89,7 @@ def connect(
         connect_timeout_s: how long one attempt may take to connect, in seconds.
         read_timeout_s: how long the service may then be silent, in seconds.
         max_attempts: how often botocore makes a call, the first time included.
+        options: of botocore's Config besides.
 
     Raises:
         BotoCoreError, ValueError: CONNECT_ERRORS; no region, no such profile, or no endpoint.
@@ -99,12 +101,16 @@ def connect(
         connect_timeout=connect_timeout_s,
         read_timeout=read_timeout_s,
         retries={"mode": "standard", "total_max_attempts": max_attempts},
+        **options,
     )
     session = boto3.session.Session()
     region = session.region_name or environ.get("AWS_REGION") or _region_of(queue_url)
-    make: Any = session.client  # its stubs know services by literal names only
+    return _client(session, service, config, region)
+
+
+def _client(session: Any, service: str, config: object, region: str | None) -> Any:  # noqa: ANN401 (boto3's stubs know services by literal names only)
     try:
-        return make(service, config=config, region_name=region)
+        return session.client(service, config=config, region_name=region)
     except boto.NoRegionError:
         raise UnknownRegionError from None
 

@@ -18,23 +18,35 @@ VALKEY_TTL_S, MAX_VALKEY_TTL_S = 2_592_000, 315_360_000
 
 VALKEY_PORT = 6_379
 
+MIN_COUNTER_TTL_S, MAX_COUNTER_TTL_S = 3_600, 315_360_000
+"""An hour, since DynamoDB deletes what has expired when it comes to it, and 10 years."""
+
+CACHE_TTL_S, MAX_CACHE_TTL_S = 60, 300
+"""How old a copy in a cache beside a table may become: a minute if nothing is said, and 5 at most.
+"""
+
 SECRET = "MOMENTO_API_KEY_SECRET"  # noqa: S105 (the name of a variable)
 URL = "VALKEY_URL"
 USERNAME = "VALKEY_USERNAME"
 PASSWORD = "VALKEY_PASSWORD"  # noqa: S105 (the name of a variable)
 PASSWORD_SECRET = "VALKEY_PASSWORD_SECRET"  # noqa: S105 (the name of a variable)
 VALKEY_TTL = "VALKEY_TTL_SECONDS"
-MOMENTO_NAME, VALKEY_NAME = "Momento", "Valkey"
+MOMENTO_TTL = "MOMENTO_TTL_SECONDS"
+MOMENTO_NAME, VALKEY_NAME, TABLE_NAME = "Momento", "Valkey", "DynamoDB"
 """The stores, as people call them."""
 
 MOMENTO = (
     *("MOMENTO_LOCAL", "MOMENTO_CACHE_NAME", "MOMENTO_API_KEY", SECRET),
-    *("MOMENTO_ENDPOINT", "MOMENTO_TTL_SECONDS"),
+    *("MOMENTO_ENDPOINT", MOMENTO_TTL),
 )
 """All that says something of a cache of Momento's."""
 
 VALKEY = (URL, USERNAME, PASSWORD, PASSWORD_SECRET, VALKEY_TTL)
 """Any of these that is set means that the counters are to live in Valkey."""
+
+TABLE, COUNTER_TTL, CACHE_TTL = "COUNTER_TABLE", "COUNTER_TTL_SECONDS", "CACHE_TTL_SECONDS"
+TABLES = (TABLE, COUNTER_TTL, CACHE_TTL)
+"""All that says something of a table of DynamoDB's, and of a cache beside it."""
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Where a server may be spoken to without TLS."""
@@ -51,6 +63,7 @@ _VALKEY_URL = re.compile(
 )
 """Nothing but a host and a port. Python's own parser quotes a piece of a password that holds a
 slash, and what clients take from a query can switch the check of certificates off."""
+_TABLE = re.compile("[A-Za-z0-9_.-]{3,255}")
 _QUEUE_URL = re.compile(r"https?://[^\s/?#@]+/[^\s?#]*[^\s?#/]")
 _INTEGER = re.compile("-?[0-9]{1,19}")
 
@@ -101,6 +114,27 @@ class Valkey:
     password_secret: str = ""
 
 
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table of DynamoDB's that decides, and the cache that serves what it has stored.
+
+    Attributes:
+        name: of the table, in this account and region.
+        ttl_s: how long a counter lives after its last swap, in seconds; for ever if None.
+        cache: what serves; None if readers ask the table alone.
+        cache_ttl_s: how long a copy stays in the cache, in seconds.
+    """
+
+    name: str
+    ttl_s: int | None = None
+    cache: Cache | Valkey | None = None
+    cache_ttl_s: int = CACHE_TTL_S
+
+
+Place = Cache | Valkey | Table
+"""Where counters live."""
+
+
 class SettingsError(TallyError):
     """The environment does not say what it must; the text names every variable that is wrong."""
 
@@ -120,18 +154,22 @@ class Environment:
         self._variables = variables
         self._problems: list[str] = []
 
-    def cache(self) -> Cache | Valkey:
-        """Where counters live: Momento by `MOMENTO_*`, or else a server by `VALKEY_*`."""
-        if store_name(self._variables) == VALKEY_NAME:
-            return self._valkey()
-        momento = self._momento()
-        return Cache(self._cache_name(), momento)
+    def place(self) -> Place:
+        """Where counters live: a table by `COUNTER_TABLE`, or else a cache by its variables."""
+        if self._variables.get(TABLE):
+            return self._table()
+        for name in (COUNTER_TTL, CACHE_TTL):
+            if self._variables.get(name):
+                self.refuse(f"{name} needs {TABLE}")
+        return self._cache()
 
-    def ttl_s(self, cache: Cache | Valkey) -> int:
-        """How long a counter lives after each of its swaps, in seconds."""
-        if isinstance(cache, Valkey):
+    def ttl_s(self, place: Place) -> int | None:
+        """How long a counter lives after each of its swaps, in seconds; None if for ever."""
+        if isinstance(place, Table):
+            return place.ttl_s
+        if isinstance(place, Valkey):
             return self.integer(VALKEY_TTL, (VALKEY_TTL_S, 1, MAX_VALKEY_TTL_S))
-        return self.integer("MOMENTO_TTL_SECONDS", (MAX_MOMENTO_TTL_S, 1, MAX_MOMENTO_TTL_S))
+        return self.integer(MOMENTO_TTL, (MAX_MOMENTO_TTL_S, 1, MAX_MOMENTO_TTL_S))
 
     def refuse(self, problem: str) -> None:
         """Remember what is wrong with several variables together."""
@@ -181,6 +219,28 @@ class Environment:
         """
         if self._problems:
             raise SettingsError(self._problems)
+
+    def _cache(self) -> Cache | Valkey:
+        """Momento by `MOMENTO_*`, or else a server by `VALKEY_*`."""
+        if any(self._variables.get(name) for name in VALKEY):
+            return self._valkey()
+        momento = self._momento()
+        return Cache(self._cache_name(), momento)
+
+    def _table(self) -> Table:
+        name = self._variables[TABLE]
+        if not _TABLE.fullmatch(name):
+            self.refuse(f"{TABLE} must be the name of a table of DynamoDB, found {name!r}")
+        for ttl in (MOMENTO_TTL, VALKEY_TTL):
+            if self._variables.get(ttl):
+                self.refuse(f"{ttl} beside {TABLE}: what a cache holds then has {CACHE_TTL}")
+        caches = {*MOMENTO, *VALKEY} - {MOMENTO_TTL, VALKEY_TTL}
+        cache = self._cache() if any(map(self._variables.get, caches)) else None
+        if cache is None and self._variables.get(CACHE_TTL):
+            self.refuse(f"{CACHE_TTL} needs a cache beside {TABLE}: MOMENTO_* or VALKEY_*")
+        ttl_s = self.integer(COUNTER_TTL, (0, MIN_COUNTER_TTL_S, MAX_COUNTER_TTL_S))
+        cache_ttl_s = self.integer(CACHE_TTL, (CACHE_TTL_S, 1, MAX_CACHE_TTL_S))
+        return Table(name, ttl_s or None, cache, cache_ttl_s)
 
     def _valkey(self) -> Valkey:
         for name in sorted(MOMENTO):
@@ -246,6 +306,8 @@ class Environment:
 
 def store_name(variables: Mapping[str, str]) -> str:
     """What people call the store that the variables mean, be they right or wrong."""
+    if variables.get(TABLE):
+        return TABLE_NAME
     return VALKEY_NAME if any(variables.get(name) for name in VALKEY) else MOMENTO_NAME
 
 
@@ -254,13 +316,13 @@ def is_queue_url(url: object) -> bool:
     return isinstance(url, str) and _QUEUE_URL.fullmatch(url) is not None
 
 
-def cache_from(variables: Mapping[str, str]) -> Cache | Valkey:
-    """The cache that the `MOMENTO_*` or `VALKEY_*` variables mean.
+def place_from(variables: Mapping[str, str]) -> Place:
+    """The place that the `COUNTER_*`, `MOMENTO_*` or `VALKEY_*` variables mean.
 
     Raises:
         SettingsError: naming each variable that is missing or wrong.
     """
     environment = Environment(variables)
-    cache = environment.cache()
+    place = environment.place()
     environment.finish()
-    return cache
+    return place

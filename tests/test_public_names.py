@@ -25,6 +25,7 @@ INCREMENT = Increment("c", source="9f86d081884c7d65", seq=1, at=1)
 ERRORS = [
     tally.BrokenSetupError("no", is_missing=True),
     InvalidIncrementError("amount", "is no integer", "1.5", "c").within("[3].", "c", "id"),
+    tally.NoTableError(),
     tally.PublisherClosedError(),
     tally.ReadError("no", tally.Trouble.THROTTLED, counter="c"),
     tally.ReaderClosedError(),

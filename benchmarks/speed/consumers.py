@@ -42,7 +42,7 @@ def tally(endpoint: str, cache: str) -> Iterator[Handle]:
         cache: in which no other consumer writes the same counters.
     """
     told = settings_for(endpoint, cache)
-    store = open_store(told.cache)
+    store = open_store(told.place)
     with contextlib.closing(store):
         consumer = wiring.build(told, observer=wiring.observer({}), store=store)
 

@@ -14,7 +14,7 @@ from tally.counters.event import INT64_MAX, build
 from tally.counters.identity import identity_of
 from tally.counters.outcome import Outcome
 from tally.counters.shards import MAX_SHARDS
-from tally.environment import SettingsError, cache_from
+from tally.environment import SettingsError, place_from
 from tally.reading.errors import ReadError
 from tally.reading.reader import Reader
 from tally.reading.waiting import MAX_WAIT_S
@@ -118,11 +118,11 @@ def reading() -> Iterator[Reader]:
     An invalid name of a counter or an event is a usage error.
     """
     try:
-        cache = cache_from(os.environ)
+        place = place_from(os.environ)
     except SettingsError as error:
         fail(f"{error}; {EXAMPLE}")
     try:
-        with Reader(open_store(cache)) as reader:
+        with Reader(open_store(place)) as reader:
             yield reader
     except InvalidIncrementError as error:
         refuse(str(error))

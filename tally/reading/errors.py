@@ -21,6 +21,13 @@ class ReadError(TallyError):
         super().__init__(text)
 
 
+class NoTableError(TallyError):
+    """A consistent read was asked for, and no table decides: set `COUNTER_TABLE`."""
+
+    def __init__(self) -> None:
+        super().__init__("a consistent read needs counters in a table: COUNTER_TABLE is not set")
+
+
 class ReaderClosedError(TallyError):
     """A closed reader reads nothing; make a new one."""
 

@@ -38,6 +38,10 @@ class Activity:
     store_throttled: int = 0
     store_operations: int = 0
     """As the store bills them; Momento: each 1,024 bytes begun, a conditional write twice."""
+    store_reads: int = 0
+    """Those of them that are reads, where these have another price, as in DynamoDB."""
+    cache_sets_failed: int = 0
+    """Copies that the cache beside a table has not taken, as far as is known."""
     value_bytes: int = 0
     """The longest value swapped in."""
 

@@ -87,7 +87,7 @@ class Rounds:
                 a read: in the first round WARM, in a repeat that follows at once WINNERS.
         """
         progress = Progress(groups, ends_at, activity)
-        operations = self.store.usage.operations
+        operations, reads = self.store.usage.operations, self.store.usage.reads
         round_s = MIN_ROUND_S * self._waves(progress)
         try:
             for number in range(MAX_ROUNDS):
@@ -104,7 +104,10 @@ class Rounds:
                 wave_s = (self.clock() - started_at) / waves
                 round_s = max(MIN_ROUND_S, wave_s * self._waves(progress))
         finally:
+            # Outside what a round is taken to last: nothing that is waited for here is decided on.
+            activity.cache_sets_failed += self.store.finish(ends_at)
             activity.store_operations += self.store.usage.operations - operations
+            activity.store_reads += self.store.usage.reads - reads
         return progress
 
     def _pause_s(self, number: int, round_s: float, progress: Progress) -> float:

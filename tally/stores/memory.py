@@ -12,7 +12,9 @@ from tally.stores.port import (
     NOT_SENT,
     Copy,
     Failed,
+    Found,
     LostRace,
+    Source,
     Stored,
     Swap,
     Usage,
@@ -90,8 +92,20 @@ class MemoryStore:
         self._count()
         return [self._read(counter).value for counter in counters], None
 
+    def found(
+        self, counters: Sequence[str], deadline_s: float, *, consistent: bool = True
+    ) -> tuple[list[Found], Failed | None]:
+        """The values of counters, which are consistent however they are asked for."""
+        del consistent
+        values, failure = self.values(counters, deadline_s)
+        return [Found(value, Source.TABLE) for value in values], failure
+
     def renew(self) -> None:
         """Nothing is connected."""
+
+    def finish(self, _ends_at: float) -> int:
+        """Nothing is done beside the rounds."""
+        return 0
 
     def close(self) -> None:
         """Answer no more; the items stay."""

@@ -3,9 +3,10 @@
 import importlib
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from tally.environment import Cache, Valkey
+from tally.environment import Cache, Place, Table, Valkey
 from tally.stores.port import Store
 
 Clock = Callable[[], float]
@@ -13,7 +14,7 @@ Load = Callable[[str], Any]
 
 
 def open_store(
-    cache: Cache | Valkey,
+    place: Place,
     *,
     ttl_s: int | None = None,
     clock: Clock = time.monotonic,
@@ -22,9 +23,9 @@ def open_store(
     """The store that settings mean; nothing connects before its first call.
 
     Args:
-        cache: which, and where.
+        place: which, and where.
         ttl_s: how long a counter lives after each of its swaps, in seconds; by default a day in
-            Momento, which is its limit, and 30 days in Valkey.
+            Momento, which is its limit, and 30 days in Valkey. A table has its own.
         clock: monotonic, in seconds.
         load: imports a module.
 
@@ -32,6 +33,23 @@ def open_store(
         SettingsError: the key is invalid, or its secret cannot be read.
         ImportError: what speaks to the store is not installed.
     """
+    if isinstance(place, Table):
+        return _table(place, clock, load)
+    return _cache(place, ttl_s, clock, load)
+
+
+def _table(table: Table, clock: Clock, load: Load) -> Store:
+    dynamodb = load("tally.stores.dynamodb.store")  # boto3 is there for whoever publishes
+    decides: Store = dynamodb.DynamoStore(table.name, ttl_s=table.ttl_s, clock=clock)
+    if table.cache is None:
+        return decides
+    opens = partial(_cache, table.cache, None, clock, load)
+    durable = load("tally.stores.durable")
+    store: Store = durable.DurableStore(decides, opens, table.cache_ttl_s, clock=clock)
+    return store
+
+
+def _cache(cache: Cache | Valkey, ttl_s: int | None, clock: Clock, load: Load) -> Store:
     if isinstance(cache, Valkey):
         return _valkey(cache, ttl_s, clock, load)
     return _momento(cache, ttl_s, clock, load)

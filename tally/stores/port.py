@@ -3,7 +3,7 @@
 import dataclasses
 import enum
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from tally.counters.ledger import Limits
 
@@ -76,6 +76,20 @@ class Failed(NamedTuple):
     is_missing: bool = False
 
 
+class Source(enum.StrEnum):
+    """Where a value was read."""
+
+    TABLE = "table"
+    CACHE = "cache"
+
+
+class Found(NamedTuple):
+    """A value, None where there is none, and where it was read, None where no table decides."""
+
+    value: bytes | None
+    source: Source | None = None
+
+
 NOT_SENT = Failed(Trouble.NOT_SENT, "no time was left")
 
 Write = TypeVar("Write", bound=Swap | Addition)
@@ -88,11 +102,13 @@ class Usage:
 
     Attributes:
         operations: as the store bills them.
+        reads: those of them that are reads, where these have another price.
         answered: calls that had an answer, be it an error.
         unanswered: calls that ran into their deadline.
     """
 
     operations: int = 0
+    reads: int = 0
     answered: int = 0
     unanswered: int = 0
 
@@ -149,8 +165,34 @@ class Store(Protocol):
     def renew(self) -> None:
         """Use new connections from now on: those that there are have gone silent."""
 
+    def finish(self, ends_at: float) -> int:
+        """The rounds of a batch are over: end what was begun beside them.
+
+        Args:
+            ends_at: the clock's time by which nothing may be in flight any more.
+
+        Returns:
+            How much of it failed; none of it changes what was stored.
+        """
+
     def close(self) -> None:
         """Close all connections; a second call does nothing."""
+
+
+@runtime_checkable
+class TableStore(Store, Protocol):
+    """A store with a table that decides, before which there may be a cache that is older."""
+
+    def found(
+        self, counters: Sequence[str], deadline_s: float, *, consistent: bool
+    ) -> tuple[list[Found], Failed | None]:
+        """The values of counters, and where each was read; else as `values`.
+
+        Args:
+            counters: their names.
+            deadline_s: how long one call may take, in seconds.
+            consistent: whether only the table is asked.
+        """
 
 
 class AddingStore(Store, Protocol):

@@ -48,7 +48,7 @@ def test_the_key_may_come_from_secrets_manager_instead():
 
 
 def test_a_local_momento_goes_before_the_service_and_needs_no_key():
-    assert read(SERVICE | LOCAL).cache == Cache("tally", Local("127.0.0.1", 8080))
+    assert read(SERVICE | LOCAL).place == Cache("tally", Local("127.0.0.1", 8080))
 
 
 @pytest.mark.parametrize(

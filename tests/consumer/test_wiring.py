@@ -63,8 +63,8 @@ def listener():
 
 def build_on(channel, told, observer, **given):
     store = MomentoStore(
-        told.cache.name,
-        credentials_for(told.cache.momento),
+        told.place.name,
+        credentials_for(told.place.momento),
         ttl_s=told.ttl_s,
         open_channel=lambda: channel,
         clock=channel.clock,

@@ -11,14 +11,14 @@ from infrastructure import package
 from infrastructure.template import DIGEST, TEMPLATE, digest
 from producer.settings import ApiSettings
 from tally.counters.event import INT64_MAX, INT64_MIN
-from tally.environment import VALKEY, Cache, Service, SettingsError
+from tally.environment import TABLES, VALKEY, Cache, Service, SettingsError
 from tests.support.terminal import Remembering
 
 API_KEY_ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key-AbCdEf"
 MOMENTO = Service("cell-1.example.momentohq.com", api_key_secret=API_KEY_ARN)
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
-NOT_OF_A_DEPLOYMENT = {"MOMENTO_API_KEY", "MOMENTO_LOCAL", *VALKEY}
-"""The key itself, which belongs into the secret, a server without one, and another store."""
+NOT_OF_A_DEPLOYMENT = {"MOMENTO_API_KEY", "MOMENTO_LOCAL", *VALKEY, *TABLES}
+"""The key itself, which belongs into the secret, a server without one, and other stores."""
 
 
 def environment(stack, function):

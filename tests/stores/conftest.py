@@ -1,8 +1,12 @@
 """One server of each kind for all tests of stores, emptied before each that asks for it."""
 
+import contextlib
+
 import pytest
 
+from tally.local.sqs.queue import LocalQueue
 from tally.local.valkey import PROGRAMS
+from tests.support.dynamodb import Table
 from tests.support.valkey import any_kind, server
 
 
@@ -21,6 +25,20 @@ def servers():
     yield of
     for each in opened:
         each.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def moto():
+    """The URL of moto, in a process of its own and behind its lock, which serves DynamoDB too."""
+    with LocalQueue() as queue:
+        yield queue.endpoint_url
+
+
+@pytest.fixture
+def table(moto):
+    """An empty table of DynamoDB's."""
+    with contextlib.closing(Table(moto)) as table:
+        yield table
 
 
 @pytest.fixture

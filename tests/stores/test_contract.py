@@ -1,4 +1,4 @@
-"""One contract for every store: in memory, Momento on a fake channel and real gRPC, Valkey."""
+"""One contract for every store: memory, Momento fake and over gRPC, Valkey, DynamoDB, durable."""
 
 import contextlib
 import dataclasses
@@ -14,12 +14,15 @@ from tally.settling.copies import Copies
 from tally.settling.progress import Activity
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
+from tally.stores.durable import DurableStore
+from tally.stores.dynamodb.store import DynamoStore
 from tally.stores.errors import StoreClosedError
 from tally.stores.memory import Items, MemoryStore
 from tally.stores.port import ABSENT, NOT_SENT, Copy, LostRace, Stored, Swap
 from tally.stores.valkey.commands import SWAP
 from tests.support.clock import Clock
 from tests.support.consumers import make_momento, store_of
+from tests.support.dynamodb import durable
 from tests.support.momento_channel import CACHE, FakeChannel, FakeStore
 from tests.support.valkey import store_at
 
@@ -54,6 +57,32 @@ def valkey(request):
     yield lambda: store_at(server.address, deadline_s=WAIT_S), time.monotonic
 
 
+@contextlib.contextmanager
+def dynamodb(request):
+    table = request.getfixturevalue("table")
+    yield table.store, time.monotonic
+
+
+@contextlib.contextmanager
+def dynamodb_and_momento(request):
+    table = request.getfixturevalue("table")
+    with MomentoServer([CACHE]) as server:
+        yield lambda: durable(table, lambda: store_of(server)), time.monotonic
+
+
+@contextlib.contextmanager
+def dynamodb_and_valkey(request):
+    table = request.getfixturevalue("table")
+    server = request.getfixturevalue("valkey")
+    yield lambda: durable(table, lambda: store_at(server.address)), time.monotonic
+
+
+KINDS = [
+    *(memory, momento, momento_over_grpc, valkey),
+    *(dynamodb, dynamodb_and_momento, dynamodb_and_valkey),
+]
+
+
 class Kind:
     """Makes clients of the same items; tells the time that they go by."""
 
@@ -67,7 +96,7 @@ class Kind:
         return [answer for _, answer in store.write(swaps, self.clock() + WAIT_S)]
 
 
-@pytest.fixture(params=[memory, momento, momento_over_grpc, valkey], ids=lambda made: made.__name__)
+@pytest.fixture(params=KINDS, ids=lambda made: made.__name__)
 def kind(request):
     with request.param(request) as (make, clock), contextlib.ExitStack() as made:
 
@@ -178,7 +207,9 @@ def test_usage_tells_what_calls_came_to(kind, store):
 
 
 def test_limits_are_what_the_store_has_room_for(store):
-    assert store.limits("c") == Limits()
+    is_table = isinstance(store, DynamoStore | DurableStore)
+    limits = Limits(free_bytes=965, max_bytes=65_536) if is_table else Limits()
+    assert store.limits("c") == limits
 
 
 def test_new_connections_find_the_same_counters(kind, store):
@@ -216,7 +247,7 @@ def test_a_closed_store_answers_nothing(kind):
 
 
 @pytest.mark.parametrize(
-    "made", [memory, momento_over_grpc, valkey], ids=lambda made: made.__name__
+    "made", [made for made in KINDS if made is not momento], ids=lambda made: made.__name__
 )
 def test_values_come_in_the_order_of_their_counters(made, request):
     with made(request) as (make, clock), contextlib.closing(make()) as store:

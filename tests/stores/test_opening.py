@@ -2,7 +2,9 @@
 
 import pytest
 
-from tally.environment import Cache, Local, Valkey
+from tally.environment import Cache, Local, Table, Valkey
+from tally.stores.durable import DurableStore
+from tally.stores.dynamodb.store import DynamoStore
 from tally.stores.momento.store import MomentoStore
 from tally.stores.opening import open_store
 from tally.stores.valkey.store import ValkeyStore
@@ -17,6 +19,19 @@ def test_a_cache_of_momento_is_opened():
 def test_a_server_of_valkey_is_opened():
     store = open_store(Valkey("cache", 6379))
     assert isinstance(store, ValkeyStore)
+    store.close()
+
+
+def test_a_table_alone_is_opened():
+    store = open_store(Table("counters"))
+    assert isinstance(store, DynamoStore)
+    store.close()
+
+
+@pytest.mark.parametrize("cache", [CACHE, Valkey("cache", 6379)])
+def test_a_table_with_a_cache_before_it_is_opened(cache):
+    store = open_store(Table("counters", cache=cache))
+    assert isinstance(store, DurableStore)
     store.close()
 
 

@@ -16,7 +16,7 @@ from tally.counters.body import increments, parse
 from tally.counters.counter import Counter
 from tally.counters.errors import InvalidIncrementError, UnreadableValueError
 from tally.counters.event import Envelope, Event, Increment
-from tally.environment import cache_from
+from tally.environment import place_from
 from tally.reading.reader import MAX_COUNTERS_PER_CALL, Values
 from tally.stores.opening import open_store
 
@@ -184,9 +184,9 @@ def judge_from(variables: Mapping[str, str]) -> Iterator[Judge]:
     Raises:
         SettingsError: a variable is missing or wrong, or the secret cannot be read.
     """
-    with contextlib.closing(open_store(cache_from(variables))) as store:
+    with contextlib.closing(open_store(place_from(variables))) as store:
         values = Values(store, sleep=time.sleep, uniform=random.uniform)
-        yield lambda letters: judged(letters, lambda keys: values.read(keys, store.deadline_s))
+        yield lambda letters: judged(letters, lambda keys: values.latest(keys, store.deadline_s))
 
 
 def judged(

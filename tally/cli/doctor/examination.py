@@ -26,6 +26,8 @@ from tally.cli.doctor.checks import (
     good,
     skipped,
 )
+from tally.cli.doctor.table import DYNAMODB, check_table
+from tally.cli.doctor.table import REACH as TABLE_REACH
 from tally.cli.doctor.valkey import REACH as VALKEY_REACH
 from tally.cli.doctor.valkey import VALKEY, VERSION, check_valkey
 from tally.cli.output import EXAMPLE
@@ -38,7 +40,9 @@ from tally.environment import (
     LOOPBACK,
     Cache,
     Environment,
+    Place,
     SettingsError,
+    Table,
     Valkey,
     is_queue_url,
 )
@@ -112,45 +116,49 @@ class Examination:
         with self._open:
             environment = Environment(self.world.variables)
             self.queue_url = self.queue_url or environment.required("SQS_QUEUE_URL")
-            cache: Cache | Valkey | None = environment.cache()
-            if isinstance(cache, Valkey):
+            place: Place | None = environment.place()
+            if isinstance(place, Valkey):
                 self._name, self._reach = VALKEY, VALKEY_REACH
+            elif isinstance(place, Table):
+                self._name, self._reach = DYNAMODB, TABLE_REACH
             try:
                 environment.finish()
                 yield good(ENVIRONMENT, "complete")
             except SettingsError as error:
-                cache = None
+                place = None
                 yield bad(ENVIRONMENT, str(error), EXAMPLE)
-            yield from self._cache(cache)
+            yield from self._place(place)
             yield from self._aws()
             yield from self._round_trip()
 
-    def _cache(self, cache: Cache | Valkey | None) -> Iterator[Finding]:
-        if cache is None:
+    def _place(self, place: Place | None) -> Iterator[Finding]:
+        if place is None:
             yield skipped(self._name, "the environment does not tell where it is")
             return
         try:
-            store = self._open.enter_context(contextlib.closing(open_store(cache)))
-            found = self._looked_at(cache, store)
+            store = self._open.enter_context(contextlib.closing(open_store(place)))
+            found = self._looked_at(place, store)
         except SettingsError as error:
             yield bad(self._name, str(error), "mend the key, or the permission to read its secret")
             return
         is_usable = True
         for finding in found:
-            is_rule = finding.name not in {MOMENTO, CACHE, VALKEY, VERSION}
+            is_rule = finding.name not in {MOMENTO, CACHE, VALKEY, VERSION, DYNAMODB}
             is_usable = is_usable and (is_rule or finding.verdict is not Mark.BAD)
-            is_local = isinstance(cache, Valkey) and cache.host in LOOPBACK
+            is_local = isinstance(place, Valkey) and place.host in LOOPBACK
             yield _excused(finding, "server") if is_rule and is_local else finding
         if is_usable:
             self._store = store
 
-    def _looked_at(self, cache: Cache | Valkey, store: Store) -> Iterable[Finding]:
+    def _looked_at(self, place: Place, store: Store) -> Iterable[Finding]:
         reader, counter = self.world.reader(store), self.world.own_counter()
-        if isinstance(cache, Cache):
-            return checks.check_cache(cache.name, lambda: reader.count(counter))
+        if isinstance(place, Table):
+            return [check_table(place.name, lambda: reader.count(counter, consistent=True))]
+        if isinstance(place, Cache):
+            return checks.check_cache(place.name, lambda: reader.count(counter))
         from tally.stores.valkey.info import server_info  # noqa: PLC0415 (hiredis: Momento has none)
 
-        return check_valkey(lambda: reader.count(counter), server_info(cache))
+        return check_valkey(lambda: reader.count(counter), server_info(place))
 
     def _aws(self) -> Iterator[Finding]:
         if not self.queue_url:

@@ -45,6 +45,13 @@ class Calls:
         )
         return stub.Increment.future(request, timeout_s, self._carried(key))
 
+    def set(self, stub: Any, counter: str, value: bytes, timeout_s: float, key: str) -> Any:  # noqa: ANN401 (generated code)
+        """A value, whatever was there."""
+        request = messages._SetRequest(  # noqa: SLF001 (so named)
+            cache_key=counter.encode(), cache_body=value, ttl_milliseconds=self._ttl_ms
+        )
+        return stub.Set.future(request, timeout_s, self._carried(key))
+
     def values(self, stub: Any, counters: Sequence[str], timeout_s: float, key: str) -> Any:  # noqa: ANN401 (generated code)
         """A stream of an answer for each counter."""
         items = [messages._GetRequest(cache_key=each.encode()) for each in counters]  # noqa: SLF001 (so named)

@@ -16,6 +16,7 @@ from tally.stores.momento.calls import Calls, billed, cost, values_of
 from tally.stores.momento.channel import Channel
 from tally.stores.momento.connection import connect, metadata
 from tally.stores.momento.connection import deadline_s as sdk_deadline_s
+from tally.stores.momento.mirror import MomentoMirror
 from tally.stores.momento.troubles import KEY_REFUSED, failed, is_silence
 from tally.stores.port import (
     ABSENT,
@@ -79,7 +80,8 @@ class MomentoStore:
         self.deadline_s = sdk_deadline_s() if deadline_s is None else deadline_s
         self._channel = Channel(open_channel or partial(connect, credentials), wall_clock)
         self._key = key or Key(credentials.auth_token)
-        self._calls = Calls(metadata(cache_name), (ttl_s or MAX_MOMENTO_TTL_S) * 1_000)
+        self._metadata = metadata(cache_name)
+        self._calls = Calls(self._metadata, (ttl_s or MAX_MOMENTO_TTL_S) * 1_000)
         self._limits = limits or Limits()
         self._clock = clock
 
@@ -90,6 +92,14 @@ class MomentoStore:
     def renew(self) -> None:
         """Use a new channel from now on."""
         self._channel.renew()
+
+    def mirror(self, ttl_s: int) -> MomentoMirror:
+        """What sets copies here, on the same channel, for `ttl_s` seconds."""
+        return MomentoMirror(self._channel, Calls(self._metadata, ttl_s * 1_000), self._key)
+
+    def finish(self, _ends_at: float) -> int:
+        """Nothing is done beside the rounds."""
+        return 0
 
     def close(self) -> None:
         """Close the channel, and open no more."""

@@ -10,7 +10,8 @@ from tally.stores.port import Failed
 from tally.stores.valkey.commands import command
 from tally.stores.valkey.password import password_for
 from tally.stores.valkey.pipelines import Pipelines
-from tally.stores.valkey.store import DEADLINE_S, NO_ANSWER
+from tally.stores.valkey.store import DEADLINE_S
+from tally.stores.valkey.troubles import NO_ANSWER
 
 QUESTIONS = (command(b"INFO", b"all"), command(b"CONFIG", b"GET", b"save", b"appendfsync"))
 """INFO does not tell whether snapshots are taken, nor how often the disk is waited for."""

@@ -20,8 +20,9 @@ from tally.stores.port import (
 )
 from tally.stores.secret import Key
 from tally.stores.valkey.commands import Commands
+from tally.stores.valkey.mirror import ValkeyMirror
 from tally.stores.valkey.pipelines import MAX_COMMANDS, Answer, Pipelines, in_pipelines
-from tally.stores.valkey.troubles import first_word
+from tally.stores.valkey.troubles import NO_ANSWER, first_word
 
 DEADLINE_S = 1.0
 """What a pipeline may take, with connecting and with the repeat of a script that is not known."""
@@ -30,7 +31,6 @@ MAX_SILENT = 2
 """After so many pipelines of a round that had no answer in time the rest of it is not sent."""
 
 UNSENT = Failed(Trouble.UNKNOWN_OUTCOME, "not sent: the pipelines before it had no answer in time")
-NO_ANSWER = Failed(Trouble.UNKNOWN_OUTCOME, "what the server said is no answer to this command")
 
 Item = TypeVar("Item")
 
@@ -78,6 +78,14 @@ class ValkeyStore:
     def renew(self) -> None:
         """Use a new connection from now on."""
         self._pipelines.renew()
+
+    def mirror(self, ttl_s: int) -> ValkeyMirror:
+        """What sets copies here, for `ttl_s` seconds."""
+        return ValkeyMirror(self._pipelines, ttl_s, self._clock)
+
+    def finish(self, _ends_at: float) -> int:
+        """Nothing is done beside the rounds."""
+        return 0
 
     def close(self) -> None:
         """Close the connections, and open no more."""

@@ -57,6 +57,8 @@ QUOTED = re.compile(r",? with args beginning with.*", re.DOTALL)
 LATE = "no answer in time"
 LATE_NAME = "the name was not looked up in time"
 
+NO_ANSWER = Failed(UNKNOWN, "what the server said is no answer to this command")
+
 MAX_DETAIL = 200
 """Characters of a server's text that are kept; its own texts are shorter."""
 

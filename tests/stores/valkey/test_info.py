@@ -5,7 +5,7 @@ import pytest
 from tally.environment import Valkey
 from tally.stores.port import Failed, Trouble
 from tally.stores.valkey.info import server_info
-from tally.stores.valkey.store import NO_ANSWER
+from tally.stores.valkey.troubles import NO_ANSWER
 from tests.support.resp_peer import HOST, Peer, trickle
 
 TIME_S = 20.0

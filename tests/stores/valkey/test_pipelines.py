@@ -14,7 +14,8 @@ from tally.stores.port import ABSENT, NOT_SENT, Copy, Failed, LostRace, Stored, 
 from tally.stores.valkey import troubles
 from tally.stores.valkey.commands import SWAP
 from tally.stores.valkey.pipelines import MAX_COMMANDS, MAX_PIPELINE_BYTES
-from tally.stores.valkey.store import MAX_SILENT, NO_ANSWER, UNSENT, ValkeyStore
+from tally.stores.valkey.store import MAX_SILENT, UNSENT, ValkeyStore
+from tally.stores.valkey.troubles import NO_ANSWER
 from tests.support.processes import wait_until
 from tests.support.resp_peer import HOST, Peer, trickle
 from tests.support.valkey import store_at

@@ -50,7 +50,7 @@ def variables(running, **others):
 @contextlib.contextmanager
 def consumer(told, store=None):
     told = ConsumerSettings.from_environment(told)
-    opened = store or open_store(told.cache, ttl_s=told.ttl_s)
+    opened = store or open_store(told.place, ttl_s=told.ttl_s)
     with contextlib.closing(opened):
         yield wiring.build(told, observer=wiring.observer({}), store=opened)
 
@@ -68,7 +68,7 @@ def test_a_consumer_counts_and_a_reader_reads(valkey):
 def test_a_warm_consumer_counts_within_the_invocation_in_which_its_connection_is_silent(valkey):
     with SilentProxy(valkey.port) as proxy:
         told = {"VALKEY_URL": f"redis://{HOST}:{proxy.port}"}
-        store = store_at(ConsumerSettings.from_environment(told).cache, deadline_s=LONG_S)
+        store = store_at(ConsumerSettings.from_environment(told).place, deadline_s=LONG_S)
         with consumer(told, store) as warm:
             assert warm.handle(event(record("m1", increment(0))), None) == failures()
             proxy.silence()

@@ -4,7 +4,7 @@ import pytest
 
 from consumer.settings import ConsumerSettings
 from producer.settings import ApiSettings
-from tally.environment import SettingsError, Valkey, cache_from
+from tally.environment import SettingsError, Valkey, place_from
 
 KEY = "a-password-that-nobody-may-see"
 URL = "rediss://counters.example.com:6380"
@@ -36,14 +36,14 @@ def test_the_consumer_the_api_and_a_reader_read_the_same():
         "SQS_QUEUE_URL": "https://sqs/q",
     }
     valkey = Valkey("counters.example.com", 6380, username="tally", password=KEY)
-    assert read(variables).cache == valkey
-    assert ApiSettings.from_environment(variables).cache == valkey
-    assert cache_from(variables) == valkey
+    assert read(variables).place == valkey
+    assert ApiSettings.from_environment(variables).place == valkey
+    assert place_from(variables) == valkey
 
 
 def test_the_password_may_come_from_secrets_manager_instead():
     told = read({"VALKEY_URL": URL, "VALKEY_PASSWORD_SECRET": "valkey/key"})
-    assert told.cache == Valkey("counters.example.com", 6380, password_secret="valkey/key")  # noqa: S106 (its name)
+    assert told.place == Valkey("counters.example.com", 6380, password_secret="valkey/key")  # noqa: S106 (its name)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_the_password_may_come_from_secrets_manager_instead():
     ],
 )
 def test_a_url_tells_host_port_and_tls(url, valkey):
-    assert read({"VALKEY_URL": url}).cache == valkey
+    assert read({"VALKEY_URL": url}).place == valkey
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,221 @@
+"""Durable counters: a table decides, and a cache serves what the table has stored."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from tally.counters.counter import Counter
+from tally.counters.errors import UnreadableValueError
+from tally.counters.ledger import Limits
+from tally.environment import SettingsError
+from tally.stores.mirroring import Mirror, Mirroring
+from tally.stores.port import (
+    Copy,
+    Failed,
+    Found,
+    LostRace,
+    Source,
+    Store,
+    Stored,
+    Swap,
+    Trouble,
+)
+
+CACHE_DEADLINE_S = 0.5
+"""How long a reader may wait for the cache before it asks the table, in seconds."""
+
+RENEW_EVERY_S = 60.0
+"""Once in this time a cache that refuses its key is opened anew, with the key as it is then."""
+
+
+class MirroredStore(Store, Protocol):
+    """A cache that can also take copies of what a table has stored."""
+
+    def mirror(self, ttl_s: int) -> Mirror:
+        """What sets copies here, for `ttl_s` seconds."""
+
+
+class DurableStore:
+    """The swaps of a table; and a cache, which is never asked what to decide.
+
+    Whatever becomes of the cache changes no count, fails no message and delays no round.
+
+    Args:
+        table: decides.
+        open_cache: opens the cache.
+        copy_ttl_s: how long a copy stays in it, in seconds.
+        clock: monotonic, in seconds.
+        wall_clock: the time of day, in seconds.
+    """
+
+    def __init__(
+        self,
+        table: Store,
+        open_cache: Callable[[], MirroredStore],
+        copy_ttl_s: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.usage = table.usage
+        self.max_calls_in_flight = table.max_calls_in_flight
+        self.deadline_s = table.deadline_s
+        self._table = table
+        self._cache = Serving(open_cache, copy_ttl_s, wall_clock)
+        self._mirroring = Mirroring(self._cache, wall_clock=wall_clock)
+        self._clock = clock
+        self._wall_clock = wall_clock
+
+    def limits(self, counter: str) -> Limits:
+        """How much a counter may remember in the table."""
+        return self._table.limits(counter)
+
+    def renew(self) -> None:
+        """Use new connections to the table from now on; the cache sees to its own."""
+        self._table.renew()
+
+    def finish(self, ends_at: float) -> int:
+        """Wait for the copies, once; how many the cache has not taken, as far as is known."""
+        return self._mirroring.finish(ends_at - self._clock())
+
+    def close(self) -> None:
+        """Close table and cache."""
+        self._mirroring.close()
+        self._cache.close()
+        self._table.close()
+
+    def read(self, counters: Iterable[str], ends_at: float) -> Iterator[tuple[str, Copy | Failed]]:
+        """Read counters in the table."""
+        return self._table.read(counters, ends_at)
+
+    def write(
+        self, writes: Iterable[Swap], ends_at: float
+    ) -> Iterator[tuple[Swap, Stored | LostRace | Failed]]:
+        """Swap in the table, and have a copy set of what it has stored.
+
+        Of nothing else: what is in the cache was in the table, so that an outcome read there holds.
+        """
+        put_at: dict[str, float] = {}
+        for swap, answer in self._table.write(self._timed(writes, put_at), ends_at):
+            if isinstance(answer, Stored):
+                self._mirroring.begin(swap.counter, swap.value, put_at[swap.counter])
+            yield swap, answer
+
+    def values(
+        self, counters: Sequence[str], deadline_s: float
+    ) -> tuple[list[bytes | None], Failed | None]:
+        """The values of counters, from the cache where it can tell.
+
+        Raises:
+            StoreClosedError: close() was called.
+        """
+        found, failure = self.found(counters, deadline_s, consistent=False)
+        return [each.value for each in found], failure
+
+    def found(
+        self, counters: Sequence[str], deadline_s: float, *, consistent: bool
+    ) -> tuple[list[Found], Failed | None]:
+        """The values of counters: of the cache, and of the table what that lacks.
+
+        What the cache holds and nobody can read, and all of it where it does not answer, is asked
+        of the table as well; with `consistent`, everything is.
+
+        Raises:
+            StoreClosedError: close() was called.
+        """
+        ends_at = self._clock() + deadline_s
+        found: dict[str, Found] = {}
+        if not consistent:
+            copies = self._cache.values(counters, min(deadline_s / 2, CACHE_DEADLINE_S))
+            found |= {counter: Found(value, Source.CACHE) for counter, value in copies.items()}
+        lacking = [counter for counter in counters if counter not in found]
+        failure = None
+        if lacking:
+            values, failure = self._table.values(lacking, ends_at - self._clock())
+            told = zip(lacking, values, strict=False)
+            found |= {counter: Found(value, Source.TABLE) for counter, value in told}
+        answers: list[Found] = []
+        for counter in counters:
+            if counter not in found:
+                return answers, failure
+            answers.append(found[counter])
+        return answers, None
+
+    def _timed(self, writes: Iterable[Swap], put_at: dict[str, float]) -> Iterator[Swap]:
+        for swap in writes:
+            put_at[swap.counter] = self._wall_clock()
+            yield swap
+
+
+class Serving:
+    """A cache that is asked and told, and opened anew when it takes its key no longer.
+
+    Args:
+        opens: opens it.
+        copy_ttl_s: how long a copy stays in it, in seconds.
+        wall_clock: the time of day, in seconds.
+    """
+
+    def __init__(
+        self, opens: Callable[[], MirroredStore], copy_ttl_s: int, wall_clock: Callable[[], float]
+    ) -> None:
+        self._opens = opens
+        self._copy_ttl_s = copy_ttl_s
+        self._wall_clock = wall_clock
+        self._lock = threading.Lock()
+        self._opened_at = float("-inf")
+        self._store = opens()
+        self._mirror = self._store.mirror(copy_ttl_s)
+
+    def values(self, counters: Sequence[str], deadline_s: float) -> Mapping[str, bytes]:
+        """The values of the counters that it holds, as far as it answers and they can be read.
+
+        Raises:
+            StoreClosedError: close() was called.
+        """
+        values, failure = self._store.values(counters, deadline_s)
+        self._renew_if_refused([failure])
+        told = zip(counters, values, strict=False)
+        return {counter: value for counter, value in told if value is not None and _holds(value)}
+
+    def set(self, values: Sequence[tuple[str, bytes]], deadline_s: float) -> list[Failed | None]:
+        """Set values of counters; why not, of each that was not."""
+        failures = self._mirror.set(values, deadline_s)
+        self._renew_if_refused(failures)
+        return failures
+
+    def cancel(self) -> None:
+        """Take back what has not left yet, and use new connections: these may be silent."""
+        self._mirror.cancel()
+        self._store.renew()
+
+    def close(self) -> None:
+        """Close it."""
+        self._store.close()
+
+    def _renew_if_refused(self, failures: Sequence[Failed | None]) -> None:
+        """Open it anew where it refuses the key, which may have been rotated."""
+        if not any(failure and failure.trouble is Trouble.BROKEN_SETUP for failure in failures):
+            return
+        if not self._lock.acquire(blocking=False):
+            return  # another thread does
+        try:
+            if abs(self._wall_clock() - self._opened_at) >= RENEW_EVERY_S:
+                self._opened_at = self._wall_clock()
+                before, self._store = self._store, self._opens()
+                self._mirror = self._store.mirror(self._copy_ttl_s)
+                before.renew()  # not closed: another thread may be asking it
+        except SettingsError:
+            pass  # the old one goes on refusing, and is tried again
+        finally:
+            self._lock.release()
+
+
+def _holds(value: bytes) -> bool:
+    """Whether a value is a counter."""
+    try:
+        Counter(value)
+    except UnreadableValueError:
+        return False
+    return True

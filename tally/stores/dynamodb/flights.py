@@ -1,0 +1,153 @@
+"""Calls ahead of the answer that is waited for; their number, their end, and what failed."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from tally.stores.dynamodb.calls import Call, Calls
+from tally.stores.dynamodb.troubles import LATE, UNSENT, UNSIGNED, code_of, failed
+from tally.stores.port import NOT_SENT, Failed, Trouble, Usage
+
+Item = TypeVar("Item")
+
+Ask = Callable[[Any], Any]
+"""What is done with the client in a thread; what comes of it is a Put or a Batch."""
+
+
+class Sent(NamedTuple, Generic[Item]):
+    """What was asked for an item.
+
+    Attributes:
+        item: for which.
+        call: on its way; or why there is none.
+        ends_at: the clock's time by which the answer must have come.
+        number: of the call, by the order in which they began.
+    """
+
+    item: Item
+    call: Call | Failed
+    ends_at: float
+    number: int = 0
+
+
+class Flights:
+    """Sends calls, and hears what comes of them.
+
+    Args:
+        calls: begins them.
+        usage: counts what was answered.
+        clock: monotonic, in seconds.
+        deadline_s: how long one call may take, in seconds.
+    """
+
+    def __init__(
+        self, calls: Calls, usage: Usage, clock: Callable[[], float], deadline_s: float
+    ) -> None:
+        self._calls = calls
+        self._usage = usage
+        self._clock = clock
+        self._deadline_s = deadline_s
+        self._begun = 0
+        self._unsigned_at: int | None = None
+
+    def all(
+        self,
+        items: Iterable[Item],
+        asking: Callable[[Item, float], Ask],
+        most: int,
+        ends_at: float,
+    ) -> Iterator[tuple[Item, Any]]:
+        """Ask for items, and give the answers in their order.
+
+        Once a call had no answer in time, and none behind it has one yet, the rest is not sent: it
+        would only wait as well.
+
+        Args:
+            items: each is pulled when there is room to send it.
+            asking: tells what to do for an item, and to have done by the clock's time given.
+            most: calls on their way at once.
+            ends_at: the clock's time by which no call may be on its way any more.
+        """
+        waiting: deque[Sent[Item]] = deque()
+        is_silent = False
+        try:
+            for item in items:
+                if len(waiting) == most:
+                    item_before, answer = self._heard(waiting.popleft())
+                    is_silent = _is_silence(answer) and not any(map(_is_done, waiting))
+                    yield item_before, answer
+                waiting.append(self._sent(item, asking, ends_at, is_silent=is_silent))
+            while waiting:
+                yield self._heard(waiting.popleft())
+        finally:
+            for sent in waiting:
+                if isinstance(sent.call, Call):
+                    sent.call.future.cancel()
+
+    def one(self, item: Item, asking: Callable[[Item, float], Ask], deadline_s: float) -> Any:  # noqa: ANN401 (what the call gives)
+        """Ask for one item; a silence is the end of its connection."""
+        ends_at = self._clock() + deadline_s
+        self._begun += 1
+        call = self._calls.begin(asking(item, ends_at))
+        _, answer = self._heard(Sent(item, call, ends_at, self._begun))
+        if _is_silence(answer):
+            self._calls.renew()
+        return answer
+
+    def _sent(
+        self, item: Item, asking: Callable[[Item, float], Ask], ends_at: float, *, is_silent: bool
+    ) -> Sent[Item]:
+        now = self._clock()
+        if now >= ends_at:
+            return Sent(item, NOT_SENT, ends_at)
+        if is_silent:
+            return Sent(item, UNSENT, ends_at)
+        self._begun += 1
+        call_ends_at = min(ends_at, now + self._deadline_s)
+        call = self._calls.begin(asking(item, call_ends_at))
+        return Sent(item, call, call_ends_at, self._begun)
+
+    def _heard(self, sent: Sent[Item]) -> tuple[Item, Any]:
+        """What came of a call, its error in words of the port."""
+        if isinstance(sent.call, Failed):
+            return sent.item, sent.call
+        answer = self._calls.answer(sent.call, sent.ends_at)
+        if answer is None:
+            self._usage.unanswered += 1
+            return sent.item, LATE
+        if _is_silence(answer):
+            self._usage.unanswered += 1
+            return sent.item, answer
+        self._usage.answered += 1
+        if answer.error is None:
+            self._unsigned_at = None
+            return sent.item, answer
+        return sent.item, answer._replace(error=self._failed(answer.error, sent.number))
+
+    def _failed(self, error: Exception | Failed, number: int) -> Failed:
+        """What an error means.
+
+        A signature that is not taken may have lain in a freeze, with all that were on their way
+        then. That of a call which began afterwards is wrong.
+        """
+        if isinstance(error, Failed):
+            return error
+        code, failure = code_of(error), failed(error)
+        if code in UNSIGNED:
+            if self._unsigned_at is not None and number > self._unsigned_at:
+                return failure._replace(trouble=Trouble.BROKEN_SETUP)
+            self._unsigned_at = self._unsigned_at or self._begun
+        elif code:  # whatever it was refused for, its signature was taken
+            self._unsigned_at = None
+        return failure
+
+
+def _is_silence(answer: Any) -> bool:  # noqa: ANN401 (what a call gives)
+    """Whether an answer did not come in time, be it to a part; or was not waited for any more."""
+    if isinstance(answer, Failed):
+        return answer is LATE or answer is UNSENT
+    return answer.error is LATE
+
+
+def _is_done(sent: Sent[Item]) -> bool:
+    return isinstance(sent.call, Call) and sent.call.future.done()

@@ -1,0 +1,177 @@
+"""Counters in a table of DynamoDB: a swap is a conditional PutItem, and reads are consistent."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from tally.counters.ledger import Limits
+from tally.stores.dynamodb.asking import Batch, Put, get, put
+from tally.stores.dynamodb.calls import Calls, connector
+from tally.stores.dynamodb.flights import Ask, Flights
+from tally.stores.dynamodb.items import Items, copy_of, token_of
+from tally.stores.dynamodb.troubles import UNSENT
+from tally.stores.port import (
+    Copy,
+    Failed,
+    Found,
+    LostRace,
+    Source,
+    Stored,
+    Swap,
+    Trouble,
+    Usage,
+)
+
+DEADLINE_S = 1.0
+"""How long a call may take, in seconds; as a rule it takes some milliseconds."""
+
+MAX_CALLS_IN_FLIGHT = 16
+"""Swaps on their way at once. Each keeps a processor busy for half a millisecond, and takes some
+five: from ten on the processor is what is waited for."""
+
+MAX_READS_IN_FLIGHT = 4
+"""Reads on their way at once, each of up to MAX_KEYS counters."""
+
+MAX_KEYS = 100
+"""What one BatchGetItem may ask for."""
+
+
+class DynamoStore:
+    """The calls that counters need, each in a thread of its own.
+
+    Args:
+        table: its name.
+        ttl_s: how long a counter lives after its last swap, in seconds; for ever by default.
+        deadline_s: how long one call may take, in seconds.
+        connect: makes a client of boto3's that sends nothing twice.
+        clock: monotonic, in seconds.
+        wall_clock: the time of day, in seconds.
+    """
+
+    max_calls_in_flight = MAX_CALLS_IN_FLIGHT
+
+    def __init__(
+        self,
+        table: str,
+        *,
+        ttl_s: int | None = None,
+        deadline_s: float = DEADLINE_S,
+        connect: Callable[[], Any] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.usage = Usage()
+        self.deadline_s = deadline_s
+        self._items = Items(table, ttl_s, wall_clock)
+        threads = MAX_CALLS_IN_FLIGHT + MAX_READS_IN_FLIGHT
+        connect = connect or connector(deadline_s, threads)
+        self._calls = Calls(connect, threads, clock, wall_clock)
+        self._flights = Flights(self._calls, self.usage, clock, deadline_s)
+        self._clock = clock
+
+    def limits(self, counter: str) -> Limits:
+        """How much a counter may remember: its name takes of the room in a write unit."""
+        return self._items.limits(counter)
+
+    def renew(self) -> None:
+        """Use new connections from now on."""
+        self._calls.renew()
+
+    def finish(self, _ends_at: float) -> int:
+        """Nothing is done beside the rounds."""
+        return 0
+
+    def close(self) -> None:
+        """Close the connections, and open no more."""
+        self._calls.close()
+
+    def read(self, counters: Iterable[str], ends_at: float) -> Iterator[tuple[str, Copy | Failed]]:
+        """Read counters, in the order given, MAX_KEYS in one call."""
+        asked = iter(counters)
+        chunks = iter(lambda: list(islice(asked, MAX_KEYS)), [])
+        for chunk, answer in self._flights.all(chunks, self._get, MAX_READS_IN_FLIGHT, ends_at):
+            yield from self._read(chunk, answer)
+
+    def write(
+        self, writes: Iterable[Swap], ends_at: float
+    ) -> Iterator[tuple[Swap, Stored | LostRace | Failed]]:
+        """Swap, in the order given; who loses a race is told what the winner stored."""
+        for swap, answer in self._flights.all(writes, self._put, MAX_CALLS_IN_FLIGHT, ends_at):
+            yield swap, self._written(swap, answer)
+
+    def values(
+        self, counters: Sequence[str], deadline_s: float
+    ) -> tuple[list[bytes | None], Failed | None]:
+        """The values of counters in one call, as consistent as a writer's.
+
+        Raises:
+            StoreClosedError: close() was called.
+        """
+        values: list[bytes | None] = []
+        for _, copy in self._read(counters, self._flights.one(counters, self._get, deadline_s)):
+            if isinstance(copy, Failed):
+                return values, copy
+            values.append(copy.value)
+        return values, None
+
+    def found(
+        self, counters: Sequence[str], deadline_s: float, *, consistent: bool = True
+    ) -> tuple[list[Found], Failed | None]:
+        """The values of counters, which are consistent however they are asked for."""
+        del consistent
+        values, failure = self.values(counters, deadline_s)
+        return [Found(value, Source.TABLE) for value in values], failure
+
+    def _get(self, counters: Sequence[str], ends_at: float) -> Ask:
+        def is_late() -> bool:
+            return self._clock() >= ends_at
+
+        return partial(get, items=self._items, counters=counters, is_late=is_late)
+
+    def _put(self, swap: Swap, _ends_at: float) -> Ask:
+        return partial(put, items=self._items, swap=swap)
+
+    def _read(
+        self, counters: Sequence[str], answer: Batch | Failed
+    ) -> Iterator[tuple[str, Copy | Failed]]:
+        """What an answer tells of each counter that was asked for; it is billed."""
+        batch = Batch({}, counters, answer) if isinstance(answer, Failed) else answer
+        left = set(batch.left)
+        for counter in counters:
+            if counter in left and isinstance(batch.error, Failed):
+                self._bill_read(counter, None, batch.error)
+                yield counter, batch.error
+                continue
+            copy = copy_of(batch.items.get(counter))
+            self._bill_read(counter, None if isinstance(copy, Failed) else copy.value)
+            yield counter, copy
+
+    def _written(self, swap: Swap, answer: Put | Failed) -> Stored | LostRace | Failed:
+        """What became of a swap; it is billed, a lost race by what stands there."""
+        error = answer if isinstance(answer, Failed) else answer.error
+        winner = None if isinstance(answer, Failed) else answer.winner
+        if isinstance(error, Failed):
+            if _is_billed(error):
+                self._bill_write(swap.counter, swap.seen.value, swap.value)
+            return error
+        if winner is None:
+            self._bill_write(swap.counter, swap.seen.value, swap.value)
+            return Stored(token_of(swap.value))
+        self._bill_write(swap.counter, None if isinstance(winner, Failed) else winner.value)
+        return winner if isinstance(winner, Failed) else LostRace(winner)
+
+    def _bill_read(self, counter: str, value: bytes | None, error: Failed | None = None) -> None:
+        if error is None or _is_billed(error):
+            units = self._items.read_units(counter, value)
+            self.usage.operations += units
+            self.usage.reads += units
+
+    def _bill_write(self, counter: str, *values: bytes | None) -> None:
+        self.usage.operations += self._items.write_units(counter, *values)
+
+
+def _is_billed(error: Failed) -> bool:
+    """Whether a failed call may have cost units: none that was refused or not sent."""
+    return error.trouble is Trouble.UNKNOWN_OUTCOME and error is not UNSENT

@@ -1,0 +1,144 @@
+"""Sets copies in a cache, beside the rounds of a batch; they are waited for once, not for long."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, Protocol
+
+from tally.stores.port import Failed
+
+WAIT_S = 0.25
+"""How long the end of a batch may wait for copies, in seconds; a cache answers within some ms."""
+
+MAX_AGE_S = 2.0
+"""No copy is set later than this after its put began, by the wall clock, which goes on in a freeze:
+by then another consumer may have set a newer one."""
+
+MAX_WAITING = 1_024
+"""Copies that wait to be set; a cache that lets more pile up is not keeping up, and goes without.
+"""
+
+MAX_AT_ONCE = 256
+"""Copies that are set in one go."""
+
+DEADLINE_S = 1.0
+"""How long the cache may take over them, in seconds."""
+
+
+class Mirror(Protocol):
+    """What sets copies in a cache. No method raises for what a call may meet."""
+
+    def set(self, values: Sequence[tuple[str, bytes]], deadline_s: float) -> list[Failed | None]:
+        """Set values of counters; why not, of each that was not."""
+
+    def cancel(self) -> None:
+        """Take back what has not left yet, from another thread."""
+
+
+class Waiting(NamedTuple):
+    """A copy to be set, with the wall clock's time at which its put began."""
+
+    counter: str
+    value: bytes
+    put_at: float
+
+
+class Mirroring:
+    """Sets copies in a thread of its own, one batch of increments after the other.
+
+    Args:
+        mirror: sets them.
+        wall_clock: the time of day, in seconds.
+        wait_s: how long the end of a batch may wait, in seconds.
+    """
+
+    def __init__(
+        self, mirror: Mirror, *, wall_clock: Callable[[], float], wait_s: float = WAIT_S
+    ) -> None:
+        self._mirror = mirror
+        self._wall_clock = wall_clock
+        self._wait_s = wait_s
+        self._changed = threading.Condition()
+        self._thread: ThreadPoolExecutor | None = None
+        self._is_running = False
+        self._is_waited_for = True
+        self._batch = 0
+        self._waiting: deque[Waiting] = deque()
+        self._begun = self._dropped = self._answered = self._set = 0
+
+    def begin(self, counter: str, value: bytes, put_at: float) -> None:
+        """Set a copy soon.
+
+        Args:
+            counter: its name.
+            value: what the table has stored.
+            put_at: the wall clock's time at which that began.
+        """
+        with self._changed:
+            self._begun += 1
+            if len(self._waiting) == MAX_WAITING:
+                self._dropped += 1
+                return
+            self._waiting.append(Waiting(counter, value, put_at))
+            if not self._is_running:
+                self._is_running = True
+                self._thread = self._thread or ThreadPoolExecutor(1, "tally-mirror")
+                self._thread.submit(self._run)
+
+    def finish(self, most_s: float) -> int:
+        """Wait for the copies of a batch, once; how many are not known to be set then.
+
+        If none was answered, those of the next batch are not waited for: the cache is away.
+
+        Args:
+            most_s: what time is left, in seconds.
+        """
+        with self._changed:
+            was_waited_for = self._is_waited_for
+            if was_waited_for:
+                self._changed.wait_for(self._is_answered, max(0.0, min(self._wait_s, most_s)))
+            is_away = not self._is_answered() and not self._answered
+            self._is_waited_for = not (was_waited_for and is_away)
+            if not self._is_answered():
+                self._waiting.clear()
+                self._mirror.cancel()
+            failed = self._begun - self._set
+            self._batch += 1
+            self._begun = self._dropped = self._answered = self._set = 0
+        return failed
+
+    def close(self) -> None:
+        """Set no more; what is on its way ends by its own deadline."""
+        with self._changed:
+            self._waiting.clear()
+            if self._thread is not None:
+                self._thread.shutdown(wait=False)
+
+    def _is_answered(self) -> bool:
+        return self._answered + self._dropped == self._begun
+
+    def _run(self) -> None:
+        """Set what waits, until nothing does."""
+        for batch, values in iter(self._next, None):
+            failures = self._mirror.set(values, DEADLINE_S)
+            with self._changed:
+                if batch == self._batch:
+                    self._answered += len(values)
+                    self._set += failures.count(None)
+                    self._changed.notify_all()
+
+    def _next(self) -> tuple[int, list[tuple[str, bytes]]] | None:
+        """The batch, and what is to be set in one go, without what is too old by now."""
+        with self._changed:
+            now = self._wall_clock()
+            values: list[tuple[str, bytes]] = []
+            while self._waiting and len(values) < MAX_AT_ONCE:
+                waiting = self._waiting.popleft()
+                if abs(now - waiting.put_at) <= MAX_AGE_S:
+                    values.append((waiting.counter, waiting.value))
+                else:
+                    self._dropped += 1
+            self._is_running = bool(values)
+            self._changed.notify_all()
+            return (self._batch, values) if values else None

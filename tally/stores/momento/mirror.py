@@ -1,0 +1,55 @@
+"""Sets in Momento what a table has stored; nobody relies on it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import grpc
+
+from tally.stores.momento.calls import Calls
+from tally.stores.momento.channel import Channel
+from tally.stores.momento.troubles import KEY_REFUSED, failed
+from tally.stores.port import Failed, Trouble
+from tally.stores.secret import OTHER_KEY, Key
+
+CANCELLED = Failed(Trouble.UNKNOWN_OUTCOME, "cancelled")
+
+
+class MomentoMirror:
+    """Sets values, all at once.
+
+    Args:
+        channel: to Momento; it stays its store's to close.
+        calls: with the time to live that copies have.
+        key: its store's, which is fetched anew once it is refused.
+    """
+
+    def __init__(self, channel: Channel, calls: Calls, key: Key) -> None:
+        self._channel = channel
+        self._calls = calls
+        self._key = key
+        self._sent: list[Any] = []
+
+    def set(self, values: Sequence[tuple[str, bytes]], deadline_s: float) -> list[Failed | None]:
+        """Set values of counters; why not, of each that was not."""
+        key = self._key.text
+        with self._channel.calling() as stub:
+            sent = [self._calls.set(stub, *value, deadline_s, key) for value in values]
+        self._sent = sent
+        return [self._failure(call, key) for call in sent]
+
+    def cancel(self) -> None:
+        """Take back what has not left yet, from another thread."""
+        for call in self._sent:
+            call.cancel()
+
+    def _failure(self, call: Any, key: str) -> Failed | None:  # noqa: ANN401 (a gRPC future)
+        try:
+            call.result()
+        except grpc.FutureCancelledError:
+            return CANCELLED
+        except grpc.RpcError as error:
+            # Nobody waits for this thread, so it has the time for a key fetched anew.
+            if error.code() in KEY_REFUSED and self._key.renewed(key, may_ask=True):
+                return OTHER_KEY
+            return failed(error, key)
+        return None

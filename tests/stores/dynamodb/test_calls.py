@@ -1,0 +1,273 @@
+"""Calls to a table: in pieces, late, never answered, wrongly signed; and their connections."""
+
+import base64
+import contextlib
+import json
+import time
+from pathlib import Path
+
+import botocore.exceptions as boto
+import pytest
+
+from tally.stores.dynamodb.asking import get
+from tally.stores.dynamodb.calls import MAX_IDLE_S
+from tally.stores.dynamodb.items import Items, token_of
+from tally.stores.dynamodb.store import MAX_CALLS_IN_FLIGHT, MAX_KEYS, DynamoStore
+from tally.stores.dynamodb.troubles import LATE, UNPROCESSED, UNSENT
+from tally.stores.errors import StoreClosedError
+from tally.stores.port import ABSENT, NOT_SENT, Failed, Stored, Swap, Trouble
+from tests.support.clock import Clock
+from tests.support.dynamodb import (
+    SILENCE,
+    TRICKLE,
+    Endpoint,
+    absent,
+    client,
+    refusal,
+    stored,
+)
+
+SOON_S = 0.3
+UNSIGNED = "InvalidSignatureException (HTTP 400)"
+
+
+@contextlib.contextmanager
+def on(answer, **options):
+    with Endpoint(answer) as endpoint, contextlib.closing(endpoint.store(**options)) as store:
+        yield endpoint, store
+
+
+def read(store, *counters):
+    return list(store.read(counters, time.monotonic() + 60))
+
+
+def write(store, *counters):
+    swaps = [Swap(counter, ABSENT, b"1") for counter in counters]
+    return [answer for _, answer in store.write(swaps, time.monotonic() + 60)]
+
+
+def keys(asked):
+    return [key["counter"]["S"] for key in asked["RequestItems"]["counters"]["Keys"]]
+
+
+def item(counter):
+    told = {"value": b"1", "token": token_of(b"1")}
+    return {"counter": {"S": counter}} | {
+        name: {"B": base64.b64encode(each).decode()} for name, each in told.items()
+    }
+
+
+def in_pieces(count):
+    """Answers so many counters of each request, and leaves the rest unprocessed."""
+
+    def answer(_target, asked):
+        names = keys(asked)
+        left = [{"counter": {"S": name}} for name in names[count:]]
+        told = {
+            "Responses": {"counters": [item(name) for name in names[:count] if name != "none"]},
+            "UnprocessedKeys": {"counters": {"Keys": left}} if left else {},
+        }
+        return 200, json.dumps(told).encode()
+
+    return answer
+
+
+def test_what_was_not_processed_is_asked_for_again_at_once():
+    with on(in_pieces(2)) as (endpoint, store):
+        found = dict(read(store, "a", "b", "none", "c", "d"))
+        assert {name: copy.value for name, copy in found.items()} == {
+            **dict.fromkeys("abcd", b"1"),
+            "none": None,
+        }
+        names = [keys(asked) for _, asked in endpoint.asked]
+        assert names == [["a", "b", "none", "c", "d"], ["none", "c", "d"], ["d"]]
+        assert store.usage.operations == store.usage.reads == 5
+        assert store.usage.answered == 1
+
+
+def test_where_nothing_was_processed_the_table_throttles():
+    def answer(_target, asked):
+        return in_pieces(1 if len(keys(asked)) == 3 else 0)(_target, asked)
+
+    with on(answer) as (_, store):
+        [(_, first), *others] = read(store, "a", "b", "c")
+        assert first.value == b"1"
+        assert others == [("b", UNPROCESSED), ("c", UNPROCESSED)]
+        assert store.usage.operations == 1
+
+
+def test_one_call_asks_for_a_hundred_counters_consistently_and_for_none_twice():
+    names = [f"c{number}" for number in range(MAX_KEYS + 1)]
+    with on(absent) as (endpoint, store):
+        assert read(store, *names) == [(name, ABSENT) for name in names]
+        told = sorted((keys(asked) for _, asked in endpoint.asked), key=len)
+        assert told == [names[MAX_KEYS:], names[:MAX_KEYS]]
+        assert store.values(["a", "b", "a"], 60) == ([None, None, None], None)
+        asked = endpoint.asked[-1][1]["RequestItems"]["counters"]
+        assert asked == {"Keys": [{"counter": {"S": c}} for c in "ab"], "ConsistentRead": True}
+
+
+def test_what_trickles_has_no_answer_when_its_time_is_over():
+    with on(lambda *_: TRICKLE, deadline_s=SOON_S) as (_, store):
+        assert write(store, "c") == [LATE]
+        assert (store.usage.answered, store.usage.unanswered) == (0, 1)
+        assert store.values(["c"], SOON_S) == ([], LATE)
+
+
+def test_after_a_silence_the_rest_of_a_round_is_not_sent():
+    with on(lambda *_: SILENCE, deadline_s=SOON_S) as (endpoint, store):
+        told = write(store, *(f"c{number}" for number in range(100)))
+        assert told == [LATE] * MAX_CALLS_IN_FLIGHT + [UNSENT] * (100 - MAX_CALLS_IN_FLIGHT)
+        assert len(endpoint.asked) == MAX_CALLS_IN_FLIGHT
+        assert store.usage.unanswered == store.usage.operations == MAX_CALLS_IN_FLIGHT
+
+
+def test_one_call_that_is_never_answered_stops_no_other():
+    def answer(_target, asked):
+        return SILENCE if asked["Item"]["counter"]["S"] == "c7" else stored()
+
+    with on(answer, deadline_s=3 * SOON_S) as (_, store):
+        told = write(store, *(f"c{number}" for number in range(100)))
+        late = [number for number, each in enumerate(told) if not isinstance(each, Stored)]
+        assert (late, told[7]) == ([7], LATE)
+
+
+def test_what_comes_in_part_before_the_time_is_over_stays():
+    items = Items("counters", None, Clock())
+    with Endpoint(in_pieces(1)) as endpoint, contextlib.closing(client(endpoint.url)) as asking:
+        batch = get(asking, items, ["a", "b", "c"], is_late=lambda: True)
+        assert (list(batch.items), batch.left, batch.error) == (["a"], ["b", "c"], LATE)
+
+
+def test_what_has_no_time_left_in_a_round_is_not_sent():
+    clock = Clock()
+
+    def answer(_target, _asked):
+        clock.now_s += 60
+        return stored()
+
+    swaps = [Swap(f"c{number}", ABSENT, b"1") for number in range(MAX_CALLS_IN_FLIGHT + 1)]
+    with on(answer, clock=clock) as (_, store):
+        assert [each for _, each in store.write(swaps, clock() + 50)][-1] is NOT_SENT
+
+
+def one_by_one(*answers):
+    """Each request has its own answer."""
+    left = list(answers)
+
+    def answer(target, asked):
+        return left.pop(0)(target, asked)
+
+    return answer
+
+
+class Signatures:
+    """Refuses a signature as often as it is told, at first."""
+
+    def __init__(self, times):
+        self.left = times
+
+    def __call__(self, target, asked):
+        self.left -= 1
+        if self.left >= 0:
+            return refusal("InvalidSignatureException", "Signature expired")
+        return absent(target, asked)
+
+
+def test_requests_that_lay_in_a_freeze_between_signing_and_sending_are_sent_again():
+    with on(Signatures(3)) as (_, store):
+        unknown = Failed(Trouble.UNKNOWN_OUTCOME, UNSIGNED)
+        assert write(store, "a", "b", "c") == [unknown] * 3
+        assert [type(answer) for answer in write(store, "a", "b", "c")] == [Stored] * 3
+        assert store.usage.operations == 6
+
+
+def test_a_signature_that_is_refused_anew_is_wrong():
+    with on(Signatures(3)) as (_, store):
+        assert read(store, "c") == [("c", Failed(Trouble.UNKNOWN_OUTCOME, UNSIGNED))]
+        assert write(store, "c") == [Failed(Trouble.BROKEN_SETUP, UNSIGNED)]
+        assert store.values(["c"], 60) == ([], Failed(Trouble.BROKEN_SETUP, UNSIGNED))
+
+
+@pytest.mark.parametrize("between", [absent, lambda *_: refusal("ThrottlingException")])
+def test_an_answer_in_between_shows_that_signatures_are_right(between):
+    with on(one_by_one(Signatures(1), between, Signatures(1))) as (_, store):
+        first = write(store, "c")
+        write(store, "c")
+        assert write(store, "c") == first == [Failed(Trouble.UNKNOWN_OUTCOME, UNSIGNED)]
+
+
+@pytest.mark.parametrize(("idle_s", "connections"), [(MAX_IDLE_S, 1), (MAX_IDLE_S + 1, 2)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_connection_that_lay_idle_is_not_trusted(idle_s, connections, sign):
+    wall_clock = Clock()
+    with on(absent, wall_clock=wall_clock) as (endpoint, store):
+        read(store, "c")
+        wall_clock.now_s += sign * idle_s
+        assert read(store, "c") == [("c", ABSENT)]
+        assert endpoint.connections == connections
+
+
+def test_after_a_silent_round_connections_are_new():
+    with on(one_by_one(absent, lambda *_: SILENCE, absent), deadline_s=SOON_S) as told:
+        endpoint, store = told
+        read(store, "c")
+        assert read(store, "c") == [("c", LATE)]
+        store.renew()
+        assert read(store, "c") == [("c", ABSENT)]
+        assert endpoint.connections == 2
+
+
+def test_values_renew_by_themselves():
+    with on(one_by_one(absent, lambda *_: SILENCE, absent), deadline_s=SOON_S) as told:
+        endpoint, store = told
+        assert [store.values(["c"], SOON_S)[1] for _ in range(3)] == [None, LATE, None]
+        assert endpoint.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "detail"),
+    [
+        (boto.NoRegionError(), "NoRegionError: You must specify a region."),
+        (ValueError("Invalid endpoint: what-nobody-may-see"), "ValueError"),
+    ],
+)
+def test_without_a_client_nothing_can_succeed_and_nothing_is_kept(error, detail):
+    failures = [error]
+
+    def connect():
+        if failures:
+            raise failures.pop()
+        return client(endpoint.url)
+
+    with Endpoint(absent) as endpoint:
+        store = DynamoStore("counters", connect=connect)
+        assert read(store, "c") == [("c", Failed(Trouble.BROKEN_SETUP, detail))]
+        assert read(store, "c") == [("c", ABSENT)]
+        store.close()
+
+
+def test_a_store_of_the_environment_reads_the_standard_variables(monkeypatch):
+    with Endpoint(absent) as endpoint:
+        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+            monkeypatch.setenv(name, str(Path("/nowhere")))
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "testing")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint.url)
+        with contextlib.closing(DynamoStore("counters")) as store:
+            assert read(store, "c") == [("c", ABSENT)]
+
+
+def test_nothing_is_sent_twice_by_itself():
+    with on(lambda *_: (500, b"{}")) as (endpoint, store):
+        assert write(store, "c")[0].trouble is Trouble.UNKNOWN_OUTCOME
+        assert len(endpoint.asked) == 1
+
+
+def test_a_closed_store_begins_nothing():
+    with on(absent) as (_, store):
+        read(store, "c")
+        store.close()
+        with pytest.raises(StoreClosedError):
+            read(store, "c")

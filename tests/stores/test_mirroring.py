@@ -1,0 +1,146 @@
+"""Copies beside the rounds of a batch: when they are set, how long they are waited for."""
+
+import contextlib
+import time
+
+import pytest
+
+from tally.stores.mirroring import MAX_AGE_S, MAX_AT_ONCE, MAX_WAITING, Mirroring
+from tests.support.clock import Clock
+from tests.support.mirrors import AWAY, FakeMirror
+
+LONG_S, SHORT_S = 60.0, 0.02
+
+
+@pytest.fixture
+def mirror():
+    mirror = FakeMirror()
+    yield mirror
+    mirror.may_answer.set()
+
+
+@pytest.fixture
+def wall_clock():
+    return Clock()
+
+
+@pytest.fixture
+def mirroring(mirror, wall_clock):
+    with contextlib.closing(Mirroring(mirror, wall_clock=wall_clock, wait_s=LONG_S)) as made:
+        yield made
+
+
+def begin(mirroring, *counters, put_at=1_000.0):
+    for counter in counters:
+        mirroring.begin(counter, b"1", put_at)
+
+
+def test_what_was_stored_is_set_and_waited_for(mirroring, mirror):
+    begin(mirroring, "a", "b")
+    assert mirroring.finish(LONG_S) == 0
+    assert [value for call in mirror.calls for value in call] == [("a", b"1"), ("b", b"1")]
+    assert mirror.cancelled == 0
+
+
+def test_a_batch_that_stored_nothing_waits_for_nothing(mirroring, mirror):
+    assert mirroring.finish(LONG_S) == 0
+    assert (mirror.calls, mirror.cancelled) == ([], 0)
+
+
+def test_rounds_go_on_while_copies_are_on_their_way(mirroring, mirror):
+    mirror.may_answer.clear()
+    begin(mirroring, "a")
+    assert mirror.asked.wait(LONG_S)
+    begin(mirroring, "b", "c")  # which would never return if it waited
+    mirror.may_answer.set()
+    assert mirroring.finish(LONG_S) == 0
+    assert mirror.calls == [[("a", b"1")], [("b", b"1"), ("c", b"1")]]
+
+
+def test_what_the_cache_does_not_take_is_counted(mirroring, mirror):
+    mirror.failure = AWAY
+    begin(mirroring, "a", "b")
+    assert mirroring.finish(LONG_S) == 2
+    mirror.failure = None
+    begin(mirroring, "a")
+    assert mirroring.finish(LONG_S) == 0
+
+
+@pytest.mark.parametrize(("wait_s", "most_s"), [(SHORT_S, LONG_S), (LONG_S, SHORT_S), (LONG_S, -1)])
+def test_the_wait_is_short_and_what_is_unanswered_then_is_taken_back(
+    mirror, wall_clock, wait_s, most_s
+):
+    mirror.may_answer.clear()
+    mirroring = Mirroring(mirror, wall_clock=wall_clock, wait_s=wait_s)
+    begin(mirroring, "a")
+    assert mirror.asked.wait(LONG_S)
+    begin(mirroring, "b")
+    began_at = time.monotonic()
+    assert mirroring.finish(most_s) == 2
+    assert time.monotonic() - began_at < LONG_S / 2
+    assert mirror.cancelled == 1
+    mirror.may_answer.set()
+    mirroring.close()
+    assert mirror.calls == [[("a", b"1")]]  # and never the one that had not begun
+
+
+def test_after_a_batch_in_which_none_was_answered_the_next_waits_for_none(mirroring, mirror):
+    mirror.may_answer.clear()
+    for most_s in (SHORT_S, LONG_S):  # the second would take that long
+        begin(mirroring, "a")
+        began_at = time.monotonic()
+        assert mirroring.finish(most_s) == 1
+        assert time.monotonic() - began_at < LONG_S / 2
+    mirror.may_answer.set()
+    begin(mirroring, "a")
+    assert mirroring.finish(LONG_S) == 0  # and the one after that waits again
+
+
+def test_where_one_was_answered_the_next_batch_waits(mirroring, mirror):
+    begin(mirroring, "a")
+    assert mirroring.finish(LONG_S) == 0
+    mirror.asked.clear()
+    mirror.may_answer.clear()
+    begin(mirroring, "a", "b")
+    assert mirror.asked.wait(LONG_S)
+    mirror.may_answer.set()
+    assert mirroring.finish(LONG_S) == 0
+
+
+def test_an_answer_that_comes_after_its_batch_counts_for_no_other(mirroring, mirror):
+    mirror.may_answer.clear()
+    begin(mirroring, "a")
+    assert mirror.asked.wait(LONG_S)
+    assert mirroring.finish(0) == 1
+    begin(mirroring, "b")
+    mirror.may_answer.set()
+    assert mirroring.finish(0) in {0, 1}  # it waits for none
+    begin(mirroring, "c")
+    assert mirroring.finish(LONG_S) == 0
+
+
+@pytest.mark.parametrize(
+    ("age_s", "failed"), [(MAX_AGE_S, 0), (MAX_AGE_S + 0.1, 1), (-MAX_AGE_S - 0.1, 1)]
+)
+def test_none_begins_later_than_two_seconds_after_its_put(
+    mirroring, mirror, wall_clock, age_s, failed
+):
+    begin(mirroring, "a", put_at=wall_clock() - age_s)
+    assert mirroring.finish(LONG_S) == failed
+    assert len(mirror.calls) == 1 - failed
+    assert mirror.cancelled == 0
+
+
+def test_more_than_a_cache_can_take_is_dropped(mirroring, mirror):
+    mirror.may_answer.clear()
+    begin(mirroring, "first")
+    assert mirror.asked.wait(LONG_S)
+    begin(mirroring, *(f"c{number}" for number in range(MAX_WAITING + 3)))
+    mirror.may_answer.set()
+    assert mirroring.finish(LONG_S) == 3
+    assert [len(call) for call in mirror.calls[1:]] == [MAX_AT_ONCE] * (MAX_WAITING // MAX_AT_ONCE)
+
+
+def test_a_mirroring_that_set_nothing_is_closed_as_well(mirror, wall_clock):
+    Mirroring(mirror, wall_clock=wall_clock).close()
+    assert mirror.calls == []
