@@ -22,6 +22,14 @@ def _decoded(segment: str) -> str:
         raise ValueError("is not UTF-8") from None  # noqa: TRY003 (pydantic asks for a ValueError)
 
 
+def _flag(value: object) -> bool:
+    """A boolean as JSON writes it: pydantic would else take yes, 1 and on for true."""
+    flags = {"true": True, "false": False, True: True, False: False}
+    if not isinstance(value, str | bool) or value not in flags:
+        raise ValueError("must be true or false")  # noqa: TRY003 (pydantic asks for a ValueError)
+    return flags[value]
+
+
 # Strict, since pydantic would else take "5", 5.0 and true for integers.
 Int64 = Annotated[
     int,
@@ -63,6 +71,14 @@ Names = Annotated[
         max_length=MAX_COUNTERS_PER_CALL,
         description=f"the counters' names, each as a parameter of its own;"
         f" at most {MAX_COUNTERS_PER_CALL}",
+    ),
+]
+Consistent = Annotated[
+    bool,
+    BeforeValidator(_flag),
+    Query(
+        description="asks the table itself, and not the cache before it, which may be older; only"
+        " where counters are in a table",
     ),
 ]
 IdempotencyKey = Annotated[

@@ -16,7 +16,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 
 from producer.models import Accepted, FieldError, ProblemDetails
 from tally.counters.errors import InvalidIncrementError, shown
-from tally.reading.errors import ReadError
+from tally.reading.errors import NoTableError, ReadError
 from tally.stores.errors import BrokenSetupError
 from tally.stores.port import Trouble
 
@@ -198,6 +198,11 @@ def _(error: InvalidIncrementError) -> ProblemError:
     # The contract's fields by the names that they have here.
     field = {"id": "Idempotency-Key", "reset": "to"}.get(error.field, error.field)
     return invalid([FieldError(field=field, reason=error.reason, value=error.value)])
+
+
+@problem.register
+def _(error: NoTableError) -> ProblemError:
+    return invalid([FieldError(field="consistent", reason=str(error))])
 
 
 @problem.register

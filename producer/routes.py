@@ -14,6 +14,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from producer import openapi, problems
 from producer.models import (
     Accepted,
+    Consistent,
     Count,
     Counter,
     Counts,
@@ -91,12 +92,12 @@ def _add_publishing(
 
 def _add_reading(app: Resolver, reader: Reader) -> None:
     @app.get("/counters", **openapi.COUNTS)
-    def counts(name: Names) -> Response[Counts]:
-        return _found(Counts(counts=reader.counts(name)))
+    def counts(name: Names, consistent: Consistent = False) -> Response[Counts]:  # noqa: FBT002 (a parameter of the query)
+        return _found(Counts(counts=reader.counts(name, consistent=consistent)))
 
     @app.get("/counters/<counter>", **openapi.COUNT)
-    def count(counter: Counter) -> Response[Count]:
-        found = reader.counts([counter])[counter]
+    def count(counter: Counter, consistent: Consistent = False) -> Response[Count]:  # noqa: FBT002 (a parameter of the query)
+        found = reader.counts([counter], consistent=consistent)[counter]
         if found is None:
             raise ProblemError(Kind.NO_COUNTER, "it never was, or it has expired")
         return _found(Count(counter=counter, count=found))

@@ -15,8 +15,8 @@ from tally.counters.identity import identity_of
 from tally.counters.outcome import Outcome
 from tally.counters.shards import MAX_SHARDS
 from tally.environment import SettingsError, place_from
-from tally.reading.errors import ReadError
-from tally.reading.reader import Reader
+from tally.reading.errors import NoTableError, ReadError
+from tally.reading.reader import Reader, Reading
 from tally.reading.waiting import MAX_WAIT_S
 from tally.stores.errors import BrokenSetupError
 from tally.stores.opening import open_store
@@ -47,18 +47,28 @@ At = Annotated[
 Wait = Annotated[
     float, typer.Option(min=0, max=MAX_WAIT_S, help="Seconds to wait while it is pending.")
 ]
+Consistent = Annotated[
+    bool,
+    typer.Option("--consistent", help="Ask the table itself, and not the cache before it."),
+]
 StdOut = Annotated[Output, typer.Option("--output", help="How to print.")]
 
 
-def get(counters: Counters, shards: Shards = None, output: StdOut = Output.TEXT) -> None:
+def get(
+    counters: Counters,
+    shards: Shards = None,
+    consistent: Consistent = False,  # noqa: FBT002 (typer makes an option of it)
+    output: StdOut = Output.TEXT,
+) -> None:
     """Print the count of each COUNTER, one a line, with its name if there are several.
 
     All are read in one call. Exit status 1 if one does not exist, or the store does not answer.
     """
     with reading() as reader:
-        counts = counts_of(reader, counters, shards)
+        readings = readings_of(reader, counters, shards, consistent=consistent)
+    counts = {name: reading.count for name, reading in readings.items()}
     if output is Output.JSON:
-        say_json(counts)
+        say_json({name: _told(reading) for name, reading in readings.items()})
     for name, count in counts.items():
         if count is None:
             typer.echo(f"tally: there is no counter {name!r}", err=True)
@@ -66,6 +76,13 @@ def get(counters: Counters, shards: Shards = None, output: StdOut = Output.TEXT)
             typer.echo(str(count) if len(counts) == 1 else f"{name}\t{count}")
     if None in counts.values():
         raise typer.Exit(FAILED)
+
+
+def _told(reading: Reading) -> int | dict[str, int | str | None] | None:
+    """A count in JSON; where a table decides, with where it comes from."""
+    if reading.source is None:
+        return reading.count
+    return {"count": reading.count, "from": reading.source.value}
 
 
 def outcome(
@@ -115,7 +132,8 @@ def _event_name(counter: str, event: str | None, increment_id: str | None, at: i
 def reading() -> Iterator[Reader]:
     """The reader that the environment means; what it cannot read ends the command, in one line.
 
-    An invalid name of a counter or an event is a usage error.
+    An invalid name of a counter or an event is a usage error, and so is a consistent read without
+    a table.
     """
     try:
         place = place_from(os.environ)
@@ -124,7 +142,7 @@ def reading() -> Iterator[Reader]:
     try:
         with Reader(open_store(place)) as reader:
             yield reader
-    except InvalidIncrementError as error:
+    except (InvalidIncrementError, NoTableError) as error:
         refuse(str(error))
     except MOMENTO_ERRORS as error:
         fail(str(error))
@@ -132,6 +150,17 @@ def reading() -> Iterator[Reader]:
 
 def counts_of(reader: Reader, counters: Sequence[str], shards: int | None) -> dict[str, int | None]:
     """The count of each counter: all in one call, or the shards of each in one."""
+    read = readings_of(reader, counters, shards)
+    return {counter: reading.count for counter, reading in read.items()}
+
+
+def readings_of(
+    reader: Reader, counters: Sequence[str], shards: int | None, *, consistent: bool = False
+) -> dict[str, Reading]:
+    """The same, and where each count comes from."""
     if shards is None:
-        return reader.counts(counters)
-    return {counter: reader.total(counter, shards) for counter in counters}
+        return reader.readings(counters, consistent=consistent)
+    return {
+        counter: reader.total_reading(counter, shards, consistent=consistent)
+        for counter in counters
+    }

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tally.environment import MOMENTO, VALKEY
+from tally.environment import MOMENTO, TABLES, VALKEY
 from tally.local.child import ChildError
 from tally.local.lambda_.environment import Function, LambdaEnvironment
 from tally.local.lambda_.event_source import Batching, Delivery, EventSourceMapping
@@ -39,7 +39,10 @@ class StoreKind(enum.StrEnum):
     VALKEY = "valkey"
 
 
-OTHERS = {StoreKind.MOMENTO: VALKEY, StoreKind.VALKEY: MOMENTO}
+OTHERS = {
+    StoreKind.MOMENTO: (*VALKEY, *TABLES),
+    StoreKind.VALKEY: (*MOMENTO, *TABLES),
+}
 """The variables of the other store: one of them, in a user's shell, would be in contradiction."""
 
 

@@ -25,7 +25,7 @@ class NoTableError(TallyError):
     """A consistent read was asked for, and no table decides: set `COUNTER_TABLE`."""
 
     def __init__(self) -> None:
-        super().__init__("a consistent read needs counters in a table: COUNTER_TABLE is not set")
+        super().__init__("consistent reads need counters in a table, and COUNTER_TABLE is not set")
 
 
 class ReaderClosedError(TallyError):

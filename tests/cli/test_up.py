@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tally.cli.up import MOMENTO_PORT, _print_logs
-from tally.environment import MOMENTO, VALKEY
+from tally.environment import MOMENTO, TABLES, VALKEY
 from tally.local.lambda_.environment import Invocation
 from tally.local.lambda_.runtime import FunctionError
 from tally.local.stack import CACHE
@@ -36,7 +36,7 @@ UP = ("local", "up", "--momento-port", "0", "--sqs-port", "0", "--http-port", "0
 EXPORT = re.compile(r"export ([A-Za-z_]+)=(.+)\n")
 PATH_LINE = f'export PATH={shlex.quote(SCRIPTS)}:"$PATH"\n'
 README = Path(__file__).parent.parent.parent / "README.md"
-UNSET = f"unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SECURITY_TOKEN {' '.join(VALKEY)}\n"
+UNSET = f"unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SECURITY_TOKEN {' '.join((*VALKEY, *TABLES))}\n"
 NAMES = [
     "no_proxy",
     "NO_PROXY",

@@ -83,6 +83,15 @@ def test_the_key_is_api_gateway_s_own(openapi):
     assert openapi["security"] == [{"apiKey": []}]
 
 
+@pytest.mark.parametrize("path", ["/counters", "/counters/{counter}"])
+def test_a_count_may_be_asked_of_the_table(openapi, path):
+    parameters = {each["name"]: each for each in openapi["paths"][path]["get"]["parameters"]}
+    told = parameters["consistent"]
+    assert (told["in"], told["required"]) == ("query", False)
+    assert told["schema"]["type"] == "boolean"
+    assert told["schema"]["default"] is False
+
+
 def test_links_lead_from_an_event_to_its_outcome(openapi):
     links = openapi["paths"]["/counters/{counter}/increments"]["post"]["responses"]["202"]["links"]
     assert links["outcome"] == {

@@ -40,6 +40,30 @@ def test_many_counters_are_read_in_one_call():
     assert api.reader.asked == [["a,b", "c", "none"]]
 
 
+@pytest.mark.parametrize(("said", "consistent"), [("true", True), ("false", False)])
+def test_the_table_itself_may_be_asked(said, consistent):
+    api = Called(counts={"c": 2})
+    query = [("consistent", said)]
+    assert api("GET", "/counters/c", query=query) == found({"counter": "c", "count": 2})
+    many = api("GET", "/counters", query=[("name", "c"), *query])
+    assert many == found({"counts": {"c": 2}})
+    assert api.reader.asked == [("consistent", "c") if consistent else ["c"]] * 2
+
+
+@pytest.mark.parametrize("said", ["1", "yes", "True", ""])
+def test_a_flag_is_true_or_false(said):
+    answer = Called()("GET", "/counters/c", query=[("consistent", said)])
+    assert answer == invalid(("consistent", "must be true or false", repr(said)))
+
+
+def test_where_no_table_decides_it_cannot_be_asked():
+    api = Called(reader=make_reader(ReadChannel(values={"c": b"1"})))
+    reason = "consistent reads need counters in a table, and COUNTER_TABLE is not set"
+    answer = api("GET", "/counters/c", query=[("consistent", "true")])
+    assert answer == invalid(("consistent", reason, ""))
+    assert api.log == []
+
+
 def test_one_name_may_be_all_and_a_comma_parts_none():
     api = Called(counts={"a,b": 1})
     assert api("GET", "/counters", query=[("name", "a,b")]) == found({"counts": {"a,b": 1}})

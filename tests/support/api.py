@@ -20,8 +20,8 @@ class FakeReader:
         self.answer = outcome
         self.asked = []
 
-    def counts(self, names):
-        self.asked.append(names)
+    def counts(self, names, *, consistent=False):
+        self.asked.append(("consistent", *names) if consistent else names)
         return {name: told(self.known.get(name)) for name in names}
 
     def outcome(self, counter, event):

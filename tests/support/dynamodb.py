@@ -98,6 +98,12 @@ PAUSE_S = 0.02
 POLL_S = 0.01
 
 
+class Server(ThreadingHTTPServer):
+    """As many threads as connect at once: of those that wait for longer, Linux drops some."""
+
+    request_queue_size = 128
+
+
 class Endpoint:
     """A context manager: an HTTP server on loopback that answers as it is told.
 
@@ -133,7 +139,7 @@ class Endpoint:
             def log_message(self, *_):
                 """Print no line for each request."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self):

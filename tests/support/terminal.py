@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typer.testing import CliRunner
 
 from tally.cli.commands import app
-from tally.environment import VALKEY
+from tally.environment import TABLES, VALKEY
 
 NOTHING = dict.fromkeys(
     [
@@ -16,7 +16,8 @@ NOTHING = dict.fromkeys(
         *("SQS_QUEUE_URL", "SQS_DLQ_URL", "TALLY_URL"),
         *("MOMENTO_LOCAL", "MOMENTO_CACHE_NAME", "MOMENTO_API_KEY", "MOMENTO_ENDPOINT"),
         *("MOMENTO_API_KEY_SECRET", "MOMENTO_TTL_SECONDS", "COUNTER_GUARANTEE"),
-        *("MAX_COUNTER_VALUE", "FORCE_COLOR", "TTY_COMPATIBLE", *VALKEY),
+        *("MAX_COUNTER_VALUE", "FORCE_COLOR", "TTY_COMPATIBLE", *VALKEY, *TABLES),
+        "AWS_ENDPOINT_URL_DYNAMODB",
     ]
 )
 QUIET = NOTHING | {

@@ -13,7 +13,7 @@ from tally.settling.progress import Activity
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.dynamodb.items import NO_COUNTER, Items, token_of
-from tally.stores.port import ABSENT, Copy, LostRace, Stored, Swap
+from tally.stores.port import ABSENT, Copy, Found, LostRace, Source, Stored, Swap
 from tests.support.clock import Clock
 from tests.support.dynamodb import Endpoint, stored
 
@@ -71,7 +71,7 @@ def test_only_dynamodb_ends_a_life(table):
     with contextlib.closing(table.store(ttl_s=3_600, wall_clock=lambda: 0.0)) as store:
         seen = put(store, "c", VALUE)  # expired half a century ago, and not yet deleted
         assert read(store, "c") == {"c": seen}
-        assert store.values(["c"], 60) == ([VALUE], None)
+        assert store.found(["c"], 60, consistent=False) == ([Found(VALUE, Source.TABLE)], None)
         assert swap(store, "c", ABSENT, b"1") == LostRace(seen)
 
 

@@ -1,0 +1,143 @@
+"""All that opens a store by its settings counts in a table, and reads there or in its cache."""
+
+import contextlib
+import json
+import re
+
+import pytest
+
+from consumer import wiring
+from consumer.settings import ConsumerSettings
+from tally.cli.dlq.letters import judge_from
+from tally.local.momento.server import HOST, MomentoServer
+from tally.local.sqs.aws import REGION, TEST_KEY
+from tally.reading.reader import Reader, Reading
+from tally.stores.opening import open_store
+from tally.stores.port import Source
+from tests.support.lambda_event import event, failures, increment, name, record
+from tests.support.momento import Raw
+from tests.support.momento_channel import CACHE
+from tests.support.terminal import QUIET, Said, Terminal
+
+NOWHERE = "http://127.0.0.1:9/queue"
+
+
+@pytest.fixture
+def told(table, monkeypatch):
+    """The variables of a deployment with a table, which boto3 finds in this process's own."""
+    aws = {
+        "AWS_ENDPOINT_URL_DYNAMODB": table.endpoint_url,
+        "AWS_ACCESS_KEY_ID": TEST_KEY,
+        "AWS_SECRET_ACCESS_KEY": TEST_KEY,
+        "AWS_DEFAULT_REGION": REGION,
+    }
+    for variable, value in (QUIET | aws).items():
+        if value is None:
+            monkeypatch.delenv(variable, raising=False)
+        else:
+            monkeypatch.setenv(variable, value)
+    return aws | {"COUNTER_TABLE": table.name}
+
+
+@pytest.fixture
+def cached():
+    """The variables of a cache, and what it holds."""
+    with MomentoServer([CACHE]) as server:
+        yield {"MOMENTO_LOCAL": f"{HOST}:{server.port}", "MOMENTO_CACHE_NAME": CACHE}, Raw(server)
+
+
+@contextlib.contextmanager
+def consumer(variables):
+    settings = ConsumerSettings.from_environment(variables)
+    opened = open_store(settings.place, ttl_s=settings.ttl_s)
+    with contextlib.closing(opened):
+        yield wiring.build(settings, observer=wiring.observer({}), store=opened)
+
+
+def count(variables, *seqs):
+    """Have a consumer of these variables count some increments of page:home."""
+    with consumer(variables) as deployed:
+        for seq in seqs:
+            assert deployed.handle(event(record(f"m{seq}", increment(seq))), None) == failures()
+
+
+def test_a_table_alone_counts_and_is_read(told, table):
+    count(told, 0, 1, 1)
+    assert table.item("page:home")["count"] == {"N": "2"}
+    with Reader.from_environment(told) as reader:
+        assert reader.readings(["page:home", "none"]) == {
+            "page:home": Reading(2, Source.TABLE),
+            "none": Reading(None, Source.TABLE),
+        }
+        assert reader.count("page:home", consistent=True) == 2
+
+
+def test_a_counter_outlives_its_cache(told, table, cached):
+    variables, momento = told | cached[0], cached[1]
+    count(variables, 0, 1)
+    assert momento.get(b"page:home") == table.item("page:home")["value"]["B"]
+    momento.flush(CACHE)
+    count(variables, 1, 2)
+    assert table.item("page:home")["count"] == {"N": "3"}
+
+
+def test_a_consumer_counts_while_its_cache_is_away(told, table):
+    count(told | {"MOMENTO_LOCAL": "127.0.0.1:9", "MOMENTO_CACHE_NAME": CACHE}, 0)
+    assert table.item("page:home")["count"] == {"N": "1"}
+
+
+def test_commands_tell_where_a_count_comes_from(told, cached):
+    variables = told | cached[0]
+    count(variables, 0)
+    cached[1].set(b"seats", b"7")
+    terminal = Terminal(variables)
+    assert terminal("get", "page:home") == Said(0, "1\n", "")
+    said = terminal("get", "page:home", "seats", "none", "--output", "json")
+    assert json.loads(said.stdout) == {
+        "page:home": {"count": 1, "from": "cache"},
+        "seats": {"count": 7, "from": "cache"},
+        "none": {"count": None, "from": "table"},
+    }
+    assert said.status == 1
+    said = terminal("get", "page:home", "seats", "--consistent", "--output", "json")
+    assert json.loads(said.stdout) == {
+        "page:home": {"count": 1, "from": "table"},
+        "seats": {"count": None, "from": "table"},
+    }
+    assert terminal("outcome", "page:home", name()) == Said(0, "applied\n", "")
+
+
+def test_shards_are_added_up_in_the_table_as_well(told, cached):
+    variables = told | cached[0]
+    for number, amount in ((0, 2), (1, 3)):
+        with consumer(variables) as deployed:
+            deployed.handle(event(record("m", increment(0, f"hot#{number}", amount=amount))), None)
+    cached[1].set(b"hot#1", b"1")
+    terminal = Terminal(variables)
+    assert terminal("get", "--shards", "2", "hot") == Said(0, "3\n", "")
+    assert terminal("get", "--shards", "2", "hot", "--consistent") == Said(0, "5\n", "")
+
+
+def test_where_no_table_decides_a_consistent_read_is_a_command_that_makes_no_sense(cached):
+    said = Terminal(cached[0])("get", "page:home", "--consistent")
+    assert (said.status, said.stdout) == (2, "")
+    assert "COUNTER_TABLE │\n│ is not set" in re.sub(" +", " ", said.stderr)
+
+
+def test_dead_letters_are_judged_by_the_table(told):
+    with judge_from(told) as judge:
+        assert judge([]) == []
+
+
+@pytest.mark.parametrize(
+    ("table_name", "line"),
+    [
+        (None, "✓ DynamoDB: the table '{}' answers"),
+        ("none", "✗ DynamoDB: there is no table '{}'"),
+    ],
+)
+def test_a_doctor_asks_the_table(told, table_name, line):
+    variables = told | {"SQS_QUEUE_URL": NOWHERE}
+    variables["COUNTER_TABLE"] = table_name or told["COUNTER_TABLE"]
+    said = Terminal(variables)("doctor", "--no-round-trip")
+    assert line.format(variables["COUNTER_TABLE"]) in said.stdout.splitlines()[1]
