@@ -30,7 +30,8 @@ class TemplateStack:
         parameters: what differs from the defaults.
 
     Raises:
-        ValueError: a parameter is missing, or is not what the template allows.
+        ValueError: a parameter is missing, or is not what the template allows; or several together
+            break a rule.
     """
 
     def __init__(self, template: Mapping[str, Any], parameters: Mapping[str, object]) -> None:
@@ -38,6 +39,8 @@ class TemplateStack:
         self._values: dict[str, Any] = {**PSEUDO, "AWS::NoValue": _NOTHING}
         for name, declared in template["Parameters"].items():
             self._values[name] = _allowed(name, declared, parameters)
+        if broken := list(self._broken_rules()):
+            raise ValueError("; ".join(broken))
         self.resources: dict[str, dict[str, Any]] = {
             name: self._resolve(resource)
             for name, resource in template["Resources"].items()
@@ -57,6 +60,13 @@ class TemplateStack:
         """The properties of a resource."""
         properties: dict[str, Any] = self.resources[name]["Properties"]
         return properties
+
+    def _broken_rules(self) -> Iterator[str]:
+        for rule in self._template["Rules"].values():
+            if "RuleCondition" not in rule or self._resolve(rule["RuleCondition"]):
+                for each in rule["Assertions"]:
+                    if not self._resolve(each["Assert"]):
+                        yield each["AssertDescription"]
 
     def _holds(self, condition: str | None) -> bool:
         if condition is None:
@@ -118,6 +128,8 @@ _FUNCTIONS: dict[str, Callable[[TemplateStack, Any], Any]] = {
     "Fn::Equals": lambda stack, told: len({str(stack._resolve(each)) for each in told}) == 1,
     "Fn::Not": lambda stack, told: not stack._resolve(told[0]),
     "Fn::And": lambda stack, told: all(map(stack._resolve, told)),
+    "Fn::Or": lambda stack, told: any(map(stack._resolve, told)),
+    "Fn::Split": lambda stack, told: stack._resolve(told[1]).split(told[0]),
 }
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from infrastructure import package
+from infrastructure import package, pins
 from infrastructure.package import FUNCTIONS, MIB, NotLockedError, TooLargeError
 
 KEPT = {
@@ -179,6 +179,14 @@ def test_a_package_that_grew_is_refused(make):
         f"ConsumerFunction: {most + 1:,} bytes unzipped,"
         f" more than max_bytes={most:,} (infrastructure/package.py)"
     )
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_package_holds_what_speaks_to_each_store(name):
+    requirements = package.ROOT / "requirements" / FUNCTIONS[name].requirements
+    environment = package.markers("arm64", package.PYTHON)
+    locked = pins.locked(requirements.read_text("utf-8"), environment)
+    assert {"momento", "hiredis"} <= locked.keys()
 
 
 def test_the_bounds_are_far_from_lambdas_own():

@@ -73,8 +73,8 @@ QUESTIONS = {
         "Why messages came back",
     ],
     "# What does it cost?": [
-        "Momento operations",
-        "Momento operations for an increment",
+        "Operations of the store",
+        "Operations for an increment",
         "Longest counter",
         "Lambda",
         "SQS",

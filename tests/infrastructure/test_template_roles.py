@@ -20,7 +20,9 @@ def allowed(stack, role):
         assert statement["Effect"] == "Allow"
         action = statement["Action"]
         for each in action if isinstance(action, list) else [action]:
-            actions.setdefault(each, []).append(statement["Resource"])
+            resource = statement["Resource"]
+            named = resource if isinstance(resource, list) else [resource]
+            actions.setdefault(each, []).extend(named)
     return actions
 
 
