@@ -14,6 +14,9 @@ from tally.settling.reason import Unsettled
 NAMESPACE = "Tally"
 SERVICE = "tally"
 
+UNITS = {"bytes": MetricUnit.Bytes, "seconds": MetricUnit.Seconds}
+"""By the last word of a field's name; all others are counts."""
+
 
 class Observer:
     """Writes logs and metrics to standard output, where Lambda's log stream takes them up.
@@ -83,7 +86,7 @@ class Observer:
     def publish(self, activity: Activity) -> None:
         """The invocation's metrics, as one EMF record."""
         for field in dataclasses.fields(activity):
-            unit = MetricUnit.Bytes if field.name.endswith("bytes") else MetricUnit.Count
+            unit = UNITS.get(field.name.rpartition("_")[2], MetricUnit.Count)
             self._metrics.add_metric(metric_name(field.name), unit, getattr(activity, field.name))
         self._metrics.flush_metrics()
 

@@ -6,6 +6,7 @@ a test reads as the template does.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 PSEUDO = {
@@ -28,15 +29,21 @@ class TemplateStack:
     Args:
         template: a template after SAM's transform.
         parameters: what differs from the defaults.
+        where: the pseudo parameters that differ from PSEUDO.
 
     Raises:
         ValueError: a parameter is missing, or is not what the template allows; or several together
             break a rule.
     """
 
-    def __init__(self, template: Mapping[str, Any], parameters: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        template: Mapping[str, Any],
+        parameters: Mapping[str, object],
+        where: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._template = template
-        self._values: dict[str, Any] = {**PSEUDO, "AWS::NoValue": _NOTHING}
+        self._values: dict[str, Any] = {**PSEUDO, **where, "AWS::NoValue": _NOTHING}
         for name, declared in template["Parameters"].items():
             self._values[name] = _allowed(name, declared, parameters)
         if broken := list(self._broken_rules()):

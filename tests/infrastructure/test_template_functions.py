@@ -12,9 +12,12 @@ from infrastructure.template import DIGEST, TEMPLATE, digest
 from producer.settings import ApiSettings
 from tally.counters.event import INT64_MAX, INT64_MIN
 from tally.environment import Cache, Service, SettingsError
+from tests.infrastructure.cloudformation import TemplateStack
+from tests.infrastructure.conftest import REQUIRED
 from tests.support.terminal import Remembering
 
 API_KEY_ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key-AbCdEf"
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d"
 MOMENTO = Service("cell-1.example.momentohq.com", api_key_secret=API_KEY_ARN)
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
 
@@ -147,6 +150,10 @@ def test_the_outputs_are_commands_that_are_ready(stack):
         f" MOMENTO_API_KEY_SECRET={API_KEY_ARN}",
         "SendCommand": "AWS_DEFAULT_REGION=eu-central-1 SQS_QUEUE_URL=Queue tally send page:home",
         "DeadLettersCommand": "AWS_DEFAULT_REGION=eu-central-1 SQS_QUEUE_URL=Queue tally dlq list",
+        "PauseCommand": "aws lambda update-event-source-mapping"
+        " --uuid ConsumerFunctionIncrements --no-enabled --region eu-central-1",
+        "ResumeCommand": "aws lambda update-event-source-mapping"
+        " --uuid ConsumerFunctionIncrements --enabled --region eu-central-1",
         "LogsCommand": "aws logs tail ConsumerLogGroup --follow --region eu-central-1",
         "DashboardUrl": "https://eu-central-1.console.aws.amazon.com/cloudwatch/home"
         "?region=eu-central-1#dashboards/dashboard/Dashboard",
@@ -154,6 +161,29 @@ def test_the_outputs_are_commands_that_are_ready(stack):
         "ApiKeyCommand": "aws apigateway get-api-key --api-key ApiApiKey --include-value"
         " --query value --output text --region eu-central-1",
     }
+
+
+@pytest.mark.parametrize(
+    ("partition", "region", "console"),
+    [
+        ("aws-cn", "cn-north-1", "cn-north-1.console.amazonaws.cn"),
+        ("aws-us-gov", "us-gov-west-1", "us-gov-west-1.console.amazonaws-us-gov.com"),
+    ],
+)
+def test_the_console_and_kms_have_the_names_of_their_partition(
+    template, partition, region, console
+):
+    suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
+    where = {"AWS::Partition": partition, "AWS::Region": region, "AWS::URLSuffix": suffix}
+    told = {**REQUIRED, "MomentoApiKeyKmsKeyArn": KEY.replace(":aws:", f":{partition}:")}
+    stack = TemplateStack(template, told, where)
+    assert stack.outputs["DashboardUrl"].startswith(f"https://{console}/cloudwatch/home?")
+    for role in ("ConsumerRole", "ApiRole"):
+        assert f"secretsmanager.{region}.{suffix}" in str(stack[role])
+
+
+def test_a_dashboard_is_of_one_stack_in_one_region(stack):
+    assert stack["Dashboard"]["DashboardName"] == "tally-eu-central-1"
 
 
 def test_the_document_has_every_parameter_with_its_default(template):
