@@ -85,7 +85,7 @@ template-check: export AWS_DEFAULT_REGION := eu-central-1
 template-check: export SAM_CLI_TELEMETRY := 0
 template-check: $(READY) $(DEPLOY)/.ready $(CHECKOV)/.ready ## the template and both packages, without an account
 	$(DEPLOY)/python -m infrastructure.transform --check
-	$(DEPLOY)/sam validate
+	$(DEPLOY)/sam validate --lint
 	$(DEPLOY)/cfn-lint --config-file infrastructure/cfn-lint.yaml
 	$(CHECKOV)/python -m checkov.main --config-file infrastructure/checkov.yaml -f tests/infrastructure/transformed.json
 	$(BIN)/python -m pytest -q tests/infrastructure

@@ -1,7 +1,8 @@
 """One invocation of the Lambda: its time, its batch, which is settled as a whole, its metrics."""
 
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -53,12 +54,21 @@ class Consumer:
         settler: decides and writes the increments of each counter, with one of the guarantees.
         observer: logs and metrics.
         default_max: the bound of increments that bring no `max`.
+        wall_clock: the time of day, in seconds.
     """
 
-    def __init__(self, settler: Writer | BareWriter, observer: Observer, default_max: int) -> None:
+    def __init__(
+        self,
+        settler: Writer | BareWriter,
+        observer: Observer,
+        default_max: int,
+        *,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         self._settler = settler
         self._observer = observer
         self._default_max = default_max
+        self._wall_clock = wall_clock
 
     def handle(self, event: Mapping[str, Any], context: Any) -> PartialItemFailureResponse:  # noqa: ANN401 (Lambda's own)
         """Settle an SQS event and report the messages that SQS must bring back.
@@ -100,12 +110,22 @@ class Consumer:
         self._observer.swaps_lost(progress.losses)
         self._observer.counters_vanished(progress.vanished)
         self._observer.counters_rolled_back(progress.rolled_back)
+        return self._returned(batch, activity)
+
+    def _returned(
+        self, batch: Iterable[ReceivedMessage], activity: Activity
+    ) -> list[dict[str, Any]]:
+        """Tell of the messages that have failed, and count them; their records."""
         failed = []
         for message in batch:
             if message.unsettled:
                 self._observer.message_returned(message, message.unsettled)
-                activity.messages_invalid += message.unsettled.reason is Reason.INVALID
                 failed.append(message.record)
+                if message.unsettled.reason is Reason.INVALID:
+                    activity.messages_invalid += 1
+                else:
+                    age_s = int(self._wall_clock() - message.sent_at_ms / 1_000)
+                    activity.oldest_returned_seconds = max(activity.oldest_returned_seconds, age_s)
         activity.messages_returned += len(failed)
         return failed
 

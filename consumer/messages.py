@@ -58,6 +58,11 @@ class ReceivedMessage(msgspec.Struct, gc=False):
         return "" if published.id is UNSET else published.id[:MAX_ID_CHARS]
 
     @property
+    def sent_at_ms(self) -> int:
+        """When SQS took the message, as it says; an invalid message may lack it."""
+        return int(_attribute(self.record, "SentTimestamp"))
+
+    @property
     def receive_count(self) -> int:
         """How often SQS has delivered the message, this time included; 0 if it does not say."""
         count = _attribute(self.record, "ApproximateReceiveCount")

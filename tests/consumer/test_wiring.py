@@ -132,6 +132,20 @@ def test_a_secret_that_is_not_there_or_is_no_text_is_an_error(secrets):
     assert refused()[0] == "MOMENTO_API_KEY_SECRET holds no text"
 
 
+def test_a_secret_of_another_region_is_named_and_not_asked_for(account):
+    arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key-AbCdEf"
+    with secrets_manager(400, REFUSAL) as (variables, asked):
+        account.setenv(*next(iter(variables.items())))
+        account.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        problem, _ = refused(arn)
+        refused(arn.replace("eu-west-1", "eu-central-1"))
+    assert problem == (
+        "MOMENTO_API_KEY_SECRET is the ARN of a secret in eu-west-1, and eu-central-1 is asked:"
+        " give that of a secret, or of its replica, there"
+    )
+    assert asked == [{"SecretId": arn.replace("eu-west-1", "eu-central-1")}]
+
+
 def test_a_refusal_of_secrets_manager_is_told_without_the_request_that_it_quotes(account):
     with secrets_manager(400, REFUSAL) as (variables, asked):
         account.setenv(*next(iter(variables.items())))

@@ -178,7 +178,8 @@ class Environment:
             uniform=random.uniform,
         )
         writer = Writer(rounds, Copies())
-        return Consumer(writer, Witness(self, world), plan.default_max)
+        observer = Witness(self, world)
+        return Consumer(writer, observer, plan.default_max, wall_clock=world.timeline)
 
     def _momento(self, random: Random) -> MomentoStore:
         network = Network(self._world, self._store, self, random)
