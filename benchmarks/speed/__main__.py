@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.speed.report import goals, goals_table, page
+from benchmarks.speed.goals import goals
+from benchmarks.speed.report import goals_table, page
 from benchmarks.speed.run import FULL, QUICK, Results, measure
 
 IMAGES = "img"
