@@ -28,6 +28,7 @@ _REPORTED = {
     Decision.UNDECIDABLE: Unsettled(Reason.UNDECIDABLE),
     Decision.FULL: Unsettled(Reason.FULL),
 }
+_APPLIED = Decision.APPLIED
 _BEFORE = (Decision.APPLIED_BEFORE, Decision.REJECTED_BEFORE, Decision.DECIDED_BEFORE)
 _NO_EXCEPTION = (None, None, None)  # there is none behind a decision
 
@@ -126,7 +127,7 @@ def _unsettled(
     if isinstance(settlement, Unsettled):
         return dict.fromkeys(map(id, events), settlement)
     count = settlement.count
-    applied = count(Decision.APPLIED)
+    applied = count(_APPLIED)
     activity.events_applied += applied
     if applied == len(events):  # mostly so; each further count compares all of them
         return {}
