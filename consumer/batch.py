@@ -153,8 +153,7 @@ def _by_counter(batch: Sequence[ReceivedMessage]) -> dict[str, list[Event]]:
             continue
         for event in message.events:
             groups[event.counter].append(event)
-    is_fifo = any(message.group is not None for message in batch[:1])  # a batch is of one queue
-    if not is_fifo:
+    if not _is_fifo(batch):
         for events in groups.values():
             events.sort(key=attrgetter("at"))
     return groups
@@ -169,14 +168,19 @@ def _mark(batch: Iterable[ReceivedMessage], unsettled: Mapping[int, Unsettled]) 
                 break
 
 
-def _fail_groups(batch: Iterable[ReceivedMessage]) -> None:
+def _fail_groups(batch: Sequence[ReceivedMessage]) -> None:
     """Mark what follows a failed message in its FIFO group: SQS must bring it back in order."""
+    if not _is_fifo(batch):
+        return
     failed_groups = set()
     for message in batch:
         group = message.group
-        if group is None:
-            continue
         if message.unsettled:
             failed_groups.add(group)
         elif group in failed_groups:
             message.fail(Unsettled(Reason.GROUP, f"group {group}"), message.events[0])
+
+
+def _is_fifo(batch: Sequence[ReceivedMessage]) -> bool:
+    """What the first message says: a batch is of one queue."""
+    return any(message.group is not None for message in batch[:1])
