@@ -47,7 +47,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
     add = parser.add_argument
     add("--seed", type=int, default=0, help="of all that is drawn (default: %(default)d)")
-    add("--quick", action="store_true", help="fewer repeats: a minute, and rougher numbers")
+    add("--quick", action="store_true", help="fewer repeats: a third of the time, rougher numbers")
     add("--write", type=Path, metavar="DIR", help="write DIR/benchmarks.md and its pictures")
     add("--keep", type=Path, metavar="FILE", help="write what was measured, as JSON")
     add("--read", type=Path, metavar="FILE", help="measure nothing: take what --keep wrote")

@@ -26,7 +26,7 @@ WARM_BATCHES = 3
 
 
 NOWHERE = "127.0.0.1:1"
-"""The Momento that a consumer in memory is told, and never calls."""
+"""The Momento that a consumer is told whose store is another, and never calls."""
 
 READ_S = 10.0
 """How long the counts may take to be read, in seconds."""

@@ -58,9 +58,7 @@ def test_without_a_server_of_valkey_there_is_no_entrant_on_it():
 
 
 def test_ours_counts_once_what_is_delivered_twice_and_nobody_else_does(servers):
-    counted = {arena.OURS_PACKED: 1, arena.MEMORY_PACKED: 1, arena.SEED: 2, arena.INCREMENT: 2}
-    counted |= dict.fromkeys(OURS, 1) | dict.fromkeys(OTHERS, 2)
-    counted |= dict.fromkeys(ON_VALKEY, 1) | dict.fromkeys(LUA, 2)
+    counted = dict.fromkeys([*OURS, *ON_VALKEY], 1) | dict.fromkeys([*OTHERS, *LUA], 2)
     there = servers.entrants.keys() & counted.keys()
     assert times_counted(servers.entrants, 1) == {name: counted[name] for name in there}
 
