@@ -133,7 +133,7 @@ def _as_fast(results: Results) -> str:
         ]
         told += [f"{what} up to batches of {max(sizes):,}"] if sizes else []
     others = ", ".join(told) or "none of the others"
-    return f"still as fast: {others}; they count what comes twice twice"
+    return f"still as fast: {others}; they count redelivered events twice"
 
 
 def _tries(results: Results) -> Figure:

@@ -37,11 +37,12 @@ def test_the_same_numbers_give_the_same_pictures(tmp_path):
 def test_the_picture_tells_up_to_which_batches_others_are_as_fast():
     told = results()
     assert drawing._as_fast(told) == (
-        "still as fast: none of the others; they count what comes twice twice"
+        "still as fast: none of the others; they count redelivered events twice"
     )
     slow = {arena.VALKEY: times(6.0), arena.LUA_PIPELINED: times(5.0)}
     small = [Match(size, size, {**match(size).times, **slow}) for size in (1, 10)]
     told = results(matches=[*small, match(100), *told.matches[3:]])
     assert drawing._as_fast(told) == (
-        "still as fast: the pipelined script up to batches of 10; they count what comes twice twice"
+        "still as fast: the pipelined script up to batches of 10; "
+        "they count redelivered events twice"
     )
