@@ -29,6 +29,7 @@ _REPORTED = {
     Decision.UNDECIDABLE: Unsettled(Reason.UNDECIDABLE),
     Decision.FULL: Unsettled(Reason.FULL),
 }
+_APPLIED = Decision.APPLIED
 _BEFORE = (Decision.APPLIED_BEFORE, Decision.REJECTED_BEFORE, Decision.DECIDED_BEFORE)
 _NO_EXCEPTION = (None, None, None)  # there is none behind a decision
 
@@ -146,7 +147,7 @@ def _unsettled(
     if isinstance(settlement, Unsettled):
         return dict.fromkeys(map(id, events), settlement)
     count = settlement.count
-    applied = count(Decision.APPLIED)
+    applied = count(_APPLIED)
     activity.events_applied += applied
     if applied == len(events):  # mostly so; each further count compares all of them
         return {}
@@ -172,8 +173,7 @@ def _by_counter(batch: Sequence[ReceivedMessage]) -> dict[str, list[Event]]:
             continue
         for event in message.events:
             groups[event.counter].append(event)
-    is_fifo = any(message.group is not None for message in batch[:1])  # a batch is of one queue
-    if not is_fifo:
+    if not _is_fifo(batch):
         for events in groups.values():
             events.sort(key=attrgetter("at"))
     return groups
@@ -188,14 +188,19 @@ def _mark(batch: Iterable[ReceivedMessage], unsettled: Mapping[int, Unsettled]) 
                 break
 
 
-def _fail_groups(batch: Iterable[ReceivedMessage]) -> None:
+def _fail_groups(batch: Sequence[ReceivedMessage]) -> None:
     """Mark what follows a failed message in its FIFO group: SQS must bring it back in order."""
+    if not _is_fifo(batch):
+        return
     failed_groups = set()
     for message in batch:
         group = message.group
-        if group is None:
-            continue
         if message.unsettled:
             failed_groups.add(group)
         elif group in failed_groups:
             message.fail(Unsettled(Reason.GROUP, f"group {group}"), message.events[0])
+
+
+def _is_fifo(batch: Sequence[ReceivedMessage]) -> bool:
+    """What the first message says: a batch is of one queue."""
+    return any(message.group is not None for message in batch[:1])
