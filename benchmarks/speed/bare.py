@@ -42,7 +42,8 @@ class Swapper:
         host, _, port = endpoint.partition(":")
         credentials = CredentialProvider.for_momento_local(host, int(port))
         with connect(credentials) as channel:
-            yield cls(channel, metadata(credentials, cache))
+            key = ("authorization", credentials.auth_token)
+            yield cls(channel, (key, *metadata(cache)))
 
     def prepared(self, event: dict[str, Any]) -> list[str]:
         """The counters of a batch; those that are new are created here."""

@@ -4,7 +4,7 @@ import pytest
 
 from consumer.settings import ConsumerSettings
 from producer.settings import ApiSettings
-from tally.environment import MAX_VALKEY_TTL_S, MOMENTO, VALKEY, VALKEY_TTL_S, Valkey
+from tally.environment import MAX_VALKEY_TTL_S, MOMENTO, TABLES, VALKEY, VALKEY_TTL_S, Valkey
 from tests.infrastructure.conftest import REQUIRED
 from tests.support.terminal import Remembering
 
@@ -15,8 +15,8 @@ KEY = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d"
 SERVER = Valkey("valkey.example.com", 6_380, username="tally", password_secret=WRITER_ARN)
 READER = Valkey("valkey.example.com", 6_380, username="reader", password_secret=READER_ARN)
 OF_THE_API = {"ApiValkeyUsername": "reader", "ApiValkeyPasswordSecretArn": READER_ARN}
-NOT_OF_A_DEPLOYMENT = {"MOMENTO_API_KEY", "MOMENTO_LOCAL", "VALKEY_PASSWORD"}
-"""A key or a password itself, which belongs into the secret, and a server without one."""
+NOT_OF_A_DEPLOYMENT = {"MOMENTO_API_KEY", "MOMENTO_LOCAL", "VALKEY_PASSWORD", *TABLES}
+"""A key or a password itself, which belongs into the secret, a server without one, and a table."""
 
 QUEUE_URL = "https://sqs.example.com/1/queue"
 FUNCTIONS = ("ConsumerFunction", "ApiFunction")
@@ -65,7 +65,7 @@ def test_the_api_reads_valkey_as_the_consumer_does_or_as_a_user_of_its_own(deplo
     assert api_of(deploy_valkey()) == ApiSettings(QUEUE_URL, SERVER)
     own = deploy_valkey(**OF_THE_API)
     assert api_of(own) == ApiSettings(QUEUE_URL, READER)
-    assert consumer_of(own)[0].cache == SERVER
+    assert consumer_of(own)[0].place == SERVER
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -109,7 +109,7 @@ def test_a_password_may_have_a_kms_key_of_its_own(deploy_valkey, role):
 def test_a_server_that_asks_for_no_password_needs_no_secret(deploy_valkey, role):
     stack = deploy_valkey(ValkeyUsername="", ValkeyPasswordSecretArn="")
     assert secrets(stack, role) == {}
-    assert consumer_of(stack)[0].cache == Valkey("valkey.example.com", 6_380)
+    assert consumer_of(stack)[0].place == Valkey("valkey.example.com", 6_380)
 
 
 def test_an_api_with_a_password_reads_it_where_the_consumer_has_none(deploy_valkey):
