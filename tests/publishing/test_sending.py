@@ -190,6 +190,14 @@ def test_repeats_back_off_with_full_jitter_and_end_in_number():
     ]
 
 
+def test_a_repeat_waits_for_what_chance_draws():
+    time = Clock()
+    pacer = replace(time.pacer, random=lambda: 0.25)
+    one = Sender(QUEUE_URL, pacer, FakeSqs(*[lost_before(CLOSED)] * 2))
+    assert one.send(messages(b"1")) == CONFIRMED
+    assert time.slept_s == [0.25 * BACKOFF_BASE_S * 2, 0.25 * BACKOFF_BASE_S * 4]
+
+
 def test_repeats_end_in_time():
     time = Clock()
 

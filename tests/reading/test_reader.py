@@ -97,6 +97,8 @@ def test_a_total_is_the_sum_of_the_shards_that_there_are(channel, reader):
     assert reader.total("hot", 4) == 2**63
     assert reader.total("hot", 1) == 1
     assert reader.total("cold", MAX_SHARDS) is None
+    channel.values["even#0"], channel.values["even#1"] = b"-1", b"1"
+    assert reader.total("even", 2) == 0
 
 
 def test_an_outcome_is_told_by_the_ledger(channel, reader):
