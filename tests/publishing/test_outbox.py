@@ -1,6 +1,7 @@
 """What is rare in an outbox's life: its own thread publishes, no thread starts, the end comes."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,8 +10,8 @@ import pytest
 from tally.counters.event import Increment
 from tally.publishing.errors import PublisherClosedError, UnsentError, WaitsForItselfError
 from tally.publishing.holding import ABANDONED, LATE, NOT_TRIED, NOTHING, GivenUp, Holding
-from tally.publishing.inbox import Inbox, Marker, Put
-from tally.publishing.outbox import MAX_LAST_PASSES
+from tally.publishing.inbox import Bell, Inbox, Marker, Put
+from tally.publishing.outbox import MAX_LAST_PASSES, RELAUNCH_S
 from tally.publishing.packing import Message, to_json
 from tally.publishing.sending import MAX_ATTEMPTS, MAX_VAIN_REQUESTS, Failure, Stats
 from tests.publishing.boxes import DENIED, no_thread, outbox, part, put
@@ -25,6 +26,7 @@ from tests.support.sqs import (
 )
 
 LINGER_S = 1.0
+SOON_S = 5.0
 
 
 def speaking(one, lines):
@@ -341,9 +343,9 @@ class Trickle(Clock):
 
 
 def test_an_increment_lingers_for_its_time_whatever_comes_after_it():
-    sqs, time = FakeSqs(), Trickle(increments=20)
-    one = time.outbox = outbox(sqs, time, launch=no_thread, linger_s=LINGER_S)
-    time()
+    sqs, clock = FakeSqs(), Trickle(increments=20)
+    one = clock.outbox = outbox(sqs, clock, launch=no_thread, linger_s=LINGER_S)
+    clock()
     one._work()
     assert [body.count("source") for body in sqs.bodies] == [5, 6, 6, 3]
 
@@ -379,6 +381,97 @@ def test_what_stood_in_vain_is_remembered_while_another_waits():
     assert raised.value.reasons == ("RequestThrottled", NOT_TRIED)
     assert [each.seq for each in raised.value.increments] == [0, 1]
     one.close()
+
+
+class Eager(Marker):
+    """Of somebody who, as soon as they know, does something else."""
+
+    def __init__(self, then):
+        super().__init__()
+        self.then = then
+
+    @property
+    def is_settled(self):
+        return False
+
+    @is_settled.setter
+    def is_settled(self, is_so):
+        if is_so:
+            self.then()
+
+
+@pytest.mark.parametrize(
+    "vain",
+    [[failing(0, "RequestThrottled")] * MAX_ATTEMPTS, [lost_before(DENIED)]],
+    ids=["throttled", "refused"],
+)
+def test_who_waits_again_as_soon_as_they_know_has_what_is_new_tried(vain):
+    sqs = FakeSqs(*vain)
+    one = outbox(sqs, launch=no_thread, fifo=True)
+    again = []
+
+    def publish_again():
+        one._inbox.put(Put("a", part(1)))
+        again.append(one._inbox.mark(Marker()))
+
+    one._inbox.put(Put("a", part()))
+    one._inbox.mark(Eager(publish_again))
+    one._work(lambda: bool(again) and again[0].is_settled)
+    assert [event.seq for event in sqs.events] == [1]
+    with pytest.raises(UnsentError) as raised:
+        one.raise_unsent()
+    assert [each.seq for each in raised.value.increments] == [0]
+    one.close()
+
+
+def test_what_was_on_its_way_when_an_end_was_interrupted_is_what_is_sent_next():
+    inbox = Inbox()
+    holding = Holding(inbox, fifo=False)
+    inbox.put(Put("a", part(1)))
+    holding.pack()
+    holding.hurry()
+    holding.in_flight = [Interrupted(lambda: None)]
+    assert holding.take() == holding.in_flight
+    holding.arrived([])
+    assert [len(message.parts) for message in holding.take()] == [1]
+
+
+class Launches(list[Any]):
+    """The threads that were asked for; none of them ever begins."""
+
+    def __call__(self, _start, arguments):
+        self.append(arguments)
+
+
+def test_a_thread_that_does_not_begin_is_started_once_more_and_not_at_once():
+    launched, clock = Launches(), Clock()
+    one = outbox(FakeSqs(), clock, launch=launched)
+    told = []
+    for seq, passed_s in enumerate((0.0, RELAUNCH_S / 2, RELAUNCH_S / 2, 0.0)):
+        clock.now_s += passed_s
+        put(one, seq)
+        told.append(len(launched))
+    assert told == [1, 1, 2, 2]
+
+
+def test_who_stops_sending_leaves_a_thread_to_what_is_there():
+    launched = Launches()
+    one = outbox(FakeSqs(), launch=launched)
+    one._work(lambda: True)
+    assert len(launched) == 0
+    one._inbox.put(Put("a", part()))
+    one._work(lambda: True)
+    assert len(launched) == 1
+
+
+def test_a_bell_that_nobody_hears_keeps_one_ring():
+    bell = Bell()
+    for _ in range(3):
+        bell.ring()
+    began_at_s = time.monotonic()
+    bell.wait(2 * SOON_S)
+    assert time.monotonic() - began_at_s < SOON_S
+    assert bell._rings.empty()
 
 
 def test_what_an_unknown_error_meets_is_given_up_whole_and_counted_once():

@@ -271,3 +271,6 @@ def test_our_client_is_bounded_in_time_and_leaves_repeats_to_us():
     assert config.retries["total_max_attempts"] == 1
     assert client.meta.region_name == "eu-west-1"
     client.close()
+    client = connect(QUEUE_URL, attempt_s=2.0)
+    assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == (2.0, 2.0)
+    client.close()
