@@ -13,7 +13,6 @@ _BATCHING = "tests/consumer/test_batch.py"
 _COPYING = "tests/settling/test_copies.py"
 _COUNTING = "tests/consumer/test_observability.py"
 _CORRUPTING = "tests/counters/test_corrupt_values.py"
-_DECIDING = "tests/counters/test_counter.py"
 _PACING = "tests/settling/test_rounds.py"
 _WRITING = "tests/settling/test_writer.py"
 _ADDING = "tests/settling/test_bare_writer.py"
@@ -264,7 +263,7 @@ VALUES = (
         _COLUMNS,
         "else unpack(packed)[0]:",
         "else unpack(packed) is None:",
-        tests=_DECIDING,
+        tests=_CORRUPTING,
     ),
     Mutation(
         "a minus before nought adopted",
