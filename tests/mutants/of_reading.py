@@ -14,6 +14,7 @@ _STATUSES = "tally/stores/momento/troubles.py"
 _WAITING = "tally/reading/waiting.py"
 _WIRING = "consumer/wiring.py"
 _AGREEING = "tests/stores/test_contract.py"
+_PACING = "tests/settling/test_rounds.py"
 _CALLING = "tests/stores/test_momento.py"
 _COUNTING = "tests/consumer/test_observability.py"
 _NAMING = "tests/consumer/test_messages.py"
@@ -187,7 +188,7 @@ STORING = (
         _MOMENTO,
         "                self.usage.unanswered += 1\n                return item, answer",
         "                self.usage.unanswered += 1",
-        tests=_CALLING,
+        tests=_PACING,
     ),
     Mutation(
         "a channel shared with a silent one",
