@@ -25,6 +25,7 @@ from tests.support.clock import START_S, Clock
 from tests.support.consumers import ENDPOINT, KEY, Draws, api_key, make_momento
 from tests.support.lambda_event import event, failures, increment, record
 from tests.support.log import Log
+from tests.support.momento import raw_server
 from tests.support.momento_channel import CACHE, FakeChannel, Fault
 from tests.support.secrets_manager import QUOTED, REFUSAL, secrets_manager
 
@@ -205,6 +206,17 @@ def test_a_key_of_another_kind_is_an_error_that_does_not_quote_it(observer, key,
     assert caught.value.problems == [problem]
     shown = "".join(traceback.format_exception(caught.value))
     assert key.strip() not in shown
+
+
+@pytest.mark.parametrize(("said", "longest_s"), [({"MOMENTO_TTL_SECONDS": "90"}, 90), ({}, 86_400)])
+def test_a_counter_lives_for_as_long_as_the_deployment_says(observer, said, longest_s):
+    with raw_server() as raw:
+        variables = {"MOMENTO_LOCAL": raw.server.endpoint, "MOMENTO_CACHE_NAME": CACHE}
+        told = ConsumerSettings.from_environment(variables | said)
+        consumer = wiring.build(told, observer=observer)
+        assert consumer.handle(event(record("m1", increment())), None) == failures()
+        left_ms = raw.scs("ItemGetTtl", cache_key=b"page:home").found.remaining_ttl_millis
+    assert (longest_s - WAIT_S) * 1_000 < left_ms <= longest_s * 1_000
 
 
 def test_the_key_is_in_no_line_and_in_no_error_even_if_momento_quotes_it(observer, log, capsys):
