@@ -101,7 +101,7 @@ ALL = (
     Later(
         "plan",
         "plan.command:plan",
-        "Tell what a load costs at Momento, SQS and Lambda, and what to change if it does not fit.",
+        "Tell what a load costs at Momento and AWS, and what to change if it does not fit.",
     ),
     Later("local", "up:local", "AWS and Momento on this machine.", is_local=True),
     Later(

@@ -100,7 +100,7 @@ def plan(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
     price: GivenPrices = None,
     output: StdOut = Output.TEXT,
 ) -> None:
-    """Tell what a load costs at Momento, SQS and Lambda, and what to change if it does not fit.
+    """Tell what a load costs at Momento and AWS, and what to change if it does not fit.
 
     Exit status 0: it fits. 1: it does not. It asks nobody: the formulas, and what they leave out,
     are in docs/planning.md.
