@@ -8,6 +8,8 @@ import pytest
 
 from tally.counters.event import Event
 from tally.counters.ledger import Limits
+from tally.reading.errors import ReadError
+from tally.reading.reader import Reader
 from tally.settling.copies import Copies
 from tally.settling.progress import Activity
 from tally.settling.rounds import Rounds
@@ -127,8 +129,19 @@ def test_what_other_hands_have_changed_is_refused_and_not_overwritten(table, sto
     table.put(counter={"S": "c"}, **attributes)
     assert read(store, "c", "d") == {"c": NO_COUNTER, "d": ABSENT}
     assert swap(store, "c", ABSENT, b"1\n") == NO_COUNTER
-    assert store.values(["d", "c"], 60) == ([None], NO_COUNTER)
     assert table.item("c") == {"counter": {"S": "c"}, **attributes}
+
+
+@pytest.mark.parametrize("attributes", FOREIGN)
+def test_a_reader_is_told_the_value_and_of_none_that_it_is_no_counter(table, attributes):
+    table.put(counter={"S": "c"}, **attributes)
+    with Reader(table.store()) as reader:
+        if count := attributes.get("value", {}).get("B"):
+            assert reader.count("c") == int(count[:2])
+        else:
+            with pytest.raises(ReadError) as caught:
+                reader.counts(["none", "c"])
+            assert (caught.value.counter, caught.value.trouble) == ("c", None)
 
 
 @pytest.mark.parametrize(
