@@ -2,10 +2,12 @@
 
 import contextlib
 import hashlib
+import random
 import time
 
 import pytest
 
+from tally.counters.counter import Counter, fold
 from tally.counters.event import Event
 from tally.counters.ledger import Limits
 from tally.reading.errors import ReadError
@@ -170,6 +172,17 @@ def test_a_ledger_with_many_sources_stays_within_one_write_unit(store):
     Writer(rounds, Copies()).settle({"c": events}, time.monotonic() + 60, Activity())
     value = read(store, "c")["c"].value
     assert 900 < len(value) <= 965
+
+
+@pytest.mark.parametrize(("increments", "forgets"), [(6_500, False), (6_600, True)])
+def test_a_value_remembers_6500_named_increments_however_recent(increments, forgets):
+    at = 1_790_000_000_000
+    draws = random.Random(1)
+    identities = [draws.getrandbits(64) for _ in range(increments)]
+    events = [Event("c", source, 0, at) for source in identities]
+    value = fold(None, events, Items("t", None, Clock()).limits("c")).value
+    assert (Counter(value).ledger.floor_ms >= at) is forgets
+    assert len(value or b"") <= 65_536
 
 
 @pytest.mark.parametrize(
