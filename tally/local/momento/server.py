@@ -128,7 +128,7 @@ class MomentoProcess(Child):
     store = "Momento"
 
     def __init__(self, caches: Sequence[str], *, port: int = 0) -> None:
-        self._caches = caches
+        self.cache = caches[0]
         options = [f"--cache={cache}" for cache in caches]
         super().__init__("tally.local.momento", [f"--port={port}", *options])
         self.endpoint = ""
@@ -142,7 +142,7 @@ class MomentoProcess(Child):
     @property
     def variables(self) -> dict[str, str]:
         """The environment that keeps counters in its first cache."""
-        return {"MOMENTO_LOCAL": self.endpoint, "MOMENTO_CACHE_NAME": self._caches[0]}
+        return {"MOMENTO_LOCAL": self.endpoint, "MOMENTO_CACHE_NAME": self.cache}
 
     def operations(self) -> int:
         """The operations that Momento would have billed so far."""
