@@ -170,7 +170,7 @@ class Stack:
     def check(self) -> None:
         """See that all parts run; ChildError, with their names, if some have died."""
         parts = {
-            self.store.name: self.store.is_alive,
+            self.store.name: not self.store.has_died,  # stopped, it is a cache that is away
             "the local SQS": self.queue.is_alive,
             "the event source mapping": self._event_source is None or self._event_source.is_alive,
         }
