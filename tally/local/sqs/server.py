@@ -54,8 +54,9 @@ class OneAtATime:
     """A lock around moto, whose queues and tables are not made for threads.
 
     A delete replaces the list of messages: one beside it is undone (seen here, 2 to 6 of 600), and
-    a send beside it can be lost. Of two conditional writes that meet, both can come true. A long
-    poll must not hold the lock while it waits, so its waiting is done here and not in moto.
+    a send beside it can be lost. Of two conditional writes that meet in a table, both can come true
+    (3 of 60). A long poll must not hold the lock while it waits, so its waiting is done here and
+    not in moto.
     """
 
     def __init__(
