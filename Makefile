@@ -62,7 +62,7 @@ prove: $(READY) ## try to break exactly-once in a simulation, and a publisher in
 	$(BIN)/python -m tests.simulation --minutes $(or $(MINUTES),10)
 	$(BIN)/python -W ignore::DeprecationWarning -m tests.publishing.storm --minutes $(or $(MINUTES),10) --processes 2
 
-mutants: $(READY) ## bugs planted one by one, which the simulation must find: make mutants SEEDS=300
+mutants: $(READY) ## bugs planted one by one, which the simulation or the tests must find: make mutants SEEDS=300
 	$(BIN)/python -m tests.mutants $(if $(SEEDS),--seeds $(SEEDS))
 
 bench: $(BENCH) ## ours and what people would use instead, side by side: docs/benchmarks.md
@@ -85,7 +85,7 @@ template-check: export AWS_DEFAULT_REGION := eu-central-1
 template-check: export SAM_CLI_TELEMETRY := 0
 template-check: $(READY) $(DEPLOY)/.ready $(CHECKOV)/.ready ## the template and both packages, without an account
 	$(DEPLOY)/python -m infrastructure.transform --check
-	$(DEPLOY)/sam validate
+	$(DEPLOY)/sam validate --lint
 	$(DEPLOY)/cfn-lint --config-file infrastructure/cfn-lint.yaml
 	$(CHECKOV)/python -m checkov.main --config-file infrastructure/checkov.yaml -f tests/infrastructure/transformed.json
 	$(BIN)/python -m pytest -q tests/infrastructure

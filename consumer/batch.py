@@ -1,7 +1,8 @@
 """One invocation of the Lambda: its time, its batch, which is settled as a whole, its metrics."""
 
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -28,6 +29,7 @@ _REPORTED = {
     Decision.UNDECIDABLE: Unsettled(Reason.UNDECIDABLE),
     Decision.FULL: Unsettled(Reason.FULL),
 }
+_APPLIED = Decision.APPLIED
 _BEFORE = (Decision.APPLIED_BEFORE, Decision.REJECTED_BEFORE, Decision.DECIDED_BEFORE)
 _NO_EXCEPTION = (None, None, None)  # there is none behind a decision
 
@@ -53,12 +55,21 @@ class Consumer:
         settler: decides and writes the increments of each counter, with one of the guarantees.
         observer: logs and metrics.
         default_max: the bound of increments that bring no `max`.
+        wall_clock: the time of day, in seconds.
     """
 
-    def __init__(self, settler: Writer | BareWriter, observer: Observer, default_max: int) -> None:
+    def __init__(
+        self,
+        settler: Writer | BareWriter,
+        observer: Observer,
+        default_max: int,
+        *,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         self._settler = settler
         self._observer = observer
         self._default_max = default_max
+        self._wall_clock = wall_clock
 
     def handle(self, event: Mapping[str, Any], context: Any) -> PartialItemFailureResponse:  # noqa: ANN401 (Lambda's own)
         """Settle an SQS event and report the messages that SQS must bring back.
@@ -100,12 +111,22 @@ class Consumer:
         self._observer.swaps_lost(progress.losses)
         self._observer.counters_vanished(progress.vanished)
         self._observer.counters_rolled_back(progress.rolled_back)
+        return self._returned(batch, activity)
+
+    def _returned(
+        self, batch: Iterable[ReceivedMessage], activity: Activity
+    ) -> list[dict[str, Any]]:
+        """Tell of the messages that have failed, and count them; their records."""
         failed = []
         for message in batch:
             if message.unsettled:
                 self._observer.message_returned(message, message.unsettled)
-                activity.messages_invalid += message.unsettled.reason is Reason.INVALID
                 failed.append(message.record)
+                if message.unsettled.reason is Reason.INVALID:
+                    activity.messages_invalid += 1
+                else:
+                    age_s = int(self._wall_clock() - message.sent_at_ms / 1_000)
+                    activity.oldest_returned_seconds = max(activity.oldest_returned_seconds, age_s)
         activity.messages_returned += len(failed)
         return failed
 
@@ -126,7 +147,7 @@ def _unsettled(
     if isinstance(settlement, Unsettled):
         return dict.fromkeys(map(id, events), settlement)
     count = settlement.count
-    applied = count(Decision.APPLIED)
+    applied = count(_APPLIED)
     activity.events_applied += applied
     if applied == len(events):  # mostly so; each further count compares all of them
         return {}
@@ -152,8 +173,7 @@ def _by_counter(batch: Sequence[ReceivedMessage]) -> dict[str, list[Event]]:
             continue
         for event in message.events:
             groups[event.counter].append(event)
-    is_fifo = any(message.group is not None for message in batch[:1])  # a batch is of one queue
-    if not is_fifo:
+    if not _is_fifo(batch):
         for events in groups.values():
             events.sort(key=attrgetter("at"))
     return groups
@@ -168,14 +188,19 @@ def _mark(batch: Iterable[ReceivedMessage], unsettled: Mapping[int, Unsettled]) 
                 break
 
 
-def _fail_groups(batch: Iterable[ReceivedMessage]) -> None:
+def _fail_groups(batch: Sequence[ReceivedMessage]) -> None:
     """Mark what follows a failed message in its FIFO group: SQS must bring it back in order."""
+    if not _is_fifo(batch):
+        return
     failed_groups = set()
     for message in batch:
         group = message.group
-        if group is None:
-            continue
         if message.unsettled:
             failed_groups.add(group)
         elif group in failed_groups:
             message.fail(Unsettled(Reason.GROUP, f"group {group}"), message.events[0])
+
+
+def _is_fifo(batch: Sequence[ReceivedMessage]) -> bool:
+    """What the first message says: a batch is of one queue."""
+    return any(message.group is not None for message in batch[:1])

@@ -58,6 +58,11 @@ class ReceivedMessage(msgspec.Struct, gc=False):
         return "" if published.id is UNSET else published.id[:MAX_ID_CHARS]
 
     @property
+    def sent_at_ms(self) -> int:
+        """When SQS took the message, as it says; an invalid message may lack it."""
+        return int(_attribute(self.record, "SentTimestamp"))
+
+    @property
     def receive_count(self) -> int:
         """How often SQS has delivered the message, this time included; 0 if it does not say."""
         count = _attribute(self.record, "ApproximateReceiveCount")
@@ -74,9 +79,17 @@ def read(records: Sequence[dict[str, Any]], default_max: int) -> list[ReceivedMe
 
 
 def _read(record: dict[str, Any], default_max: int) -> ReceivedMessage:
-    """Parse the body; a bad message fails here, and stops no other."""
+    """Parse the body; a bad message fails here, and stops no other.
+
+    With as few calls as there can be: reading messages is most of what a batch takes.
+    """
+    body, sent_at = record.get("body"), str(record.get("attributes", {}).get("SentTimestamp", ""))
     try:
-        body, envelope = _opened(record)
+        if not (
+            isinstance(body, str) and sent_at.isdecimal() and len(sent_at) <= MAX_SENT_AT_DIGITS
+        ):
+            raise _unlike_sqs(body, sent_at)
+        envelope = Envelope(record["messageId"], int(sent_at))
         return ReceivedMessage(record, parse(body, envelope, default_max))
     except InvalidIncrementError as error:
         return ReceivedMessage(
@@ -87,15 +100,12 @@ def _read(record: dict[str, Any], default_max: int) -> ReceivedMessage:
         )
 
 
-def _opened(record: dict[str, Any]) -> tuple[str, Envelope]:
-    """The body, and what SQS says of it."""
-    body, sent_at = record.get("body"), _attribute(record, "SentTimestamp")
+def _unlike_sqs(body: object, sent_at: str) -> InvalidIncrementError:
+    """What is wrong with a record that SQS would not send."""
     if not isinstance(body, str):
-        raise InvalidIncrementError("body", "is no text", shown(body))
-    if not (sent_at.isdecimal() and len(sent_at) <= MAX_SENT_AT_DIGITS):
-        reason = "is no time in ms" if sent_at else "is missing"
-        raise InvalidIncrementError("attributes.SentTimestamp", reason, sent_at and shown(sent_at))
-    return body, Envelope(record["messageId"], int(sent_at))
+        return InvalidIncrementError("body", "is no text", shown(body))
+    reason = "is no time in ms" if sent_at else "is missing"
+    return InvalidIncrementError("attributes.SentTimestamp", reason, sent_at and shown(sent_at))
 
 
 def _are_of_a_fifo_queue(records: Sequence[dict[str, Any]]) -> bool:

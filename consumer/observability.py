@@ -14,6 +14,9 @@ from tally.settling.reason import Unsettled
 NAMESPACE = "Tally"
 SERVICE = "tally"
 
+UNITS = {"bytes": MetricUnit.Bytes, "seconds": MetricUnit.Seconds}
+"""By the last word of a field's name; all others are counts."""
+
 
 OF_A_TABLE = frozenset({"store_reads", "cache_sets_failed"})
 """What only counters in a table have to tell. A 0 of these is not written: whoever has no table
@@ -90,7 +93,7 @@ class Observer:
         for field in dataclasses.fields(activity):
             value = getattr(activity, field.name)
             if value or field.name not in OF_A_TABLE:
-                unit = MetricUnit.Bytes if field.name.endswith("bytes") else MetricUnit.Count
+                unit = UNITS.get(field.name.rpartition("_")[2], MetricUnit.Count)
                 self._metrics.add_metric(metric_name(field.name), unit, value)
         self._metrics.flush_metrics()
 

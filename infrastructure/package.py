@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from infrastructure import pins
 
@@ -31,7 +32,10 @@ MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 """How wheels call what Lambda calls its architectures."""
 
 UNUSED = ("__pycache__", "tests", "testing", "testdata", "*.pyc", "*.pyi", "py.typed")
-"""What no Lambda runs: tests, types, and bytecode, which holds the time of its making."""
+"""What no Lambda runs: tests, types, and bytecode that somebody else made."""
+
+TASK = "/var/task"
+"""Where Lambda puts a package, and may write nothing: without bytecode each cold start compiles."""
 
 METADATA = "METADATA"
 """All that is kept of a *.dist-info: pydantic and scanners for advisories read versions in it."""
@@ -53,8 +57,8 @@ class Function:
 
 
 FUNCTIONS = {
-    "ConsumerFunction": Function("consumer", "lambda.txt", 28 * MIB),
-    "ApiFunction": Function("producer", "api.txt", 36 * MIB),
+    "ConsumerFunction": Function("consumer", "lambda.txt", 36 * MIB),
+    "ApiFunction": Function("producer", "api.txt", 46 * MIB),
 }
 """By their names in template.yaml."""
 
@@ -110,6 +114,45 @@ def pip_install(requirements: Path, target: Path, architecture: str, python: str
     subprocess.run([*command, "-r", str(requirements)], check=True)  # noqa: S603 (our own words)
 
 
+def compile_all(target: Path, python: str) -> bool:
+    """Compile what a package holds, if this machine has the Python that it is for.
+
+    It is not to be compared with its source (PEP 552, unchecked), holds no time and no path of this
+    machine, and sets are in one order: so one source is one package.
+
+    Returns:
+        Whether it was compiled.
+
+    Raises:
+        subprocess.CalledProcessError: a file does not compile.
+    """
+    mine = "{}.{}".format(*sys.version_info)
+    found = sys.executable if mine == python else shutil.which(f"python{python}")
+    if not found:
+        return False
+    command = [found, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    command += ["-s", str(target), "-p", TASK, str(target)]
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    subprocess.run(command, check=True, env=environment)  # noqa: S603 (our own words)
+    return True
+
+
+class Tools(NamedTuple):
+    """What fills a package.
+
+    Attributes:
+        install: puts requirements into a directory, for an architecture and a Python.
+        compiled: compiles a directory for a Python, and says whether it could.
+    """
+
+    install: Callable[[Path, Path, str, str], None] = pip_install
+    compiled: Callable[[Path, str], bool] = compile_all
+
+
+OURS = Tools()
+
+
 def package(
     name: str,
     target: Path,
@@ -117,7 +160,7 @@ def package(
     architecture: str = "arm64",
     python: str = PYTHON,
     root: Path = ROOT,
-    install: Callable[[Path, Path, str, str], None] = pip_install,
+    tools: Tools = OURS,
 ) -> str:
     """Make the package of a function anew, and say what it came to.
 
@@ -127,10 +170,10 @@ def package(
         architecture: as Lambda calls it.
         python: the version that it runs with.
         root: of the repository.
-        install: puts requirements into a directory.
+        tools: what fills it.
 
     Returns:
-        A line with its size, and a digest of all it holds.
+        A line with its size, whether it holds bytecode, and a digest of all it holds.
 
     Raises:
         NotLockedError: what is installed is not what is locked.
@@ -139,17 +182,16 @@ def package(
     function = FUNCTIONS[name]
     requirements = root / "requirements" / function.requirements
     empty(target)
-    install(requirements, target, architecture, python)
+    tools.install(requirements, target, architecture, python)
     verify(name, target, requirements.read_text("utf-8"), markers(architecture, python))
     for each in (function.folder, "tally"):
         shutil.copytree(root / each, target / each, ignore=partial(_all_but_code, root))
     prune(target)
+    with_bytecode = "with" if tools.compiled(target, python) else "without"
+    date(target)
     files = list(_files(target))
-    size = sum(path.stat().st_size for path in files)
-    if size > function.max_bytes:
-        raise TooLargeError(name, size)
-    what = f"{name} for {architecture}, Python {python}"
-    return f"{what}: {size:,} bytes in {len(files):,} files, sha256 {_digest(target, files)}"
+    held = f"{_size(name, files):,} bytes in {len(files):,} files, {with_bytecode} bytecode"
+    return f"{name} for {architecture}, Python {python}: {held}, sha256 {_digest(target, files)}"
 
 
 def verify(name: str, target: Path, requirements: str, environment: Mapping[str, str]) -> None:
@@ -189,7 +231,7 @@ def empty(target: Path) -> None:
 
 
 def prune(target: Path) -> None:
-    """Take out what no Lambda runs, and what differs from one making to the next."""
+    """Take out what no Lambda runs."""
     commands = target / "bin"
     for path in [commands, *(path for pattern in UNUSED for path in target.rglob(pattern))]:
         if path.is_dir():
@@ -201,6 +243,10 @@ def prune(target: Path) -> None:
             shutil.rmtree(path)
         elif path.name != METADATA:
             path.unlink()
+
+
+def date(target: Path) -> None:
+    """Give all that a package holds the same time, and the modes that Lambda needs."""
     for path in [target, *target.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
         os.utime(path, (EPOCH_S, EPOCH_S))
@@ -218,6 +264,13 @@ def _all_but_code(root: Path, folder: str, names: Sequence[str]) -> list[str]:
 
 def _files(target: Path) -> Iterator[Path]:
     return (path for path in sorted(target.rglob("*")) if path.is_file())
+
+
+def _size(name: str, files: Sequence[Path]) -> int:
+    size = sum(path.stat().st_size for path in files)
+    if size > FUNCTIONS[name].max_bytes:
+        raise TooLargeError(name, size)
+    return size
 
 
 def _digest(target: Path, files: Sequence[Path]) -> str:

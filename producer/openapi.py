@@ -6,6 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.openapi.models import APIKey, APIKeyIn, Tag
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from producer.models import Accepted, Count, Counts, OutcomeOf, ProblemDetails
 from producer.problems import MEDIA_TYPE, Kind
@@ -118,12 +119,39 @@ def install(app: APIGatewayRestResolver) -> None:
 
     @app.get(PATH, include_in_schema=False)
     def openapi() -> Response[str]:
-        return Response(HTTPStatus.OK, "application/json", json.dumps(document(app)))
+        described = document(app, server(app.current_event))
+        return Response(HTTPStatus.OK, "application/json", json.dumps(described))
 
 
-def document(app: APIGatewayRestResolver) -> dict[str, Any]:
-    """The OpenAPI document of a resolver that `install` has described."""
+def stage(request: APIGatewayProxyEvent) -> str:
+    """What API Gateway's own address begins with; nothing behind a domain of one's own.
+
+    Raises:
+        KeyError: the event is none of a REST API, or not whole.
+    """
+    path, full = request.path, request.request_context.path
+    return full.removesuffix(path) if full.endswith(path) else ""
+
+
+def server(request: APIGatewayProxyEvent) -> str:
+    """The address that a request came to, up to the paths of the document.
+
+    Without the stage, clients made from the document would be refused by API Gateway. An API on
+    this machine names no domain, and its document is of the server that it was loaded from.
+    """
+    domain = request.request_context.get("domainName")
+    return f"https://{domain}{stage(request)}" if domain else stage(request) or "/"
+
+
+def document(app: APIGatewayRestResolver, server: str = "/") -> dict[str, Any]:
+    """The OpenAPI document of a resolver that `install` has described.
+
+    Args:
+        app: the resolver.
+        server: the address that its paths follow.
+    """
     described: dict[str, Any] = json.loads(app.get_openapi_json_schema())
+    described["servers"] = [{"url": server}]
     schemas = described["components"]["schemas"]
     for name in _UNUSED:
         schemas.pop(name, None)

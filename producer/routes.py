@@ -116,7 +116,7 @@ def _publish(
         ProblemError: the fields are wrong, or the queue has not confirmed.
         InvalidIncrementError: the fields break the contract.
     """
-    stage = _stage(request)  # what may fail does so before anything is published
+    stage = openapi.stage(request)  # what may fail does so before anything is published
     given = {name: value for name, value in fields.items() if value is not None}
     _check_time(given)
     increment = publisher.publish_fields(given)
@@ -138,16 +138,6 @@ def _check_time(given: Mapping[str, Any]) -> None:
     if "at" in given and "id" not in given:
         reason = "needs an Idempotency-Key"
         raise invalid([FieldError(field="at", reason=reason, value=str(given["at"]))])
-
-
-def _stage(request: APIGatewayProxyEvent) -> str:
-    """What API Gateway's own address begins with; nothing behind a domain of one's own.
-
-    Raises:
-        KeyError: the event is none of a REST API, or not whole.
-    """
-    path, full = request.path, request.request_context.path
-    return full.removesuffix(path) if full.endswith(path) else ""
 
 
 def _accepted(stage: str, increment: Increment) -> Accepted:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.speed.report import goals, goals_table, page
+from benchmarks.speed.goals import goals
+from benchmarks.speed.report import goals_table, page
 from benchmarks.speed.run import FULL, QUICK, Results, measure
 
 IMAGES = "img"
@@ -46,7 +47,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
     add = parser.add_argument
     add("--seed", type=int, default=0, help="of all that is drawn (default: %(default)d)")
-    add("--quick", action="store_true", help="fewer repeats: a minute, and rougher numbers")
+    add("--quick", action="store_true", help="fewer repeats: a third of the time, rougher numbers")
     add("--write", type=Path, metavar="DIR", help="write DIR/benchmarks.md and its pictures")
     add("--keep", type=Path, metavar="FILE", help="write what was measured, as JSON")
     add("--read", type=Path, metavar="FILE", help="measure nothing: take what --keep wrote")

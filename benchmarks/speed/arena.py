@@ -1,79 +1,61 @@
 """The servers of a comparison, each a process of its own, and everyone who counts on them."""
 
 import contextlib
+import importlib.util
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
-from benchmarks.speed import peers, redis_peer
-from benchmarks.speed.consumers import Handle, MiscountedError, tally, unread, warm_up
-from benchmarks.speed.timing import Timed, interleaved, timed
-from benchmarks.speed.workload import Workload
+from benchmarks.speed import consumers, peers, redis_peer
+from benchmarks.speed.bare import Swapper
+from benchmarks.speed.consumers import Handle, tally
+from benchmarks.speed.matches import Entrant
 from tally.counters.event import Body
 from tally.local.momento import MomentoStats, read_stats
 from tally.local.momento.server import MomentoProcess
+from tally.local.valkey import PROGRAMS, ValkeyProcess, server_program
+from tally.stores.memory import MemoryStore
+from tally.stores.opening import open_store
+from tally.stores.port import Failed
+from tally.stores.valkey.info import server_info
 
-OURS = "Tally"
-OURS_PACKED = "Tally, packed messages"
+OURS = "Tally on Momento"
+OURS_PACKED = "Tally on Momento, packed messages"
+VALKEY = "Tally on Valkey"
+VALKEY_PACKED = "Tally on Valkey, packed messages"
+MEMORY = "Tally in memory"
+MEMORY_PACKED = "Tally in memory, packed messages"
+BARE = "the swaps of such a batch on Momento, bare"
 SEED = "get + `setIfPresentAndNotEqual`"
 INCREMENT = "`increment`"
 POWERTOOLS = "`increment` in Powertools' BatchProcessor"
-REDIS = "Redis Lua"
-REDIS_PIPELINED = "Redis Lua, pipelined"
-REDIS_PACKED = "Redis Lua, pipelined, packed messages"
+LUA = "Lua script an event"
+LUA_PIPELINED = "Lua script an event, pipelined"
+LUA_PACKED = "Lua script an event, pipelined, packed messages"
+LUA_LEAN = "Lua script an event, pipelined, no client"
 JSON = "`json.loads` of the bodies alone"
 MSGSPEC = "`msgspec` of the bodies alone"
 
 CURVES = "curves"
 """The cache of whoever measures one thing at a time, on counters of its own."""
 
-COUNTERS = 100
-"""Of the comparisons."""
-
-LEAST_INCREMENTS = 100
-"""Of one repeat: batches smaller than this come several at a time, for a clock to see them."""
-
-Read = Callable[[list[str]], Mapping[str, int]]
-"""Tells how counters stand."""
-
-
-class Entrant(NamedTuple):
-    """Somebody who counts; with `read` it is checked afterwards that all was counted."""
-
-    handle: Handle
-    packed: bool = False
-    read: Read | None = None
-
-
-class Match(msgspec.Struct, frozen=True):
-    """What came of batches of one size: of each entrant a time for each repeat.
-
-    Attributes:
-        size: increments in a batch.
-        increments: of a repeat.
-        times: by entrant.
-    """
-
-    size: int
-    increments: int
-    times: dict[str, list[Timed]]
-
-    def rates(self, name: str) -> list[float]:
-        """Increments a second, repeat by repeat."""
-        return [self.increments / each.wall_s for each in self.times[name]]
-
-    def cpu_us(self, name: str) -> list[float]:
-        """CPU an increment, in µs, repeat by repeat."""
-        return [each.cpu_s / self.increments * 1e6 for each in self.times[name]]
+CLIENT = "redis"
+"""What the scripts' peers speak by; only `make bench` installs it."""
 
 
 class Arena(NamedTuple):
-    """What runs: the embedded Momento, Redis if there is one, and the entrants by name."""
+    """What runs: the embedded Momento, Valkey if there is one, and the entrants by name.
+
+    Attributes:
+        endpoint: of the embedded Momento.
+        server: the name and version of Valkey or Redis; empty if there is none.
+        entrants: by name.
+    """
 
     endpoint: str
-    redis: redis_peer.Server | None
+    server: str
     entrants: Mapping[str, Entrant]
 
     def stats(self) -> MomentoStats:
@@ -82,94 +64,96 @@ class Arena(NamedTuple):
 
 
 @contextlib.contextmanager
-def arena(redis_server: str = "redis-server") -> Iterator[Arena]:
-    """Start the servers, and connect the entrants; all of it ends with the context."""
-    counting = {OURS: tally, OURS_PACKED: tally, SEED: peers.seed, INCREMENT: peers.plain}
-    counting[POWERTOOLS] = peers.powertools
-    caches = {name: f"cache-{number}" for number, name in enumerate(counting)}
-    momento = MomentoProcess([CURVES, *caches.values()])
-    with contextlib.ExitStack() as stack:
-        stack.callback(momento.stop)
-        momento.start()
-        redis = stack.enter_context(redis_peer.serving(redis_server))
-        entrants = {
-            name: Entrant(
-                stack.enter_context(count(momento.endpoint, caches[name])),
-                packed=name == OURS_PACKED,
-                read=_reader(peers.read_counts, momento.endpoint, caches[name]),
-            )
-            for name, count in counting.items()
-        }
-        if redis:
-            entrants |= _on_redis(stack, redis.port)
-        entrants[JSON] = Entrant(_parsing(json.loads))
-        entrants[MSGSPEC] = Entrant(_parsing(msgspec.json.Decoder(Body).decode))
-        yield Arena(momento.endpoint, redis, entrants)
-
-
-def matches(
-    entrants: Mapping[str, Entrant],
-    sizes: Iterable[int],
-    *,
-    repeats: int,
-    seed: int,
-    counters: int = COUNTERS,
-) -> list[Match]:
-    """Let the entrants count the same increments, in turn, and see that they did.
+def arena(programs: Sequence[str] = PROGRAMS) -> Iterator[Arena]:
+    """Start the servers, and connect the entrants; all of it ends with the context.
 
     Args:
-        entrants: by name.
-        sizes: of the batches, one match for each.
-        repeats: of each match.
-        seed: of the increments.
-        counters: that they are for.
-
-    Raises:
-        MiscountedError: somebody did not.
+        programs: of Valkey or Redis; the first one found is started.
     """
-    workloads = {name: Workload(seed, counters) for name in entrants}
-    with unread():
-        for name, entrant in entrants.items():
-            warm_up(entrant.handle, workloads[name])
-        played = [_match(entrants, workloads, size, repeats) for size in sizes]
-    for name, entrant in entrants.items():
-        if entrant.read and entrant.read(workloads[name].counters) != workloads[name].published:
-            raise MiscountedError(name)
-    return played
+    with contextlib.ExitStack() as stack:
+        endpoint, entrants = _on_momento(stack)
+        entrants |= _in_memory()
+        server = ""
+        if server_program(programs):
+            process = ValkeyProcess(programs=programs)
+            stack.callback(process.stop)
+            process.start()
+            server = _version(process)
+            entrants |= _on_valkey(stack, process)
+        entrants[JSON] = Entrant(_parsing(json.loads))
+        entrants[MSGSPEC] = Entrant(_parsing(msgspec.json.Decoder(Body).decode))
+        yield Arena(endpoint, server, entrants)
 
 
-def _match(
-    entrants: Mapping[str, Entrant], workloads: Mapping[str, Workload], size: int, repeats: int
-) -> Match:
-    batches = max(1, LEAST_INCREMENTS // size)
+def _on_momento(stack: contextlib.ExitStack) -> tuple[str, dict[str, Entrant]]:
+    """Ours and three others, each in a cache of its own, and the calls that ours needs."""
+    counting = {OURS: tally, OURS_PACKED: tally, SEED: peers.seed, INCREMENT: peers.plain}
+    counting[POWERTOOLS] = peers.powertools
+    caches = {name: f"cache-{number}" for number, name in enumerate([*counting, BARE])}
+    momento = MomentoProcess([CURVES, *caches.values()])
+    stack.callback(momento.stop)
+    momento.start()
+    endpoint = momento.endpoint
+    entrants = {
+        name: Entrant(
+            stack.enter_context(count(endpoint, caches[name])),
+            packed=name == OURS_PACKED,
+            read=_reader(peers.read_counts, endpoint, caches[name]),
+        )
+        for name, count in counting.items()
+    }
+    swapper = stack.enter_context(Swapper.on(endpoint, caches[BARE]))
+    entrants[BARE] = Entrant(swapper.swap, prepare=swapper.prepared)
+    return endpoint, entrants
 
-    def runner(name: str) -> Callable[[int], Timed]:
-        handle, packed, _ = entrants[name]
 
-        def run(_repeat: int) -> Timed:
-            events = [workloads[name].batch(size, packed=packed).event for _ in range(batches)]
-            return timed(lambda: [handle(event) for event in events])
-
-        return run
-
-    times = interleaved({name: runner(name) for name in entrants}, range(repeats))
-    return Match(size, size * batches, times)
-
-
-def _on_redis(stack: contextlib.ExitStack, port: int) -> dict[str, Entrant]:
-    ways = {REDIS: redis_peer.one_by_one, REDIS_PIPELINED: redis_peer.pipelined}
-    ways[REDIS_PACKED] = redis_peer.pipelined
+def _in_memory() -> dict[str, Entrant]:
+    stores = {MEMORY: MemoryStore(), MEMORY_PACKED: MemoryStore()}
     return {
         name: Entrant(
-            stack.enter_context(count(port, f"{name}:")),
-            packed=name == REDIS_PACKED,
-            read=_reader(redis_peer.read_counts, port, f"{name}:"),
+            consumers.in_memory(store),
+            packed=name == MEMORY_PACKED,
+            read=_reader(consumers.counts, store),
         )
-        for name, count in ways.items()
+        for name, store in stores.items()
     }
 
 
-def _reader(read: Callable[..., Mapping[str, int]], *where: str | int) -> Read:
+def _on_valkey(stack: contextlib.ExitStack, process: ValkeyProcess) -> dict[str, Entrant]:
+    """Ours and a script an event, all on one server, so that each has counters of its own."""
+    store = stack.enter_context(contextlib.closing(open_store(process.address)))
+    ours = stack.enter_context(consumers.on_valkey(process.variables))
+    entrants = {
+        name: Entrant(ours, name == VALKEY_PACKED, _reader(consumers.counts, store), counters)
+        for name, counters in {VALKEY: "page", VALKEY_PACKED: "pack"}.items()
+    }
+    if importlib.util.find_spec(CLIENT) is None:
+        return entrants
+    ways = {
+        LUA: redis_peer.one_by_one,
+        LUA_PIPELINED: redis_peer.pipelined,
+        LUA_PACKED: redis_peer.pipelined,
+        LUA_LEAN: redis_peer.lean,
+    }
+    port = process.address.port
+    read = _reader(redis_peer.read_counts, port)
+    counters = ("lua1", "luap", "luak", "lual")
+    return entrants | {
+        name: Entrant(stack.enter_context(count(port)), name == LUA_PACKED, read, its)
+        for (name, count), its in zip(ways.items(), counters, strict=True)
+    }
+
+
+def _version(process: ValkeyProcess) -> str:
+    """What the server calls itself."""
+    told = server_info(process.address)
+    if isinstance(told, Failed):
+        raise TimeoutError(told.detail)
+    valkey = told.get("valkey_version")
+    return f"Valkey {valkey}" if valkey else f"Redis {told['redis_version']}"
+
+
+def _reader(read: Callable[..., Mapping[str, int]], *where: object) -> Callable[..., Any]:
     return lambda counters: read(*where, counters)
 
 

@@ -11,7 +11,7 @@ from benchmarks.speed.timing import interleaved
 
 ROOT = Path(__file__).parents[2]
 
-TIMING = "import time; begin = time.perf_counter(); {}; print(time.perf_counter() - begin)"
+TIMING = "{}; import time; begin = time.perf_counter(); {}; print(time.perf_counter() - begin)"
 """What a fresh interpreter runs; its own start is not counted, since it is the same for all."""
 
 OURS = "from consumer import handler, wiring; wiring.consumer()"
@@ -19,6 +19,13 @@ LIBRARIES = (
     "import momento; from aws_lambda_powertools import Logger, Metrics; "
     "from aws_lambda_powertools.utilities import batch"
 )
+ADAPTER = "import tally.stores.valkey.store"
+BEFORE_ADAPTER = {
+    "in the consumer": "import consumer.wiring",
+    "in a program with a Reader alone": "import tally; tally.Reader",
+}
+"""What is imported before the adapter of Valkey, whatever holds the counters."""
+
 VARIABLES = {"MOMENTO_LOCAL": "127.0.0.1:1", "MOMENTO_CACHE_NAME": "tally"}
 
 
@@ -37,10 +44,22 @@ def starts(repeats: int) -> dict[str, list[float]]:
         return interleaved(runs, range(repeats))
 
 
-def start(program: str, environment: Mapping[str, str]) -> float:
-    """Seconds that a program takes in a fresh interpreter."""
+def adapters(repeats: int) -> dict[str, list[float]]:
+    """Seconds that the import of Valkey's adapter takes after each of BEFORE_ADAPTER, in turn."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = _environment(folder)
+        runs = {
+            name: lambda _, before=before: start(ADAPTER, environment, before)
+            for name, before in BEFORE_ADAPTER.items()
+        }
+        interleaved(runs, range(1))
+        return interleaved(runs, range(repeats))
+
+
+def start(program: str, environment: Mapping[str, str], before: str = "pass") -> float:
+    """Seconds that a program takes in a fresh interpreter, once what comes before it is done."""
     done = subprocess.run(  # noqa: S603 (our own words)
-        [sys.executable, "-c", TIMING.format(program)],
+        [sys.executable, "-c", TIMING.format(before, program)],
         cwd=ROOT,
         env=environment,
         check=True,

@@ -1,4 +1,4 @@
-"""Our own consumer, as it is deployed, on the embedded Momento."""
+"""Our own consumer, as it is deployed, on each of the stores."""
 
 import contextlib
 import os
@@ -11,15 +11,25 @@ from consumer import wiring
 from consumer.messages import ReceivedMessage
 from consumer.observability import Observer
 from consumer.settings import ConsumerSettings
+from tally.counters.counter import read_count
 from tally.settling.progress import Activity
 from tally.settling.reason import Unsettled
+from tally.stores.memory import MemoryStore
 from tally.stores.opening import open_store
+from tally.stores.port import Store
 
 Handle = Callable[[dict[str, Any]], Any]
 """Counts a batch, given as Lambda's event; raises if it has not counted all of it."""
 
 WARM_BATCHES = 3
 """Until our consumer knows every counter: it creates, it reads, and then it need not read."""
+
+
+NOWHERE = "127.0.0.1:1"
+"""The Momento that a consumer is told whose store is another, and never calls."""
+
+READ_S = 10.0
+"""How long the counts may take to be read, in seconds."""
 
 
 class MiscountedError(Exception):
@@ -42,16 +52,39 @@ def tally(endpoint: str, cache: str) -> Iterator[Handle]:
         cache: in which no other consumer writes the same counters.
     """
     told = settings_for(endpoint, cache)
-    store = open_store(told.place)
-    with contextlib.closing(store):
-        consumer = wiring.build(told, observer=wiring.observer({}), store=store)
+    with contextlib.closing(open_store(told.place)) as store:
+        yield _handle(told, store)
 
-        def handle(event: Mapping[str, Any]) -> None:
-            answer = consumer.handle(event, None)
-            if answer != {"batchItemFailures": []}:
-                raise MiscountedError
 
-        yield handle
+@contextlib.contextmanager
+def on_valkey(variables: Mapping[str, str]) -> Iterator[Handle]:
+    """The same on Valkey, wherever the environment says that it is."""
+    told = ConsumerSettings.from_environment(variables)
+    with contextlib.closing(open_store(told.place)) as store:
+        yield _handle(told, store)
+
+
+def in_memory(store: MemoryStore) -> Handle:
+    """The same on counters of this process: all that ours does, but for speaking to a store."""
+    return _handle(settings_for(NOWHERE, "none"), store)
+
+
+def counts(store: Store, counters: list[str]) -> Mapping[str, int]:
+    """The counts as they stand in a store."""
+    values, _ = store.values(counters, READ_S)
+    pairs = zip(counters, values, strict=True)
+    return {counter: read_count(value) for counter, value in pairs if value is not None}
+
+
+def _handle(told: ConsumerSettings, store: Store) -> Handle:
+    consumer = wiring.build(told, observer=wiring.observer({}), store=store)
+
+    def handle(event: Mapping[str, Any]) -> None:
+        answer = consumer.handle(event, None)
+        if answer != {"batchItemFailures": []}:
+            raise MiscountedError
+
+    return handle
 
 
 def warm_up(handle: Handle, workload: Workload) -> None:

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.speed import arena, contention, growth
-from benchmarks.speed.report import FEW, MANY, number
+from benchmarks.speed import arena, contention, growth, matches
+from benchmarks.speed.goals import FEW, MANY
+from benchmarks.speed.report import number
 from benchmarks.speed.run import Results
 from benchmarks.speed.timing import Spread, ratios, spread
 
@@ -22,7 +23,7 @@ Axes = Any
 
 INK, MUTED, GRID = "#1f2430", "#667085", "#e6e8ec"
 GREEN, LIGHT_GREEN, RED, LIGHT_RED = "#0b6e4f", "#3fa37c", "#b3261e", "#e0857d"
-BLUE, OCHRE = "#3b5ba5", "#8a6d1d"
+BLUE, OCHRE, VIOLET, LIGHT_VIOLET = "#3b5ba5", "#8a6d1d", "#5b3a8e", "#9b7fc4"
 STRONG, NORMAL = 2.8, 2.0
 """Widths of lines: ours, and the others'."""
 
@@ -48,24 +49,23 @@ STYLE = {
     "ytick.minor.visible": False,
 }
 ENTRANTS = {
-    arena.OURS_PACKED: (GREEN, "Tally, packed messages", STRONG),
-    arena.OURS: (LIGHT_GREEN, "Tally", STRONG),
-    arena.REDIS_PACKED: (RED, "Redis Lua, pipelined", NORMAL),
-    arena.REDIS: (LIGHT_RED, "Redis Lua, a call an event", NORMAL),
+    arena.VALKEY_PACKED: (GREEN, "Tally on Valkey, packed", STRONG),
+    arena.VALKEY: (LIGHT_GREEN, "Tally on Valkey", STRONG),
+    arena.OURS_PACKED: (VIOLET, "Tally on Momento, packed", STRONG),
+    arena.OURS: (LIGHT_VIOLET, "Tally on Momento", STRONG),
+    arena.LUA_PACKED: (RED, "Lua script, pipelined", NORMAL),
+    arena.LUA: (LIGHT_RED, "Lua script, a call an event", NORMAL),
     arena.INCREMENT: (BLUE, "increment an event", NORMAL),
     arena.SEED: (OCHRE, "get, set if not max", NORMAL),
 }
 """What the picture of throughput shows. The line of Powertools lies on that of `increment`, and
-that of Redis with single messages just below the one with packed ones."""
+that of the script with single messages just below the one with packed ones."""
 
 SMALL_IN = (3.65, 1.85)
 """Width and height of each of the four small pictures."""
 
 DECADES = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
 TRIES_SHOWN = 9
-SMALL_BATCH = 10
-"""Events in a batch; below it a call for each is as fast as what we do, or faster."""
-
 GOALS = ((FEW, 1.6, 14), (MANY, 8, 6))
 """Swaps that so many consumers may try for each stored; and where that is written, in points."""
 
@@ -100,13 +100,13 @@ def _throughput(results: Results) -> Figure:
     sizes, last = [match.size for match in results.matches], results.matches[-1]
     times = spread(ratios(last.rates(arena.OURS), last.rates(arena.SEED))).median
     card = _card(
-        5.7,
-        f"Ours gains with the batch: {number(times)} times the article's recipe at {sizes[-1]:,}",
-        f"{arena.COUNTERS} counters, one warm consumer, all servers on this machine; "
-        "median and range of the repeats;\n"
-        f"below some {SMALL_BATCH} events a batch a plain increment for each is as fast or faster",
+        6.2,
+        f"Ours gains with the batch: on Momento {number(times)} times the article's recipe "
+        f"at {sizes[-1]:,}",
+        f"{matches.COUNTERS} counters, one warm consumer, all servers on this machine; "
+        f"median and range of the repeats;\n{_as_fast(results)}",
     )
-    axes = _axes(card, (0.85, 0.65, 6.35, 3.85), "events in a batch", "events a second")
+    axes = _axes(card, (0.85, 0.65, 6.35, 4.3), "events in a batch", "events a second")
     lines = [
         _line(color, label, sizes, (match.rates(name) for match in results.matches), width)
         for name, (color, label, width) in ENTRANTS.items()
@@ -114,9 +114,26 @@ def _throughput(results: Results) -> Figure:
     ]
     _logarithmic(axes, x=sizes, y=DECADES[2:])
     _plot(axes, lines)
-    axes.set_ylim(top=500_000)
+    axes.set_ylim(top=1_000_000)
     _name_ends(axes, lines)
     return card
+
+
+def _as_fast(results: Results) -> str:
+    """Up to which batches others are as fast as ours on the same store."""
+    pairs = [("increment", arena.OURS, arena.INCREMENT)]
+    pairs += [("the pipelined script", arena.VALKEY, arena.LUA_PIPELINED)]
+    told = []
+    for what, ours, other in pairs:
+        sizes = [
+            match.size
+            for match in results.matches
+            if {ours, other} <= match.times.keys()
+            and spread(ratios(match.rates(ours), match.rates(other))).median <= 1
+        ]
+        told += [f"{what} up to batches of {max(sizes):,}"] if sizes else []
+    others = ", ".join(told) or "none of the others"
+    return f"still as fast: {others}; they count redelivered events twice"
 
 
 def _tries(results: Results) -> Figure:

@@ -1,21 +1,25 @@
-"""Redis with a conditional Lua script: the peer that counts in the store itself."""
+"""A conditional Lua script an event: the peer that counts in Valkey or Redis itself."""
 
 import contextlib
 import importlib
-import shutil
 import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+import hiredis
 
 from benchmarks.speed.consumers import Handle, MiscountedError
 from tally.counters.body import increments
 from tally.counters.event import Increment
 
 HOST = "127.0.0.1"
-READY_TIMEOUT_S = 10.0
-READY_POLL_S = 0.02
+DEADLINE_S = 10.0
+CHUNK_BYTES = 65_536
+SENT_AT_ONCE = 256
+"""Commands, so that the server has work while the next are written down."""
+
+NOT_YET = object()
+"""What the parser says of an answer that has not come whole."""
 
 SCRIPT = """
 local count = tonumber(redis.call('GET', KEYS[1]) or 0)
@@ -24,56 +28,26 @@ return redis.call('INCRBY', KEYS[1], ARGV[1])
 """
 """Increment if there is room. Ours also sets a time to live, which this one is spared."""
 
-SHELL = '"$@" & cat >/dev/null; kill $!; wait'
-"""Runs a command until standard input ends, and so ends it with this process, however that ends."""
-
 Count = Callable[[list[Increment]], None]
 """Counts the increments of a batch."""
 
 
-class Server(NamedTuple):
-    """A running redis-server."""
-
-    port: int
-    version: str
-
-
 @contextlib.contextmanager
-def serving(name: str = "redis-server") -> Iterator[Server | None]:
-    """A server on a free port of 127.0.0.1 that keeps nothing; None where it is not installed."""
-    path = shutil.which(name)
-    if path is None:
-        yield None
-        return
-    port = _free_port()
-    options = ["--bind", HOST, "--port", str(port), "--save", "", "--appendonly", "no"]
-    process = subprocess.Popen(  # noqa: S603 (our own words, and a path that `which` found)
-        ["/bin/sh", "-c", SHELL, "sh", path, *options],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-    )
-    with process:  # whose end closes that standard input, and waits
-        with _connected(port) as client:
-            version = _await(client)
-        yield Server(port, version)
-
-
-@contextlib.contextmanager
-def one_by_one(port: int, prefix: str) -> Iterator[Handle]:
+def one_by_one(port: int) -> Iterator[Handle]:
     """A call of the script an event."""
     with _connected(port) as client:
         sha = client.script_load(SCRIPT)
 
         def count(batch: list[Increment]) -> None:
             for increment in batch:
-                if client.evalsha(sha, 1, *_arguments(prefix, increment)) is None:
+                if client.evalsha(sha, 1, *_arguments(increment)) is None:
                     raise MiscountedError
 
         yield _of_batches(count)
 
 
 @contextlib.contextmanager
-def pipelined(port: int, prefix: str) -> Iterator[Handle]:
+def pipelined(port: int) -> Iterator[Handle]:
     """A call of the script an event, a whole batch of them in one pipeline."""
     with _connected(port) as client:
         sha = client.script_load(SCRIPT)
@@ -81,17 +55,40 @@ def pipelined(port: int, prefix: str) -> Iterator[Handle]:
         def count(batch: list[Increment]) -> None:
             pipeline = client.pipeline(transaction=False)
             for increment in batch:
-                pipeline.evalsha(sha, 1, *_arguments(prefix, increment))
+                pipeline.evalsha(sha, 1, *_arguments(increment))
             if None in pipeline.execute():
                 raise MiscountedError
 
         yield _of_batches(count)
 
 
-def read_counts(port: int, prefix: str, counters: list[str]) -> Mapping[str, int]:
+@contextlib.contextmanager
+def lean(port: int) -> Iterator[Handle]:
+    """The same without a client: hiredis alone, whose answers are looked at and nothing else."""
+    with _connected(port) as client, socket.create_connection((HOST, port), DEADLINE_S) as server:
+        script = ("EVALSHA", client.script_load(SCRIPT), 1)
+        parser = hiredis.Reader(notEnoughData=NOT_YET)
+
+        def answer() -> object:
+            while (told := parser.gets()) is NOT_YET:
+                parser.feed(server.recv(CHUNK_BYTES))
+            return told
+
+        def count(batch: list[Increment]) -> None:
+            for start in range(0, len(batch), SENT_AT_ONCE):
+                chunk = batch[start : start + SENT_AT_ONCE]
+                commands = [hiredis.pack_command((*script, *_arguments(each))) for each in chunk]
+                server.sendall(b"".join(commands))
+            if not all(type(answer()) is int for _ in batch):
+                raise MiscountedError
+
+        yield _of_batches(count)
+
+
+def read_counts(port: int, counters: list[str]) -> Mapping[str, int]:
     """The counts as they stand."""
     with _connected(port) as client:
-        values = client.mget([prefix + counter for counter in counters])
+        values = client.mget(counters)
     pairs = zip(counters, values, strict=True)
     return {counter: int(value) for counter, value in pairs if value is not None}
 
@@ -103,28 +100,10 @@ def _of_batches(count: Count) -> Handle:
     return handle
 
 
-def _arguments(prefix: str, increment: Increment) -> tuple[str, int, int]:
-    return prefix + increment.counter, 1, int(str(increment.max))
+def _arguments(increment: Increment) -> tuple[Any, ...]:
+    return increment.counter, 1, increment.max
 
 
 def _connected(port: int) -> Any:  # noqa: ANN401 (of a group that only `make bench` installs)
     redis = importlib.import_module("redis")
     return redis.Redis(host=HOST, port=port)
-
-
-def _await(client: Any) -> str:  # noqa: ANN401 (as above)
-    """Wait for a server to answer, and give its version."""
-    until_s = time.monotonic() + READY_TIMEOUT_S
-    while time.monotonic() < until_s:
-        with contextlib.suppress(ConnectionError, importlib.import_module("redis").ConnectionError):
-            return str(client.info("server")["redis_version"])
-        time.sleep(READY_POLL_S)
-    message = f"redis-server did not listen in {READY_TIMEOUT_S} s"
-    raise TimeoutError(message)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port

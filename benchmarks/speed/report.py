@@ -1,119 +1,35 @@
 """What `make bench` writes: the goals, met or not, and the page with all that was measured."""
 
-import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from benchmarks.speed import arena, cold, contention, growth, memory, publishing, run, workload
-from benchmarks.speed.arena import Match
-from benchmarks.speed.contention import CONSUMERS
-from benchmarks.speed.run import LIVE_SOURCES, Results
+from benchmarks.speed import (
+    arena,
+    cold,
+    contention,
+    growth,
+    matches,
+    memory,
+    publishing,
+    run,
+    stores,
+    workload,
+)
+from benchmarks.speed.goals import Goal, goals
+from benchmarks.speed.matches import Match
+from benchmarks.speed.run import Results
+from benchmarks.speed.stores import Swapped
 from benchmarks.speed.timing import ratios, spread
 
 TEMPLATE = Path(__file__).with_name("page.md")
 NOT_MEASURED = "not measured: `apt-get install redis-server`"
+"""Of Valkey or Redis: elsewhere than on common machines no wheel brings a server."""
+
+TIMES = {1: "once", 2: "**twice**"}
 VERDICTS = {True: "yes", False: "**no**", None: ""}
 DIGITS = 3
 """Of a number that was measured."""
-
-FEW, MANY = 8, 64
-"""Consumers on one counter that goals speak of."""
-
-
-class Goal(NamedTuple):
-    """A number that was measured, and how large or small it is to be.
-
-    Attributes:
-        what: was measured.
-        values: of all repeats; none if it could not be measured.
-        least: that the median must reach, if it must.
-        most: that it may be; with neither, nothing is asked.
-        unit: of all of these, with its blank.
-    """
-
-    what: str
-    values: Sequence[float]
-    least: float | None = None
-    most: float | None = None
-    unit: str = ""
-
-    @property
-    def met(self) -> bool | None:
-        """Whether the median is as it is to be; None if nothing is asked, or was measured."""
-        if not self.values or self.least is self.most is None:
-            return None
-        median = spread(self.values).median
-        return (self.least is None or median >= self.least) and (
-            self.most is None or median <= self.most
-        )
-
-
-_times = functools.partial(Goal, unit=" ×")
-
-
-def goals(results: Results) -> list[Goal]:
-    """All of them, in the order in which they are shown."""
-    return [*_speed(results), *_swaps(results), *_footprint(results)]
-
-
-def _speed(results: Results) -> list[Goal]:
-    some, many = results.match(1_000), results.match(10_000)
-    cpu_us = many.cpu_us(arena.OURS)
-    redis: Sequence[float] = ()
-    if arena.REDIS_PACKED in many.times:
-        redis = ratios(many.rates(arena.OURS_PACKED), many.rates(arena.REDIS_PACKED))
-    seed, many_seed = (
-        ratios(match.rates(arena.OURS), match.rates(arena.SEED)) for match in (some, many)
-    )
-    ours, theirs = results.cost[arena.OURS], results.cost[arena.SEED]
-    told = ours.operations / ours.increments
-    return [
-        _times("events/s against the seed's algorithm, 1,000 events on 100 counters", seed, 30),
-        _times("the same, 10,000 events on 100 counters", many_seed, 80),
-        _times("events/s against pipelined Redis Lua, 10,000 events in packed messages", redis, 1),
-        Goal("CPU of the handler an event, 10,000 on 100 counters", cpu_us, most=3, unit=" µs"),
-        _times(
-            "the same, against a bare `msgspec` parse of the bodies",
-            ratios(cpu_us, many.cpu_us(arena.MSGSPEC)),
-        ),
-        Goal("reads in a warm batch of one consumer", [ours.reads], most=0),
-        Goal("round trips that a warm batch is deep", [results.depth], most=1),
-        Goal("Momento operations an event, 1,000 on 100 counters, warm", [told], most=0.25),
-        Goal("the same of the seed's algorithm", [theirs.operations / theirs.increments]),
-    ]
-
-
-def _swaps(results: Results) -> list[Goal]:
-    few, many = (results.busy[CONSUMERS.index(number)] for number in (FEW, MANY))
-    calm = results.paused[CONSUMERS.index(FEW)]
-    given_up = sum(each.given_up for each in few + calm + many)
-    busy, paused, crowded = ([each.tries for each in told] for told in (few, calm, many))
-    return [
-        Goal(
-            "swaps tried for each stored, 8 consumers on one counter, always busy", busy, None, 1.6
-        ),
-        Goal("the same, each with a batch a second", paused, most=1.6),
-        Goal("the same, 64 consumers, always busy", crowded, most=8),
-        Goal("messages given up in all of these", [given_up], most=0),
-    ]
-
-
-def _footprint(results: Results) -> list[Goal]:
-    told, published = results.memory, results.published
-    growth_percent = 100 * (told.peak[1] / told.peak[0] - 1)
-    starts = ratios(results.starts[cold.OURS], results.starts[cold.LIBRARIES])
-    sent = ratios(published.rates(publishing.OURS), published.rates(publishing.ONE_EACH))
-    value = f"value of a counter with {LIVE_SOURCES} live sources"
-    peak = f"growth of the consumer's peak memory over {told.batches:,} batches"
-    return [
-        Goal(value, [results.value_bytes], most=1_024, unit=" bytes"),
-        _times(
-            "cold start of the handler, against importing its libraries alone", starts, most=1.3
-        ),
-        Goal(peak, [growth_percent], most=1, unit=" %"),
-        _times("publisher, increments/s against a `send_message` each, on moto", sent, 50),
-    ]
 
 
 def page(results: Results) -> str:
@@ -124,9 +40,11 @@ def page(results: Results) -> str:
         arena=arena,
         contention=contention,
         growth=growth,
+        matches=matches,
         memory=memory,
+        stores=stores,
         workload=workload,
-        redis=f"Redis {results.machine.redis}" if results.machine.redis else "no Redis",
+        server=results.machine.server or "neither Valkey nor Redis",
         round_trip_ms=f"{pace.round_trip_s * 1e3:g}",
         jitter=f"{pace.jitter:.0%}".replace("%", " %"),
         fold_ms=f"{pace.fold_s * 1e3:g}",
@@ -139,8 +57,9 @@ def tables(results: Results) -> dict[str, str]:
     """Every table of the page, by its name there."""
     return {
         "goals": goals_table(goals(results)),
-        "rates": _of_batches("events/s in batches of", results.matches, Match.rates),
-        "cpu": _of_batches("µs of CPU an event in batches of", results.matches, Match.cpu_us),
+        "rates": _of_batches("events/s in batches of", results, Match.rates),
+        "cpu": _of_batches("µs of CPU an event in batches of", results, Match.cpu_us),
+        "swapped": _swapped(results.swapped),
         "busy": _curve(_CONTESTS, results.busy),
         "paused": _curve(_CONTESTS, results.paused),
         "counters": _curve(_OVER_COUNTERS, results.counters),
@@ -227,13 +146,42 @@ def _curve(columns: _Columns, points: Iterable[object]) -> str:
 
 
 def _of_batches(
-    head: str, matches: Sequence[Match], values: Callable[[Match, str], Sequence[float]]
+    head: str, results: Results, values: Callable[[Match, str], Sequence[float]]
 ) -> str:
-    """A line for each entrant, a column for each size of a batch."""
+    """A line for each entrant, a column for each size of a batch.
+
+    And one that says how often what was delivered twice has counted, of those who count.
+    """
     rows = [
-        [name, *(_median(values(match, name)) for match in matches)] for name in matches[0].times
+        [
+            name,
+            TIMES.get(results.counted.get(name, 0), ""),
+            *(_median(values(match, name)) for match in results.matches),
+        ]
+        for name in results.matches[0].times
     ]
-    return table([head, *(f"{match.size:,}" for match in matches)], rows)
+    sizes = (f"{match.size:,}" for match in results.matches)
+    return table([head, "a redelivered event counts", *sizes], rows)
+
+
+def _swapped(swapped: Sequence[Swapped]) -> str:
+    """A line for each place, with what a swap took on each store."""
+    names = list(swapped[0].times)
+    beyond = arena.VALKEY in names
+    head = ["counters", "value, bytes", *(f"{name}, µs" for name in names)]
+    head += ["Valkey beyond memory, µs"] if beyond else []
+    head += [f"{name}, swaps/s" for name in names]
+    rows = [
+        [
+            f"{each.place.counters:,}",
+            f"{each.value_bytes:,}",
+            *(_spread(each.cpu_us(name)) for name in names),
+            *([_spread(each.beyond_us(arena.VALKEY))] if beyond else []),
+            *(_median(each.rates(name)) for name in names),
+        ]
+        for each in swapped
+    ]
+    return table(head, rows)
 
 
 def _starts(results: Results) -> str:
@@ -241,6 +189,10 @@ def _starts(results: Results) -> str:
     rows = [
         [name, _spread([each * 1e3 for each in results.starts[program]])]
         for name, program in names.items()
+    ]
+    rows += [
+        [f"Valkey's adapter, imported {where}", _spread([each * 1e3 for each in took])]
+        for where, took in results.adapters.items()
     ]
     return table(["cold start", "ms"], rows)
 

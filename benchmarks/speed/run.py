@@ -4,17 +4,31 @@ import os
 import platform
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
-from benchmarks.speed import cold, contention, growth, memory, publishing
-from benchmarks.speed.arena import COUNTERS, CURVES, OURS, SEED, Arena, Match, arena, matches
+from benchmarks.speed import cold, contention, growth, memory, publishing, stores
+from benchmarks.speed.arena import (
+    BARE,
+    CURVES,
+    LUA_PACKED,
+    LUA_PIPELINED,
+    MEMORY,
+    OURS,
+    SEED,
+    VALKEY,
+    VALKEY_PACKED,
+    Arena,
+    arena,
+)
 from benchmarks.speed.consumers import tally, unread, warm_up
 from benchmarks.speed.contention import Contest
 from benchmarks.speed.growth import Cost, Point
+from benchmarks.speed.matches import COUNTERS, Match, matches, times_counted
 from benchmarks.speed.memory import Memory
 from benchmarks.speed.publishing import Published
+from benchmarks.speed.stores import Swapped
 from benchmarks.speed.workload import Workload
 
 COST_INCREMENTS = 1_000
@@ -23,6 +37,10 @@ COST_INCREMENTS = 1_000
 LIVE_SOURCES = 60
 """Of the value whose length is told."""
 
+CLOSE = (OURS, BARE, MEMORY, VALKEY, LUA_PIPELINED, VALKEY_PACKED, LUA_PACKED)
+"""Who is compared by a few percent, and so more often: each beside whom it is compared with."""
+
+CLOSE_SIZES = (1_000, 10_000)
 
 PAUSED_FACTOR = 3
 """How much longer consumers are watched that pause between their batches."""
@@ -32,7 +50,8 @@ class Scale(NamedTuple):
     """How much is measured; what is not said here is always the same.
 
     Attributes:
-        repeats: of each comparison.
+        repeats: of each comparison …
+        closely: … and of those that ask for a few percent.
         sizes: of batches.
         counters: the places of their curve.
         sources: the places of theirs.
@@ -44,6 +63,7 @@ class Scale(NamedTuple):
     """
 
     repeats: int = 5
+    closely: int = 21
     sizes: tuple[int, ...] = (1, 10, 100, 1_000, 10_000)
     counters: tuple[int, ...] = growth.COUNTERS
     sources: tuple[int, ...] = growth.SOURCES
@@ -55,7 +75,7 @@ class Scale(NamedTuple):
 
 
 FULL = Scale()
-QUICK = Scale(repeats=2, contest_s=4.0, contests=2, starts=3, batches=100, published=0.2)
+QUICK = Scale(repeats=2, closely=5, contest_s=4.0, contests=2, starts=3, batches=100, published=0.2)
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -64,7 +84,8 @@ class Machine(msgspec.Struct, frozen=True):
     processor: str
     cores: int
     python: str
-    redis: str
+    server: str
+    """The name and version of Valkey or Redis; empty if there was none."""
 
 
 class Results(msgspec.Struct, frozen=True):
@@ -75,6 +96,9 @@ class Results(msgspec.Struct, frozen=True):
         seed: of all that is drawn.
         scale: how much.
         matches: of each size of a batch.
+        close: the same between CLOSE, with more repeats, of CLOSE_SIZES.
+        swapped: ours on each store, with a swap an event.
+        counted: how often each has counted what was delivered twice.
         cost: of a warm batch of COST_INCREMENTS, ours and the seed's.
         depth: of a warm batch, in round trips.
         busy: contests of consumers that always have a next batch, by their number.
@@ -83,6 +107,7 @@ class Results(msgspec.Struct, frozen=True):
         sources: the curve over the live sources of a counter.
         value_bytes: the length of a value with LIVE_SOURCES.
         starts: seconds of cold starts.
+        adapters: seconds of importing Valkey's adapter, by what was imported before.
         memory: over many batches.
         published: to SQS.
     """
@@ -91,6 +116,9 @@ class Results(msgspec.Struct, frozen=True):
     seed: int
     scale: Scale
     matches: list[Match]
+    close: list[Match]
+    swapped: list[Swapped]
+    counted: dict[str, int]
     cost: dict[str, Cost]
     depth: float
     busy: list[list[Contest]]
@@ -99,12 +127,17 @@ class Results(msgspec.Struct, frozen=True):
     sources: list[Point]
     value_bytes: int
     starts: dict[str, list[float]]
+    adapters: dict[str, list[float]]
     memory: Memory
     published: Published
 
     def match(self, size: int) -> Match:
         """The match of batches of a size."""
         return next(match for match in self.matches if match.size == size)
+
+    def closely(self, size: int) -> Match:
+        """The same with more repeats, between CLOSE."""
+        return next(match for match in self.close if match.size == size)
 
 
 def measure(scale: Scale, seed: int, tell: Callable[[str], object] = lambda _: None) -> Results:
@@ -117,35 +150,58 @@ def measure(scale: Scale, seed: int, tell: Callable[[str], object] = lambda _: N
     """
     tell("cold starts")
     starts = cold.starts(scale.starts)
+    adapters = cold.adapters(scale.starts)
     tell("publishing to moto")
     published = publishing.publish(scale.repeats, scale.published)
     with arena() as servers:
-        tell("ours and the others, batch by batch")
-        played = matches(servers.entrants, scale.sizes, repeats=scale.repeats, seed=seed)
-        costs = _costs(servers, seed)
-        tell("the cost over counters and over sources")
-        counters = growth.over_counters(servers, scale.counters, repeats=scale.repeats, seed=seed)
-        sources = growth.over_sources(servers, scale.sources, repeats=scale.repeats, seed=seed)
-        tell("memory")
-        held = memory.measure(servers.endpoint, scale.batches, seed)
-        machine = _machine(servers)
+        side_by_side = _side_by_side(servers, scale, seed, tell)
     tell("consumers on one hot counter, in virtual time")
     return Results(
-        machine=machine,
         seed=seed,
         scale=scale,
-        matches=played,
-        cost=costs,
         depth=contention.depth(COUNTERS),
         busy=_contests(scale, seed),
         paused=_contests(scale, seed, contention.WINDOW_S),
-        counters=counters,
-        sources=sources,
         value_bytes=growth.value_bytes(LIVE_SOURCES),
         starts=starts,
-        memory=held,
+        adapters=adapters,
         published=published,
+        **side_by_side,
     )
+
+
+def _side_by_side(
+    servers: Arena, scale: Scale, seed: int, tell: Callable[[str], object]
+) -> dict[str, Any]:
+    """What needs the servers, by the names that it has in Results."""
+    many: dict[str, Any] = {"repeats": scale.repeats, "seed": seed}
+    tell("ours and the others, batch by batch")
+    played = matches(servers.entrants, scale.sizes, **many)
+    tell("ours on each store, and what it is measured by")
+    close, swapped = _closely(servers, scale, seed)
+    costs = _costs(servers, seed)
+    tell("the cost over counters and over sources")
+    counters = growth.over_counters(servers, scale.counters, **many)
+    sources = growth.over_sources(servers, scale.sources, **many)
+    tell("memory")
+    return {
+        "matches": played,
+        "close": close,
+        "swapped": swapped,
+        "cost": costs,
+        "counters": counters,
+        "sources": sources,
+        "memory": memory.measure(servers.endpoint, scale.batches, seed),
+        "counted": times_counted(servers.entrants, seed),
+        "machine": _machine(servers),
+    }
+
+
+def _closely(servers: Arena, scale: Scale, seed: int) -> tuple[list[Match], list[Swapped]]:
+    entrants = {name: servers.entrants[name] for name in CLOSE if name in servers.entrants}
+    close = matches(entrants, CLOSE_SIZES, repeats=scale.closely, seed=seed, label="-close")
+    places = stores.PLACES
+    return close, stores.swap(servers.entrants, places, repeats=scale.closely, seed=seed)
 
 
 def _costs(servers: Arena, seed: int) -> dict[str, Cost]:
@@ -172,7 +228,7 @@ def _machine(servers: Arena) -> Machine:
         processor=_processor(),
         cores=os.cpu_count() or 1,
         python=platform.python_version(),
-        redis=servers.redis.version if servers.redis else "",
+        server=servers.server,
     )
 
 

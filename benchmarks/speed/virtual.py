@@ -10,16 +10,13 @@ from typing import Any, NamedTuple
 
 from momento.auth import CredentialProvider
 
-from benchmarks.speed.consumers import Silent, settings_for
+from benchmarks.speed.consumers import NOWHERE, Silent, settings_for
 from consumer import wiring
 from consumer.batch import Consumer
 from tally.local.momento.data_calls import DATA_CALLS
 from tally.local.momento.store import LocalCache
 from tally.stores.momento.store import MomentoStore
 from tests.simulation.timeline import Actor, Timeline
-
-NOWHERE = "127.0.0.1:1"
-"""The endpoint that a consumer is told; its channel leads elsewhere."""
 
 CACHE = "tally"
 MS = 1_000

@@ -66,13 +66,14 @@ class Workload:
         return self._batch(self._next(counter) for counter in self.counters)
 
     def of_each_source(self, pause_ms: int) -> Batch:
-        """One increment from each producer for the first counter, with pauses between them."""
+        """One increment from each producer for each counter, with pauses between producers."""
         return self._batch(self._slowly(pause_ms))
 
     def _slowly(self, pause_ms: int) -> Iterator[Increment]:
         for sequence in self._sequences:
             self._paused_ms += pause_ms
-            yield self._next(self.counters[0], sequence)
+            for counter in self.counters:
+                yield self._next(counter, sequence)
 
     def _next(self, counter: str, sequence: Sequence | None = None) -> Increment:
         source, seq, at = (sequence or self._random.choice(self._sequences)).next(counter)

@@ -28,9 +28,6 @@ PARAMETERS = {
     "MomentoEndpoint": "cell-1.example.momentohq.com",
     "MomentoApiKeySecretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:key-AbCdEf",
 }
-METRIC_MATH = "GivingUpAlarm"
-"""MiniStack knows no alarm of an expression."""
-
 ANY_METHOD = "x-amazon-apigateway-any-method"
 """MiniStack reads only methods with a name of their own from an API's definition."""
 
@@ -85,10 +82,12 @@ def deploy(
         store.put_object(Bucket=BUCKET, Key=f"{name}.zip", Body=content)
     clouds = aws.client("cloudformation")
     template = prepared(json.loads(TRANSFORMED.read_text("utf-8")), momento)
+    # By way of S3, as `sam deploy` does it: CloudFormation takes 51,200 bytes in a call.
+    store.put_object(Bucket=BUCKET, Key="template.json", Body=json.dumps(template).encode())
     values = {**PARAMETERS, **parameters}
     clouds.create_stack(
         StackName=STACK,
-        TemplateBody=json.dumps(template),
+        TemplateURL=f"{aws.url}/{BUCKET}/template.json",
         Capabilities=["CAPABILITY_IAM"],
         Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in values.items()],
     )
@@ -108,13 +107,19 @@ def prepared(template: Mapping[str, Any], momento: str) -> dict[str, Any]:
         function["Code"] = {"S3Bucket": BUCKET, "S3Key": f"{name}.zip"}
         function["Architectures"] = [architecture()]
         function["Environment"]["Variables"]["MOMENTO_LOCAL"] = momento
-    del resources[METRIC_MATH]
     board = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    board[0] = board[0].replace(f'"${{{METRIC_MATH}.Arn}}",', "")
+    for name in of_an_expression(resources):  # which MiniStack knows no alarm of
+        del resources[name]
+        board[0] = board[0].replace(f'"${{{name}.Arn}}",', "")
     for path in resources["Api"]["Properties"]["Body"]["paths"].values():
         methods = path["Fn::If"][1]
         methods["get"] = methods["post"] = methods.pop(ANY_METHOD)
     return made
+
+
+def of_an_expression(resources: Mapping[str, Any]) -> list[str]:
+    """The alarms that look at more than one metric."""
+    return [name for name, each in resources.items() if "Metrics" in each.get("Properties", {})]
 
 
 def _number(functions: Any) -> None:  # noqa: ANN401 (a client of boto3)

@@ -17,13 +17,15 @@ def parse(body: str, envelope: Envelope, default_max: int = INT64_MAX) -> list[E
         InvalidIncrementError: the body breaks the contract. One bad increment fails its message:
             the ledger makes the repeat of the others harmless.
     """
-    published = increments(body)
+    decoded = _decoded(body)
     events: list[Event] = []
     try:
-        for increment in published:
+        if isinstance(decoded, Increment):  # the usual one, and no list of one is made for it
+            return [identify(decoded, envelope, 0, default_max)]
+        for increment in decoded:
             events.append(identify(increment, envelope, len(events), default_max))
     except InvalidIncrementError as error:
-        increment = published[len(events)]
+        increment = decoded if isinstance(decoded, Increment) else decoded[len(events)]
         if is_cloudevent(readable(body)):
             error = cloudevent.in_its_words(error)
         place = f"[{len(events)}]." if body.lstrip().startswith("[") else ""
@@ -37,12 +39,7 @@ def increments(body: str) -> list[Increment]:
     Raises:
         InvalidIncrementError: the body is not JSON, or not of the contract's types.
     """
-    try:
-        decoded = _DECODER.decode(body)
-    except msgspec.ValidationError as error:
-        decoded = _of_other_types(body, error)
-    except (msgspec.DecodeError, UnicodeEncodeError) as error:
-        raise _not_json(body, error) from None
+    decoded = _decoded(body)
     return [decoded] if isinstance(decoded, Increment) else decoded
 
 
@@ -55,6 +52,16 @@ def increment_at(body: str, position: int) -> Increment:
 
 _DECODER: msgspec.json.Decoder[Increment | list[Increment]] = msgspec.json.Decoder(Body)
 _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def _decoded(body: str) -> Increment | list[Increment]:
+    """What a body holds; raises as increments() does."""
+    try:
+        return _DECODER.decode(body)
+    except msgspec.ValidationError as error:
+        return _of_other_types(body, error)
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        raise _not_json(body, error) from None
 
 
 def _of_other_types(body: str, error: msgspec.ValidationError) -> Increment | list[Increment]:

@@ -107,8 +107,9 @@ def _check(columns: Columns) -> None:
     if not same_length or len(set(columns.ids)) != count:
         msg = "its columns do not belong together"
         raise ValueError(msg)
-    if columns.seen and columns.seen[-1] > MAX_SEEN_S:
-        msg = f"a time of {columns.seen[-1]} s"
+    latest = columns.seen[-1] if columns.seen else columns.floor
+    if latest > MAX_SEEN_S:
+        msg = f"a time of {latest} s"
         raise ValueError(msg)
     for packed in columns.decided:
         if not 0 < packed <= MAX_END if isinstance(packed, int) else unpack(packed)[0]:

@@ -16,6 +16,9 @@ from tally.counters.event import INT64_MAX, INT64_MIN, Event
 from tally.counters.ledger import Ledger, Limits, forget
 from tally.counters.runs import add
 
+# Looked up once: in Python 3.11 a member of an enum takes longer to get than a decision to make.
+_APPLIED = Decision.APPLIED
+
 _DECIMAL = re.compile(rb"0|-?[1-9][0-9]{0,18}")
 
 
@@ -41,8 +44,8 @@ def fold(value: bytes | None, events: Sequence[Event], limits: Limits) -> Fold:
     Raises:
         UnreadableValueError: the value is no counter; it must not be overwritten.
     """
-    counter = Counter(value)
-    decisions = [counter.decide(event, limits.max_runs) for event in events]
+    counter, max_runs = Counter(value), limits.max_runs
+    decisions = [counter.decide(event, max_runs) for event in events]
     return Fold(counter.encode(limits) if counter.ledger.changed else None, decisions)
 
 
@@ -64,12 +67,12 @@ class Counter:
             return before
         if event.at <= self.ledger.floor_ms:
             return Decision.UNDECIDABLE
-        if source.is_full(seq, max_runs):
+        if len(source.decided) > max_runs and source.opens_gap(seq):
             return Decision.FULL
         self.ledger.record(event.source, source, seq, event.at)
         if event.reset is not None:
             self.count = event.reset
-            return Decision.APPLIED
+            return _APPLIED
         count = self.count + amount
         # A + checks only max and a - only min, so that a count outside its bounds can come back.
         if count > event.high if amount > 0 else amount < 0 and count < event.low:
@@ -77,7 +80,7 @@ class Counter:
                 add(source.rejected, seq)
             return Decision.REJECTED
         self.count = count
-        return Decision.APPLIED
+        return _APPLIED
 
     def encode(self, limits: Limits) -> bytes:
         """The bytes to store, with as much of the ledger as the limits allow."""

@@ -47,9 +47,9 @@ class Source:
         rejected = contains(self.rejected, seq)
         return Decision.REJECTED_BEFORE if rejected else Decision.APPLIED_BEFORE
 
-    def is_full(self, seq: int, max_runs: int) -> bool:
-        """Whether an event would open one gap too many."""
-        return len(self.decided) > max_runs and not touches(self.decided, seq)
+    def opens_gap(self, seq: int) -> bool:
+        """Whether an event makes a run of its own."""
+        return not touches(self.decided, seq)
 
 
 class Ledger:
@@ -84,7 +84,11 @@ class Ledger:
         """Enter an event as decided. The time seen is the event's own, never a consumer's."""
         if at > source.seen * MS:
             source.seen = -(-at // MS)
-        add(source.decided, seq)
+        decided = source.decided
+        if seq == decided[-1]:  # the usual case, without a call
+            decided[-1] = seq + 1
+        else:
+            add(decided, seq)
         self._open[number] = source
         self.changed = True
 

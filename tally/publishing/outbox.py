@@ -358,9 +358,10 @@ class Outbox:
             self._send(shift)
             if self._holding.met is None:
                 break
-        self._holding.settle()
-        if not self._is_waited_for():
+        # Before they know it: who waits again at once begins a wait of their own.
+        if not self._is_waited_for(by_others=True):
             self._outage.forget()
+        self._holding.settle()
         self._tell_progress()
 
     def _send(self, shift: Shift) -> None:
@@ -384,8 +385,8 @@ class Outbox:
             if self._shift is not shift:
                 raise RelievedError
 
-    def _is_waited_for(self) -> bool:
-        is_marked = self._holding.met is not None or self._inbox.has_marker
+    def _is_waited_for(self, *, by_others: bool = False) -> bool:
+        is_marked = self._inbox.has_marker or (self._holding.met is not None and not by_others)
         return is_marked or self._closed or not self._inbox.has_room
 
     def _send_last(self, shift: Shift) -> None:

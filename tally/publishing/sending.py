@@ -247,17 +247,21 @@ class Outage:
         return message.group in self._groups
 
     def is_away(self, tried: Sequence[Message], outcome: RequestOutcome) -> bool:
-        """Learn from what was tried of a request, and tell whether the next is of no use."""
+        """Learn from what was tried of a request, and tell whether the next is of no use.
+
+        Then all that waits is given up, and what comes after it is tried.
+        """
         if not tried:
             return False
         self._groups |= {failure.message.group for failure in outcome.unsettled} - {""}
         if len(outcome.unsettled) < len(tried):
             self._vain_requests = 0
-        elif outcome.is_answered:
-            self._vain_requests += 1
         else:
-            return True
-        return self._vain_requests >= MAX_VAIN_REQUESTS
+            self._vain_requests += 1 if outcome.is_answered else MAX_VAIN_REQUESTS
+        if self._vain_requests < MAX_VAIN_REQUESTS:
+            return False
+        self.forget()
+        return True
 
     def forget(self) -> None:
         """Nobody waits any longer: what comes next is tried."""

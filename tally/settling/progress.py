@@ -26,6 +26,9 @@ class Activity:
     events_undecidable: int = 0
     messages_invalid: int = 0
     messages_returned: int = 0
+    oldest_returned_seconds: int = 0
+    """The age of the oldest message returned, invalid ones left out. SQS's own metric forgets
+    what was received three times."""
     counters_written: int = 0
     counters_created: int = 0
     """By a swap over nothing; a native increment does not tell."""

@@ -15,9 +15,9 @@ MAX_AGE_S = 2.0
 """No copy is set later than this after its put began, by the wall clock, which goes on in a freeze:
 by then another consumer may have set a newer one."""
 
-MAX_WAITING = 1_024
-"""Copies that wait to be set; a cache that lets more pile up is not keeping up, and goes without.
-"""
+MAX_WAITING, MAX_WAITING_BYTES = 1_024, 16_777_216
+"""Copies that wait to be set, and their bytes, 16 MiB: a cache that lets more pile up does not keep
+up, and goes without."""
 
 MAX_AT_ONCE = 256
 """Copies that are set in one go."""
@@ -74,6 +74,7 @@ class Mirroring:
         self._is_waited_for = True
         self._batch = 0
         self._waiting: deque[Waiting] = deque()
+        self._waiting_bytes = 0
         self._begun = self._dropped = self._answered = self._set = 0
 
     def begin(self, counter: str, value: bytes, put_at: float) -> None:
@@ -86,10 +87,12 @@ class Mirroring:
         """
         with self._changed:
             self._begun += 1
-            if len(self._waiting) == MAX_WAITING:
+            is_full = self._waiting_bytes + len(value) > MAX_WAITING_BYTES
+            if is_full or len(self._waiting) == MAX_WAITING:
                 self._dropped += 1
                 return
             self._waiting.append(Waiting(counter, value, put_at))
+            self._waiting_bytes += len(value)
             if not self._is_running:
                 self._is_running = True
                 self._thread = self._thread or self._executor(1, "tally-mirror")
@@ -110,7 +113,7 @@ class Mirroring:
             is_away = not self._is_answered() and not self._answered
             self._is_waited_for = not (was_waited_for and is_away)
             if not self._is_answered():
-                self._waiting.clear()
+                self._forget()
                 self._mirror.cancel()
             failed = self._begun - self._set
             self._batch += 1
@@ -120,9 +123,13 @@ class Mirroring:
     def close(self) -> None:
         """Set no more; what is on its way ends by its own deadline."""
         with self._changed:
-            self._waiting.clear()
+            self._forget()
             if self._thread is not None:
                 self._thread.shutdown(wait=False)
+
+    def _forget(self) -> None:
+        self._waiting.clear()
+        self._waiting_bytes = 0
 
     def _is_answered(self) -> bool:
         return self._answered + self._dropped == self._begun
@@ -144,6 +151,7 @@ class Mirroring:
             values: list[tuple[str, bytes]] = []
             while self._waiting and len(values) < MAX_AT_ONCE:
                 waiting = self._waiting.popleft()
+                self._waiting_bytes -= len(waiting.value)
                 if abs(now - waiting.put_at) <= MAX_AGE_S:
                     values.append((waiting.counter, waiting.value))
                 else:

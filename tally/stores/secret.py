@@ -1,6 +1,7 @@
 """A store's key or password out of Secrets Manager, and another one once it has been rotated."""
 
 import contextlib
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +16,8 @@ SECRET_PATIENCE: Mapping[str, Any] = MappingProxyType(
 )
 """How long Secrets Manager may take to connect, and then be silent; and how often it is asked.
 boto3's own, a minute each and five times, outlive the Lambda that waits."""
+
+_ARN = re.compile("arn:[a-z-]+:secretsmanager:([a-z0-9-]+):")
 
 RENEW_EVERY_S = 60.0
 """Once in this time a refused key is fetched anew: one that stays wrong must not cost a call of
@@ -91,12 +94,13 @@ def secret_text(name: str, variable: str, patience: Mapping[str, Any] = SECRET_P
         patience: how long that may take, in `tally.aws.connect`'s words.
 
     Raises:
-        SettingsError: it cannot be read, or is no text.
+        SettingsError: it cannot be read, is no text, or is in another region than is asked.
     """
     from tally import aws  # noqa: PLC0415 (boto3: nobody need wait for it whose key is in sight)
 
     try:
         with contextlib.closing(aws.connect("secretsmanager", **patience)) as client:
+            _check_region(name, variable, client.meta.region_name)
             answer = client.get_secret_value(SecretId=name)
     except aws.CONNECT_ERRORS as error:
         # Without its text and its cause, which may quote the request that was signed.
@@ -105,3 +109,15 @@ def secret_text(name: str, variable: str, patience: Mapping[str, Any] = SECRET_P
     if isinstance(secret, str):
         return secret
     raise SettingsError([f"{variable} holds no text"])
+
+
+def _check_region(name: str, variable: str, asked: str) -> None:
+    """Refuse an ARN of another region by name: Secrets Manager would say that there is no secret.
+
+    Raises:
+        SettingsError: it is of another region than the one asked.
+    """
+    found = _ARN.match(name)
+    if found and found[1] != asked:
+        problem = f"{variable} is the ARN of a secret in {found[1]}, and {asked} is asked"
+        raise SettingsError([f"{problem}: give that of a secret, or of its replica, there"])

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from benchmarks.speed import cold, publishing
+from benchmarks.speed.goals import goals
 from benchmarks.speed.publishing import publish
-from benchmarks.speed.report import goals, goals_table
+from benchmarks.speed.report import goals_table
 from tests.benchmarks.results import results
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +20,14 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize("program", [cold.OURS, cold.LIBRARIES], ids=["ours", "libraries"])
 def test_a_program_starts_in_a_fresh_interpreter_and_tells_its_time(program):
     assert cold.start(program, {**os.environ, **cold.VARIABLES}) > 0
+
+
+@pytest.mark.parametrize("before", cold.BEFORE_ADAPTER.values(), ids=cold.BEFORE_ADAPTER)
+def test_the_adapter_is_imported_after_what_its_process_has_imported_anyway(before):
+    missing = "import sys; assert 'tally.stores.valkey.store' not in sys.modules"
+    assert cold.start(cold.ADAPTER, os.environ, f"{before}; {missing}") > 0
+    there = "import sys; assert 'tally.stores.valkey.store' in sys.modules"
+    assert cold.start(there, os.environ, cold.ADAPTER) > 0
 
 
 def test_every_way_publishes_all_of_its_increments():

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.speed import report
+from benchmarks.speed import arena, report
 from benchmarks.speed.contention import CONSUMERS
+from benchmarks.speed.goals import Goal, goals
 from benchmarks.speed.memory import Memory
-from benchmarks.speed.report import Goal, goals
 from tests.benchmarks.results import contest, curve, results
 
 ROOT = Path(__file__).parents[2]
@@ -68,6 +68,10 @@ def test_results_that_are_as_they_should_be_meet_every_goal():
             "messages given up in all of these",
         ),
         (
+            {"adapters": {"anywhere": [0.004, 0.006, 0.007]}},
+            "import of the adapter anywhere",
+        ),
+        (
             {"busy": curve(dict.fromkeys(CONSUMERS, 801) | {8: 100})},
             "the same, 64 consumers, always busy",
         ),
@@ -78,14 +82,45 @@ def test_a_goal_that_is_missed_is_told(other, what):
     assert "**no**" in report.goals_table(goals(results(**other)))
 
 
-def test_where_redis_is_missing_the_row_says_how_to_get_it():
-    [line] = [
-        line
-        for line in report.goals_table(goals(results(redis=False))).splitlines()
-        if "Redis" in line
+def test_where_valkey_is_missing_its_rows_say_how_to_get_it():
+    told = results(valkey=False)
+    missing = [goal for goal in goals(told) if not goal.values]
+    assert [(goal.least, goal.most) for goal in missing] == [
+        *((None, 1.1), (None, 1.08), (None, 1.2)),  # against memory
+        *((1.35, None), (2.1, None), (4, None)),  # against a script
+        *((None, 4.2), (None, 2.8), (None, 1.4)),  # CPU an event
+        (1, None),  # Momento against a script
     ]
-    assert line.endswith("| ≥ 1 × | not measured: `apt-get install redis-server` |  |  |")
-    assert "no Redis" in report.page(results(redis=False))
+    assert unmet(told) == []
+    lines = report.goals_table(missing).splitlines()[2:]
+    assert all(
+        line.endswith("| not measured: `apt-get install redis-server` |  |  |") for line in lines
+    )
+    assert "Valkey beyond memory" not in report.tables(told)["swapped"]
+    assert "neither Valkey nor Redis" in report.page(told)
+
+
+def test_the_tables_of_batches_say_who_counts_a_redelivered_event_twice():
+    lines = report.tables(results())["rates"].splitlines()
+    cells = {line.split(" | ")[0].strip("| "): line.split(" | ")[1] for line in lines}
+    assert cells["events/s in batches of"] == "a redelivered event counts"
+    assert (cells[arena.OURS], cells[arena.SEED]) == ("once", "**twice**")
+    assert cells[arena.MSGSPEC] == ""  # it counts nothing
+
+
+def test_a_swap_is_told_on_each_store_and_beyond_memory():
+    head, _, line, *_ = report.tables(results())["swapped"].splitlines()
+    assert dict(zip(head.strip("| ").split(" | "), line.strip("| ").split(" | "), strict=True)) == {
+        "counters": "1,000",
+        "value, bytes": "69",
+        "Tally in memory, µs": "1.20 (0.96 to 1.68)",
+        "Tally on Valkey, µs": "1.80 (1.44 to 2.52)",
+        "Tally on Momento, µs": "48 (38.4 to 67.2)",
+        "Valkey beyond memory, µs": "0.60 (0.48 to 0.84)",
+        "Tally in memory, swaps/s": "500,000",
+        "Tally on Valkey, swaps/s": "333,000",
+        "Tally on Momento, swaps/s": "12,500",
+    }
 
 
 def test_the_documented_method_is_the_one_that_runs():

@@ -2,7 +2,8 @@
 
 import email.utils
 import json
-from types import SimpleNamespace
+from collections.abc import Mapping
+from types import MappingProxyType, SimpleNamespace
 
 from tally.cli.doctor.examination import World
 from tests.support.clock import Clock
@@ -42,6 +43,10 @@ MAPPING = {
 class FakeAws:
     """SQS and Lambda in one client; an error in place of an answer is raised."""
 
+    settings: Mapping[str, int] | Exception = MappingProxyType(
+        {"ConcurrentExecutions": 1_000, "UnreservedConcurrentExecutions": 980}
+    )
+
     def __init__(self, queue=QUEUE, dead=DEAD, mappings=(MAPPING,), timeout_s=30, date=DATE):
         self.queue, self.dead, self.mappings, self.timeout_s = queue, dead, mappings, timeout_s
         self.meta = SimpleNamespace(endpoint_url=REGION_URL)
@@ -60,6 +65,9 @@ class FakeAws:
 
     def get_function_configuration(self, *, FunctionName):  # noqa: ARG002, N803 (boto3's)
         return {"Timeout": told(self.timeout_s)}
+
+    def get_account_settings(self):
+        return {"AccountLimit": told(self.settings)}
 
     def close(self):
         self.closed += 1

@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 
+from tally.cli.dlq.command import MAX_LIMIT
 from tally.cli.dlq.letters import read
-from tally.cli.dlq.queue import DeadLetterQueue
+from tally.cli.dlq.queue import MAX_REDRIVEN, MAX_STALE_RECEIVES, DeadLetterQueue
 from tests.cli.dead_letters import ANONYMOUS, NAMED, NATIVE, URL, handling
 from tests.support.clock import Clock
 from tests.support.sqs import (
@@ -154,6 +155,20 @@ def test_the_limit_ends_the_looking_and_what_is_over_it_stays():
     assert len(client.pages) == 1
 
 
+def test_a_redrive_goes_on_beyond_what_a_command_may_hold():
+    letters = MAX_LIMIT + 20
+    pages = [[message(n, NATIVE) for n in range(row, row + 10)] for row in range(0, letters, 10)]
+    result = redriven(FakeSqs(pages=pages), limit=MAX_REDRIVEN)
+    assert (result.sent, result.deleted, result.chosen) == (letters, letters, [])
+
+
+def test_a_queue_that_shows_the_same_letters_again_and_again_is_left():
+    client = FakeSqs(pages=[[message(1, ANONYMOUS)]] * (2 * MAX_STALE_RECEIVES))
+    result = redriven(client)
+    assert (result.looked_at, result.anonymous) == (1, 1)
+    assert len(client.pages) == MAX_STALE_RECEIVES - 1
+
+
 @pytest.mark.parametrize("step", [LOST, failing(0, "ReceiptHandleIsInvalid")])
 def test_what_cannot_be_given_back_is_told_and_keeps_back_no_other(step):
     pages = [[message(n, NATIVE) for n in range(row, row + 10)] for row in (0, 10)]
@@ -167,7 +182,8 @@ def test_what_cannot_be_given_back_is_told_and_keeps_back_no_other(step):
 def test_what_was_looked_at_too_long_ago_is_neither_deleted_nor_given_back():
     client, time = FakeSqs(pages=[[message(1, "{")], [message(2, "{")]]), Clock()
     done = handling(DeadLetterQueue(client, URL, clock=lambda: time.now_s), limit=2, expected=2)
-    for _ in done.pages():
+    for page in done.pages():
+        done.chosen += page
         time.now_s += 60  # a person thinks it over
     done.purge()
     assert done.undeleted == {message_id(1): "it was held for 110 s: look again"}

@@ -5,13 +5,11 @@ import typer
 
 from tally.cli.dlq import printing
 from tally.cli.dlq.command import closing
-from tally.cli.dlq.letters import read
 from tally.cli.dlq.queue import DeadLetterQueue
 from tally.cli.output import Output
 from tests.cli.dead_letters import NATIVE, URL, handling
+from tests.support.clock import Clock
 from tests.support.sqs import FakeSqs, client_error, message, message_id
-
-LETTER = read(message(1, NATIVE))
 
 
 def said(capsys, report_of, result):
@@ -64,16 +62,31 @@ def test_that_nothing_is_chosen_is_told_with_its_reason(capsys, looked_at, why):
 
 
 @pytest.mark.parametrize(
-    ("looked_at", "chosen", "line"),
+    ("looked_at", "taken", "line"),
     [
         (3, 1, ["looked at 3 of the 9 that SQS counts; --limit is 1"]),
         (3, 0, ["looked at 3 of the 9 that SQS counts, which is all that it shows now"]),
         (9, 0, []),
     ],
 )
-def test_what_was_not_looked_at_is_told(capsys, looked_at, chosen, line):
-    printing.say_unseen(handling(expected=9, looked_at=looked_at, chosen=[LETTER] * chosen))
+def test_what_was_not_looked_at_is_told(capsys, looked_at, taken, line):
+    printing.say_unseen(handling(expected=9, looked_at=looked_at, taken=taken))
     assert capsys.readouterr().err.splitlines() == line
+
+
+def test_how_far_a_redrive_is_is_told_once_a_second_and_in_the_end():
+    clock = Clock()
+
+    def counts():
+        for sent in range(10, 60, 10):
+            clock.now_s += 0.4
+            yield sent
+
+    lines = list(printing.progress(counts(), 70, clock))
+    assert lines == ["30 of 70 sent", "50 sent"]
+    assert list(printing.progress([], 0, clock)) == []
+    clock.now_s = 0.0
+    assert list(printing.progress([7], 7, lambda: clock.now_s)) == ["7 sent"]
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ ALL_WELL = [
     "✓ queue: encrypted by SQS",
     "✓ function: consumer reads the queue, and reports what failed",
     "✓ visibility timeout: 181 s, and 6 x 30 s + 1 s = 181 s are needed",
+    "✓ concurrency: 1,000 in this account, 980 of them unreserved",
     "✓ type: standard, and standard for the dead letters",
     "✓ retention: 4 days, and 14 days for the dead letters",
     "✓ dead-letter queue: encrypted by SQS",
@@ -135,6 +136,7 @@ def test_without_a_dead_letter_queue_nothing_is_asked_of_it():
     found = examined(FakeAws({**QUEUE, "RedrivePolicy": ""}))
     assert [line.split(":")[0] for line in found] == [
         *("✓ SQS", "✓ clock", "✗ redrive policy", "✓ queue", "✓ function", "✓ visibility timeout"),
+        "✓ concurrency",
     ]
     assert found[2] == (
         "✗ redrive policy: there is no dead-letter queue; "
@@ -145,12 +147,24 @@ def test_without_a_dead_letter_queue_nothing_is_asked_of_it():
 def test_what_lambda_does_not_tell_can_be_given_by_hand():
     by_hand = "give --function-timeout and --window to check the visibility timeout"
     denied = f"– function: Lambda cannot be asked: AccessDenied (HTTP 403); {by_hand}"
-    assert examined(FakeAws(mappings=DENIED)) == [*ALL_WELL[:4], denied, *ALL_WELL[6:]]
-    assert examined(FakeAws(timeout_s=DENIED)) == [*ALL_WELL[:5], denied, *ALL_WELL[6:]]
+    assert examined(FakeAws(mappings=DENIED)) == [*ALL_WELL[:4], denied, *ALL_WELL[7:]]
+    assert examined(FakeAws(timeout_s=DENIED)) == [*ALL_WELL[:5], denied, *ALL_WELL[7:]]
     given = examined(FakeAws(mappings=DENIED), timing=Timing(30, 1))
-    assert given == [*ALL_WELL[:4], *ALL_WELL[5:]]
+    assert given == [*ALL_WELL[:4], ALL_WELL[5], *ALL_WELL[7:]]
     nobody = "✗ function: no Lambda function reads the queue; deploy: docs/deploy.md"
-    assert examined(FakeAws(mappings=[])) == [*ALL_WELL[:4], nobody, *ALL_WELL[6:]]
+    assert examined(FakeAws(mappings=[])) == [*ALL_WELL[:4], nobody, *ALL_WELL[7:]]
+
+
+def test_an_account_that_lets_too_few_run_at_once_is_told():
+    aws = FakeAws(mappings=[{**MAPPING, "ScalingConfig": {"MaximumConcurrency": 11}}])
+    aws.settings = {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}
+    assert examined(aws)[6] == (
+        "✗ concurrency: 10 in this account, 10 of them unreserved; "
+        "make MaximumConcurrency less than its 11, or have Lambda's quota raised"
+    )
+    aws.settings = DENIED
+    skipped = "– concurrency: Lambda cannot be asked: AccessDenied (HTTP 403)"
+    assert examined(aws) == [*ALL_WELL[:6], skipped, *ALL_WELL[7:]]
 
 
 def test_a_dead_letter_queue_that_cannot_be_read_is_told():
@@ -158,7 +172,7 @@ def test_a_dead_letter_queue_that_cannot_be_read_is_told():
         "✗ dead-letter queue: AccessDenied (HTTP 403); "
         "see that it is there, and that these credentials may read it"
     )
-    assert examined(FakeAws(dead=DENIED)) == [*ALL_WELL[:6], line]
+    assert examined(FakeAws(dead=DENIED)) == [*ALL_WELL[:7], line]
 
 
 @pytest.mark.parametrize(
@@ -219,7 +233,7 @@ def test_a_region_that_lambda_lacks_is_skipped():
     half = dataclasses.replace(world(aws), connect=connect)
     lines = [check.line for check in Examination(half).findings()][2:-1]
     assert lines[4].startswith("– function: Lambda cannot be asked: NoRegionError: ")
-    assert lines[5:] == ALL_WELL[6:]
+    assert lines[5:] == ALL_WELL[7:]
 
 
 @pytest.mark.parametrize(

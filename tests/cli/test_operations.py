@@ -1,5 +1,6 @@
 """The runbook and the page on security name what there is: alarms, reasons, actions, commands."""
 
+import itertools
 import re
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import pytest
 import typer.main
 
+import tally
 from tally.cli.commands import Later, app
 from tally.cli.dlq.letters import Standing
+from tally.counters.columns import VERSION
 from tally.settling.reason import Reason
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +41,19 @@ def test_the_runbook_has_one_section_for_each_alarm():
 def test_the_runbook_knows_each_reason_of_the_log():
     told = section(OPERATIONS, "## The alarms").partition("### ")[0]
     assert first_cells(told) == [reason.value for reason in Reason]
+
+
+def test_the_runbook_has_what_this_release_reads_and_writes():
+    rows = re.findall(
+        r"^\| (\d+\.\d+) \| ([\d, ]+) \| (\d+) \|$",
+        section(OPERATIONS, "## Rolling back"),
+        re.MULTILINE,
+    )
+    release, read, written = rows[-1]
+    assert tally.__version__.startswith(f"{release}.")
+    assert (int(written), int(written) in map(int, read.split(", "))) == (VERSION, True)
+    for (_, earlier_read, _), (_, _, later_written) in itertools.pairwise(rows):
+        assert later_written in earlier_read.split(", ")
 
 
 def test_the_runbook_knows_each_standing_of_a_dead_letter():

@@ -89,6 +89,18 @@ def test_advice_says_what_becomes_of_the_limits_that_were_broken():
             Change("memory_mb", 512, 1_024),
         ),
         (
+            Load(
+                events_per_s=20_000,
+                packed=1,
+                window_s=10,
+                batch_size=10_000,
+                consumers=30,
+                quota_per_s=1e4,
+            ),
+            "in flight",
+            Change("consumers", 30, 20),
+        ),
+        (
             Load(events_per_s=100, batch_size=1, packed=1, consumers=1, round_trip_ms=20),
             "events",
             Change("batch_size", 1, 9),
@@ -98,6 +110,14 @@ def test_advice_says_what_becomes_of_the_limits_that_were_broken():
 def test_each_limit_has_its_setting(load, limit, advised):
     assert limit in broken(load)
     assert [advised] in changes(load)
+
+
+@pytest.mark.parametrize(("events_per_s", "noted"), [(662, []), (663, ["181 s"])])
+def test_messages_that_all_fail_are_noted_if_they_fill_the_queue(events_per_s, noted):
+    load = Load(events_per_s=events_per_s, packed=1, quota_per_s=1e6)
+    told = [note for note in limits.notes(Figures(load)) if "If all messages fail" in note]
+    assert [text for note in told for text in noted if text in note] == noted
+    assert len(told) == len(noted)
 
 
 def test_two_changes_are_advised_only_where_one_is_not_enough():
@@ -111,7 +131,7 @@ def test_two_changes_are_advised_only_where_one_is_not_enough():
 
 def test_a_load_past_all_help_is_told_nothing():
     load = Load(events_per_s=1e7, counters=10_000)
-    assert broken(load) == ["operations", "races", "events"]
+    assert broken(load) == ["operations", "races", "events", "in flight"]
     assert advise(load) == []
 
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from consumer.wiring import observer
 from tally.cli.plan import figures
-from tally.cli.plan.bill import MONTH_S
+from tally.cli.plan.bill import ALARM_METRICS, LOG_BYTES, METRICS, MONTH_S
 from tally.cli.plan.load import MEMORIES_MB, PRICES_AS_OF, TIMEOUTS_S, WINDOWS_S, Load, Prices
 from tally.cli.plan.report import number
+from tally.settling.progress import Activity
 from tests.support.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +81,21 @@ def test_the_defaults_and_what_is_advised_are_what_the_template_offers():
     assert offered == OFFERED
 
 
+def test_the_bill_has_the_alarms_of_the_template():
+    resources = json.loads(TEMPLATE.read_text("utf-8"))["Resources"].values()
+    alarms = [each["Properties"] for each in resources if each["Type"].endswith("::Alarm")]
+    watched = [[m for m in each.get("Metrics", []) if "MetricStat" in m] for each in alarms]
+    assert sum(len(metrics) or 1 for metrics in watched) == ALARM_METRICS
+
+
+def test_the_bill_has_the_record_of_an_invocation(capsys):
+    told = observer({"POWERTOOLS_SERVICE_NAME": "tally"})
+    told.begin("8f5d3c6a-1f37-5f5d-9f3b-65e6a4d7d0b1")
+    told.publish(Activity(*[1_000] * METRICS))
+    assert 1_200 < len(capsys.readouterr().out) <= 1_300
+    assert LOG_BYTES > 1_300
+
+
 @pytest.mark.parametrize("columns", [12, 20, 40, 60, 78, 79])
 @pytest.mark.parametrize(
     "load", [(), ("--events", "1000", "--counters", "100"), ("--events", "1e9", "--packed", "9")]
@@ -101,7 +118,7 @@ def test_a_table_that_does_not_fit_is_lines():
     ]
     for line in (
         "SQS: sends; units 262,800,000; price, $",
-        "total: $ 151.41",
+        "total: $ 173.85",
         "races: load 0.111; at most 0.5; unit of",
     ):
         assert line in lines(said)
@@ -118,7 +135,7 @@ def test_the_answer_for_programs_has_every_part():
     assert told["settings"]["prices"] == vars(Prices())
     assert told["figures"].keys() == {"batches", "momento", "function"}
     assert [each["name"] for each in told["checks"] if each["fits"]] == [
-        *("operations", "races", "events", "a full batch", "value")
+        *("operations", "races", "events", "a full batch", "value", "in flight")
     ]
     assert told["default_prices_as_of"] == PRICES_AS_OF
     assert told["usd_a_month"] == pytest.approx(sum(item["usd"] for item in told["bill"]))
@@ -129,7 +146,7 @@ def test_programs_are_told_these_figures():
     assert {group: " ".join(figures) for group, figures in told["figures"].items()} == {
         "batches": (
             "messages_per_s message_bytes batches_per_s messages events counters between_s "
-            "most_messages"
+            "most_messages in_flight in_flight_failing"
         ),
         "momento": (
             "writes_per_s reads_per_s lost_races_per_s operations_per_s operations_a_batch "
@@ -187,7 +204,7 @@ def test_a_load_past_help_says_so():
 def test_a_price_that_is_given_is_used_and_told_apart():
     free = ["--price", "sqs-million-requests=0", "--price", "momento-million-operations=0.25"]
     said = Terminal()("plan", *free)
-    assert "Prices that were not given are defaults read up to 2026-09" in said.stdout
+    assert f"Prices that were not given are defaults read up to {PRICES_AS_OF}" in said.stdout
     assert "0.25 a million" in said.stdout
     _, told = planned(*free)
     spent = {(item["service"], item["what"]): item["usd"] for item in told["bill"]}

@@ -64,6 +64,8 @@ def test_a_load_worked_out_by_hand():
         "events": 1_000,
         "between_s": 1,
         "most_messages": 1_000,
+        "in_flight": 400 + 400 * Figures(load).duration_s,  # a batch each, and what is worked on
+        "in_flight_failing": 400 * (6 * 30 + 1),
     }
 
 

@@ -4,6 +4,7 @@ import grpc
 import pytest
 
 from consumer.batch import NO_CONTEXT_MS
+from tally.counters.columns import VERSION
 from tally.counters.event import INT64_MAX, MAX_FUTURE_MS
 from tally.counters.ledger import Limits
 from tally.settling.rounds import RESERVE_PER_MESSAGE_S, RESERVE_S, ROUND_MARGIN
@@ -129,6 +130,21 @@ def test_a_packed_message_fails_as_a_whole_and_its_repeat_is_harmless(deployed):
     assert [deployed.count(name) for name in "abc"] == [1, None, 2]
     assert handle(deployed, record("m1", packed, receive_count=2)) == failures()
     assert [deployed.count(name) for name in "abc"] == [1, 1, 2]
+
+
+def test_a_value_of_a_later_release_waits_untouched_until_that_release_is_back(deployed):
+    handle(deployed, record("m1", increment(0)))
+    ours = deployed.channel.store.get("page:home")
+    count, _, ledger = ours.partition(b"\n")
+    assert ledger[:2] == bytes([0x95, VERSION])
+    theirs = count + b"\n" + bytes([0x96, VERSION + 1]) + ledger[2:] + b"\x00"  # a field more
+    deployed.channel.store.put("page:home", theirs)
+    assert handle(deployed, record("m2", increment(1))) == failures("m2")
+    assert deployed.returned == [("m2", "unreadable")]
+    assert deployed.channel.store.get("page:home") == theirs
+    deployed.channel.store.put("page:home", ours)
+    assert handle(deployed, record("m2", increment(1))) == failures()
+    assert deployed.count() == 2
 
 
 def test_an_unreadable_counter_fails_its_messages_and_no_others(deployed):

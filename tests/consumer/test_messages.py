@@ -64,11 +64,12 @@ def test_an_id_as_long_as_a_message_is_cut_for_the_log():
     ("body", "identity"),
     [
         (NAMED | {"at": 9 * 10**12}, "order-1"),
+        (NAMED | {"at": 9 * 10**12, "id": "i" * 100_000}, "i" * messages.MAX_ID_CHARS),
         ([increment(16), increment(17) | {"at": 9 * 10**12}], name(17, at=9 * 10**12)),
         ({"counter": "c", "source": SOURCE}, SOURCE),
         ({"counter": "c", "amount": 1.5, "id": "order-1", "at": 1}, ""),
     ],
-    ids=["named", "packed native", "half", "not readable"],
+    ids=["named", "as long as a message", "packed native", "half", "not readable"],
 )
 def test_an_invalid_message_tells_the_identity_that_it_claims(body, identity):
     [message] = read(record("m1", body))
@@ -88,8 +89,16 @@ def test_an_invalid_message_tells_the_identity_that_it_claims(body, identity):
             {"attributes": {"SentTimestamp": "soon", "ApproximateReceiveCount": "x"}},
             "attributes.SentTimestamp: is no time in ms, found 'soon'",
         ),
+        (
+            {"attributes": {"SentTimestamp": "²"}},
+            "attributes.SentTimestamp: is no time in ms, found '²'",
+        ),
+        (
+            {"attributes": {"SentTimestamp": "1" * (messages.MAX_SENT_AT_DIGITS + 1)}},
+            "attributes.SentTimestamp: is no time in ms, found '1111111111111111111'",
+        ),
     ],
-    ids=["no body", "no time", "no numbers"],
+    ids=["no body", "no time", "no numbers", "a digit and no number", "too many digits"],
 )
 def test_a_record_that_sqs_never_makes_is_invalid_and_stops_no_other(changes, detail):
     bad, good = read(record("m1", increment()) | changes, record("m2", increment()))

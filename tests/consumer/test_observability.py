@@ -36,6 +36,7 @@ METRICS = {
     "EventsUndecidable": "Count",
     "MessagesInvalid": "Count",
     "MessagesReturned": "Count",
+    "OldestReturnedSeconds": "Seconds",
     "CountersWritten": "Count",
     "CountersCreated": "Count",
     "CountersVanished": "Count",
@@ -69,7 +70,7 @@ def metrics(capsys):
     return {name: told[name][0] for name in METRICS if told[name] != [0.0]}
 
 
-def test_an_invocation_writes_one_record_with_exactly_the_fourteen_metrics(deployed, capsys):
+def test_an_invocation_writes_one_record_with_exactly_these_metrics(deployed, capsys):
     handle(deployed, context=Context(deployed.clock, 60))
     told = emf(capsys)
     [directive] = told["_aws"].pop("CloudWatchMetrics")
@@ -124,6 +125,30 @@ def test_every_decision_is_counted_once(deployed, capsys):
         "StoreOperations": 4,
         "ValueBytes": len(value),
     }
+
+
+def test_the_oldest_message_returned_is_told_by_its_age_and_invalid_ones_are_left_out(
+    deployed, capsys
+):
+    deployed.wall_s += 700
+    deployed.channel.store.put("alien", b"not ours")
+    handle(
+        deployed,
+        record("m1", increment(0, "alien")),
+        record("m2", increment(1, "alien"), sent_at=SENT_AT_MS + 100_000),
+        record("m3", "{", sent_at=SENT_AT_MS - 100_000),
+        record("m4", increment(0), sent_at=SENT_AT_MS - 100_000),
+    )
+    told = metrics(capsys)
+    assert (told["MessagesReturned"], told["OldestReturnedSeconds"]) == (3, 700)
+
+
+def test_a_clock_behind_that_of_sqs_makes_no_negative_age(deployed, capsys):
+    deployed.wall_s -= 5
+    deployed.channel.store.put("alien", b"not ours")
+    handle(deployed, record("m1", increment(0, "alien")))
+    told = metrics(capsys)
+    assert (told["MessagesReturned"], "OldestReturnedSeconds" in told) == (1, False)
 
 
 def test_a_repeat_is_a_duplicate_whether_it_was_applied_or_rejected(deployed, capsys):

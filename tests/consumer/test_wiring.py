@@ -25,6 +25,7 @@ from tests.support.clock import START_S, Clock
 from tests.support.consumers import ENDPOINT, KEY, Draws, api_key, make_momento
 from tests.support.lambda_event import event, failures, increment, record
 from tests.support.log import Log
+from tests.support.momento import raw_server
 from tests.support.momento_channel import CACHE, FakeChannel, Fault
 from tests.support.secrets_manager import QUOTED, REFUSAL, secrets_manager
 
@@ -132,6 +133,20 @@ def test_a_secret_that_is_not_there_or_is_no_text_is_an_error(secrets):
     assert refused()[0] == "MOMENTO_API_KEY_SECRET holds no text"
 
 
+def test_a_secret_of_another_region_is_named_and_not_asked_for(account):
+    arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key-AbCdEf"
+    with secrets_manager(400, REFUSAL) as (variables, asked):
+        account.setenv(*next(iter(variables.items())))
+        account.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        problem, _ = refused(arn)
+        refused(arn.replace("eu-west-1", "eu-central-1"))
+    assert problem == (
+        "MOMENTO_API_KEY_SECRET is the ARN of a secret in eu-west-1, and eu-central-1 is asked:"
+        " give that of a secret, or of its replica, there"
+    )
+    assert asked == [{"SecretId": arn.replace("eu-west-1", "eu-central-1")}]
+
+
 def test_a_refusal_of_secrets_manager_is_told_without_the_request_that_it_quotes(account):
     with secrets_manager(400, REFUSAL) as (variables, asked):
         account.setenv(*next(iter(variables.items())))
@@ -191,6 +206,17 @@ def test_a_key_of_another_kind_is_an_error_that_does_not_quote_it(observer, key,
     assert caught.value.problems == [problem]
     shown = "".join(traceback.format_exception(caught.value))
     assert key.strip() not in shown
+
+
+@pytest.mark.parametrize(("said", "longest_s"), [({"MOMENTO_TTL_SECONDS": "90"}, 90), ({}, 86_400)])
+def test_a_counter_lives_for_as_long_as_the_deployment_says(observer, said, longest_s):
+    with raw_server() as raw:
+        variables = {"MOMENTO_LOCAL": raw.server.endpoint, "MOMENTO_CACHE_NAME": CACHE}
+        told = ConsumerSettings.from_environment(variables | said)
+        consumer = wiring.build(told, observer=observer)
+        assert consumer.handle(event(record("m1", increment())), None) == failures()
+        left_ms = raw.scs("ItemGetTtl", cache_key=b"page:home").found.remaining_ttl_millis
+    assert (longest_s - WAIT_S) * 1_000 < left_ms <= longest_s * 1_000
 
 
 def test_the_key_is_in_no_line_and_in_no_error_even_if_momento_quotes_it(observer, log, capsys):

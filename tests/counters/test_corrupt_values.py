@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tally.counters.columns import MAX_SEEN_S
 from tally.counters.counter import fold, read_count
 from tally.counters.errors import UnreadableValueError
 from tally.counters.event import Event
@@ -45,6 +46,8 @@ def test_the_value_that_the_others_are_made_from_is_read():
         b"+42",
         b"042",
         b"-",
+        b"-0",
+        b"-042",
         b"1_000",
         b"0x10",
         b"4.2",
@@ -64,6 +67,14 @@ def test_what_is_no_64_bit_integer_is_not_adopted(value):
             fold(each, EVENTS, Limits())
         with pytest.raises(UnreadableValueError):
             read_count(each)
+
+
+@pytest.mark.parametrize("sources", [0, 1, 2])
+def test_a_time_is_read_up_to_the_latest_that_there_can_be(sources):
+    for late_s in (0, 1):
+        times = [0] * sources + [MAX_SEEN_S + late_s]
+        value = stored(1, IDS[: 8 * sources], times, [1] * sources, {})
+        assert survives(value) is not bool(late_s)
 
 
 @pytest.mark.parametrize("version", [0, 2, 255, -1, True, None, "1", 1.0, [1]])

@@ -6,6 +6,7 @@ a test reads as the template does.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 PSEUDO = {
@@ -28,16 +29,25 @@ class TemplateStack:
     Args:
         template: a template after SAM's transform.
         parameters: what differs from the defaults.
+        where: the pseudo parameters that differ from PSEUDO.
 
     Raises:
-        ValueError: a parameter is missing, or is not what the template allows.
+        ValueError: a parameter is missing, or is not what the template allows; or several together
+            break a rule.
     """
 
-    def __init__(self, template: Mapping[str, Any], parameters: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        template: Mapping[str, Any],
+        parameters: Mapping[str, object],
+        where: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._template = template
-        self._values: dict[str, Any] = {**PSEUDO, "AWS::NoValue": _NOTHING}
+        self._values: dict[str, Any] = {**PSEUDO, **where, "AWS::NoValue": _NOTHING}
         for name, declared in template["Parameters"].items():
             self._values[name] = _allowed(name, declared, parameters)
+        if broken := list(self._broken_rules()):
+            raise ValueError("; ".join(broken))
         self.resources: dict[str, dict[str, Any]] = {
             name: self._resolve(resource)
             for name, resource in template["Resources"].items()
@@ -57,6 +67,13 @@ class TemplateStack:
         """The properties of a resource."""
         properties: dict[str, Any] = self.resources[name]["Properties"]
         return properties
+
+    def _broken_rules(self) -> Iterator[str]:
+        for rule in self._template["Rules"].values():
+            if "RuleCondition" not in rule or self._resolve(rule["RuleCondition"]):
+                for each in rule["Assertions"]:
+                    if not self._resolve(each["Assert"]):
+                        yield each["AssertDescription"]
 
     def _holds(self, condition: str | None) -> bool:
         if condition is None:
@@ -118,6 +135,8 @@ _FUNCTIONS: dict[str, Callable[[TemplateStack, Any], Any]] = {
     "Fn::Equals": lambda stack, told: len({str(stack._resolve(each)) for each in told}) == 1,
     "Fn::Not": lambda stack, told: not stack._resolve(told[0]),
     "Fn::And": lambda stack, told: all(map(stack._resolve, told)),
+    "Fn::Or": lambda stack, told: any(map(stack._resolve, told)),
+    "Fn::Split": lambda stack, told: stack._resolve(told[1]).split(told[0]),
 }
 
 

@@ -12,6 +12,12 @@ REQUIRED = {
     "MomentoApiKeySecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key-AbCdEf",
 }
 
+VALKEY = {
+    "ValkeyUrl": "rediss://valkey.example.com:6380",
+    "ValkeyUsername": "tally",
+    "ValkeyPasswordSecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:pw-AbCdEf",
+}
+
 
 @pytest.fixture(scope="session")
 def template():
@@ -23,6 +29,12 @@ def template():
 def deploy(template):
     """The stack that parameters make."""
     return lambda **parameters: TemplateStack(template, {**REQUIRED, **parameters})
+
+
+@pytest.fixture(scope="session")
+def deploy_valkey(template):
+    """The stack that parameters make, with counters in Valkey."""
+    return lambda **parameters: TemplateStack(template, {**VALKEY, **parameters})
 
 
 @pytest.fixture(scope="session")

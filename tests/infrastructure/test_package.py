@@ -1,8 +1,11 @@
 """What goes into a package, and what does not."""
 
+import sys
+from importlib.util import MAGIC_NUMBER
+
 import pytest
 
-from infrastructure import package
+from infrastructure import package, pins
 from infrastructure.package import FUNCTIONS, MIB, NotLockedError, TooLargeError
 
 KEPT = {
@@ -31,6 +34,9 @@ pydantic==2.13 ; python_full_version < '3.14' or platform_machine != 'aarch64' \
 colorama==0.4.6 ; sys_platform == 'win32' \\
     --hash=sha256:00
 """
+UNCHECKED = b"\x01\x00\x00\x00"
+"""The flags of bytecode that is never compared with its source (PEP 552)."""
+
 LOCKED = {"Pydantic_Core": "2.50.4", "pydantic": "2.14.0"}
 OURS = [
     "consumer/handler.py",
@@ -82,11 +88,15 @@ def asked():
     return []
 
 
+def not_compiled(_target, _python):
+    return False
+
+
 @pytest.fixture
 def make(root, tmp_path, asked):
     """Makes the consumer's package out of given files."""
 
-    def make(files, target=tmp_path / "target", versions=LOCKED, **options):
+    def make(files, target=tmp_path / "target", versions=LOCKED, compiled=not_compiled, **options):
         def install(requirements, folder, architecture, python):
             write(folder, files)
             for name, text in metadata(versions).items():
@@ -94,7 +104,8 @@ def make(root, tmp_path, asked):
                 (folder / name).write_text(text, "utf-8")
             asked.append((requirements.relative_to(root).as_posix(), architecture, python))
 
-        return package.package("ConsumerFunction", target, root=root, install=install, **options)
+        tools = package.Tools(install, compiled)
+        return package.package("ConsumerFunction", target, root=root, tools=tools, **options)
 
     return make
 
@@ -162,7 +173,7 @@ def test_one_source_is_one_package(make, tmp_path):
     assert first == second
     assert first.startswith(
         f"ConsumerFunction for arm64, Python {package.PYTHON}:"
-        f" {60 + sum(METADATA_BYTES.values())} bytes in 8 files, sha256 "
+        f" {60 + sum(METADATA_BYTES.values())} bytes in 8 files, without bytecode, sha256 "
     )
     assert first != make({**KEPT, "grpc/__init__.py": 31})
     times = {path.stat().st_mtime for path in (tmp_path / "other").rglob("*")}
@@ -181,8 +192,38 @@ def test_a_package_that_grew_is_refused(make):
     )
 
 
+def test_a_package_for_the_builders_python_holds_bytecode_that_is_not_compared(make, tmp_path):
+    mine = "{}.{}".format(*sys.version_info)
+    told = {"versions": {**LOCKED, "pydantic": "2.13"}, "python": mine}
+    made = [
+        make(KEPT, tmp_path / name, compiled=package.compile_all, **told) for name in ("a", "b")
+    ]
+    assert made[0] == made[1]  # whatever folder it was made in
+    assert ", with bytecode, sha256 " in made[0]
+    [handler] = (tmp_path / "a" / "consumer" / "__pycache__").glob("handler.*.pyc")
+    content = handler.read_bytes()
+    assert (content[:4], content[4:8]) == (MAGIC_NUMBER, UNCHECKED)
+    assert b"/var/task/consumer/handler.py" in content
+    assert bytes(tmp_path) not in content
+
+
+def test_for_a_python_that_the_builder_lacks_there_is_no_bytecode(make, tmp_path):
+    told = {"versions": {**LOCKED, "pydantic": "2.13"}, "python": "2.6"}
+    made = make(KEPT, compiled=package.compile_all, **told)
+    assert ", without bytecode, sha256 " in made
+    assert not list((tmp_path / "target").rglob("*.pyc"))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_package_holds_what_speaks_to_each_store(name):
+    requirements = package.ROOT / "requirements" / FUNCTIONS[name].requirements
+    environment = package.markers("arm64", package.PYTHON)
+    locked = pins.locked(requirements.read_text("utf-8"), environment)
+    assert {"momento", "hiredis"} <= locked.keys()
+
+
 def test_the_bounds_are_far_from_lambdas_own():
     assert {name: each.max_bytes // MIB for name, each in FUNCTIONS.items()} == {
-        "ConsumerFunction": 28,
-        "ApiFunction": 36,
+        "ConsumerFunction": 36,
+        "ApiFunction": 46,
     }

@@ -37,18 +37,22 @@ AWS_DIMENSIONS = {
     "AWS/Logs": [{"LogGroupName": "ConsumerLogGroup"}],
 }
 ALARMS = {
-    "DeadLettersAlarm": ("ApproximateNumberOfMessagesVisible", "Maximum", (1, 1), 0),
+    "DeadLettersAlarm": ("waiting + held", None, (1, 1), 0),
+    "MoreDeadLettersAlarm": ("DIFF(waiting + held)", None, (1, 1), 0),
     "AgeAlarm": ("ApproximateAgeOfOldestMessage", "Maximum", (1, 1), 900),
+    "ReturnedAgeAlarm": ("OldestReturnedSeconds", "Maximum", (1, 1), 900),
+    "InFlightAlarm": ("ApproximateNumberOfMessagesNotVisible", "Maximum", (1, 1), 60_000),
     "ErrorsAlarm": ("Errors", "Sum", (3, 11), 0),
-    "ThrottlesAlarm": ("Throttles", "Sum", (3, 5), 0),
+    "ThrottlesAlarm": ("Throttles", "Sum", (3, 11), 0),
     "DurationAlarm": ("Duration", "Maximum", (3, 11), 24_000),
     "UndecidableAlarm": ("EventsUndecidable", "Sum", (1, 1), 0),
     "GivingUpAlarm": ("returned - invalid", None, (3, 11), 0),
     "ValueBytesAlarm": ("ValueBytes", "Maximum", (1, 1), Limits().max_bytes // 2),
     "VanishedAlarm": ("CountersVanished", "Sum", (1, 1), 0),
-    "ApiErrorsAlarm": ("5XXError", "Sum", (3, 5), 0),
+    "ApiErrorsAlarm": ("5XXError", "Sum", (3, 30), 0),
+    "ApiRefusalsAlarm": ("4XXError", "Average", (3, 30), 0.5),
 }
-RETRIED = ("ErrorsAlarm", "DurationAlarm", "GivingUpAlarm")
+RETRIED = ("ErrorsAlarm", "ThrottlesAlarm", "DurationAlarm", "GivingUpAlarm")
 """Of what a message meets again when it comes back: three tries of one ring."""
 
 DAY_S = 86_400
@@ -73,8 +77,8 @@ QUESTIONS = {
         "Why messages came back",
     ],
     "# What does it cost?": [
-        "Momento operations",
-        "Momento operations for an increment",
+        "Operations of the store",
+        "Operations for an increment",
         "Longest counter",
         "Lambda",
         "SQS",
@@ -181,8 +185,16 @@ def test_what_expires_by_a_shorter_ttl_rings_no_alarm(deploy, ttl, rings):
 
 
 def test_dead_letters_are_counted_where_they_lie(stack):
-    alarm = stack["DeadLettersAlarm"]
-    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "DeadLetterQueue.QueueName"}]
+    for name in ("DeadLettersAlarm", "MoreDeadLettersAlarm"):
+        parts = [each["MetricStat"]["Metric"] for each in stack[name]["Metrics"][1:]]
+        assert parts == [
+            {
+                "Namespace": "AWS/SQS",
+                "MetricName": f"ApproximateNumberOfMessages{which}",
+                "Dimensions": [{"Name": "QueueName", "Value": "DeadLetterQueue.QueueName"}],
+            }
+            for which in ("Visible", "NotVisible")
+        ]
 
 
 def test_an_invocation_that_runs_out_of_time_is_past_the_mark(template, deploy):
@@ -256,7 +268,8 @@ def test_slow_minutes_are_still_looked_at_when_their_invocations_end(paces):
 def test_the_age_is_that_of_five_receives_and_follows_the_timeout(paces):
     for stack in paces:
         age_s, hidden_s = stack["AgeAlarm"]["Threshold"], stack["Queue"]["VisibilityTimeout"]
-        receives = stack["Queue"]["RedrivePolicy"]["maxReceiveCount"]
+        receives = int(stack["Queue"]["RedrivePolicy"]["maxReceiveCount"])
+        assert stack["ReturnedAgeAlarm"]["Threshold"] == age_s
         window_s = stack["ConsumerFunctionIncrements"].get("MaximumBatchingWindowInSeconds", 0)
         assert age_s == receives * (hidden_s - int(window_s))
         assert age_s >= 3 * hidden_s  # so many tries ring nothing
@@ -266,6 +279,7 @@ def test_an_age_that_is_given_is_the_threshold(deploy):
     for timeout in (20, 300):
         stack = deploy(FunctionTimeoutSeconds=timeout, AlarmAgeSeconds=61)
         assert stack["AgeAlarm"]["Threshold"] == "61"
+        assert stack["ReturnedAgeAlarm"]["Threshold"] == "61"
 
 
 def questions(stack):

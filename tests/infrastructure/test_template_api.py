@@ -57,8 +57,33 @@ def test_the_key_has_a_rate_a_burst_and_a_quota(deploy):
     }
 
 
-def test_there_is_one_stage_and_its_access_log_holds_no_key(stack):
+def test_a_day_has_a_quota_only_if_one_is_given(stack):
+    assert "Quota" not in stack["ApiUsagePlan"]
+
+
+def test_the_api_may_have_a_share_of_the_concurrency_of_its_own(stack, deploy):
+    assert "ReservedConcurrentExecutions" not in stack["ApiFunction"]
+    limited = deploy(ApiReservedConcurrency=20)
+    assert limited["ApiFunction"]["ReservedConcurrentExecutions"] == "20"
+    assert "ReservedConcurrentExecutions" not in limited["ConsumerFunction"]
+
+
+def test_there_is_no_access_log_unless_it_is_asked_for(stack):
     [stage] = stack.of_type("AWS::ApiGateway::Stage").values()
+    assert stage.keys() == {"DeploymentId", "RestApiId", "StageName", "MethodSettings", "Tags"}
+    assert "ApiAccessLogGroup" not in stack.resources
+
+
+def test_the_access_log_leaves_the_addresses_out_if_it_is_told_to(deploy):
+    with_them = deploy(ApiLogsRole="exists")["Apiv1Stage"]["AccessLogSetting"]["Format"]
+    without = deploy(ApiLogsRole="exists", ApiLogsAddresses="no")["Apiv1Stage"]
+    told = json.loads(with_them)
+    assert told.pop("ip") == "$context.identity.sourceIp"
+    assert json.loads(without["AccessLogSetting"]["Format"]) == told
+
+
+def test_there_is_one_stage_and_its_access_log_holds_no_key(deploy):
+    [stage] = deploy(ApiLogsRole="exists").of_type("AWS::ApiGateway::Stage").values()
     log = stage.pop("AccessLogSetting")
     assert stage.keys() == {"DeploymentId", "RestApiId", "StageName", "MethodSettings", "Tags"}
     assert log["DestinationArn"] == "ApiAccessLogGroup.Arn"
@@ -108,9 +133,10 @@ def test_what_api_gateway_answers_by_itself_is_a_problem(stack):
 @pytest.mark.parametrize(
     ("parameters", "expected"),
     [
-        ({}, ["ApiGatewayLogsRole", "ApiGatewayAccount"]),
+        ({"ApiLogsRole": "create"}, ["ApiGatewayLogsRole", "ApiGatewayAccount"]),
         ({"ApiLogsRole": "exists"}, []),
-        ({"HttpApi": "no"}, []),
+        ({}, []),
+        ({"HttpApi": "no", "ApiLogsRole": "create"}, []),
     ],
 )
 def test_the_accounts_role_for_logs_is_set_only_if_wanted_and_then_kept(
@@ -120,8 +146,11 @@ def test_the_accounts_role_for_logs_is_set_only_if_wanted_and_then_kept(
     names = [name for name in resources if name.startswith("ApiGateway")]
     assert names == expected
     for name in names:
-        assert resources[name]["DeletionPolicy"] == "Retain"
+        # Not if its creation fails: each try would leave one.
+        assert resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert resources[name]["UpdateReplacePolicy"] == "Retain"
         assert resources[name]["Type"] in ROLE
     stages = [each["Properties"] for each in resources.values() if each["Type"] == STAGE]
     setters = [tag["Value"] for stage in stages for tag in stage["Tags"] if tag["Key"] == "LogsBy"]
-    assert setters == (["ApiGatewayAccount"] if expected else ["AccountRole"] * len(stages))
+    otherwise = [parameters.get("ApiLogsRole", "none")] * len(stages)
+    assert setters == (["ApiGatewayAccount"] if expected else otherwise)

@@ -40,6 +40,7 @@ def test_a_standard_queue_is_taken_in_batches(stack):
         "MaximumBatchingWindowInSeconds": "1",
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "ScalingConfig": {"MaximumConcurrency": "4"},
+        "Enabled": True,
     }
 
 
@@ -50,6 +51,7 @@ def test_a_fifo_queue_is_taken_ten_at_a_time_without_a_window(deploy):
         "BatchSize": 10,
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "ScalingConfig": {"MaximumConcurrency": "4"},
+        "Enabled": True,
     }
 
 
@@ -60,7 +62,7 @@ def test_the_queues_are_encrypted_and_end_in_dead_letters(stack):
             "SqsManagedSseEnabled": True,
             "MessageRetentionPeriod": 4 * 86_400,
             "VisibilityTimeout": 6 * 30 + 1,
-            "RedrivePolicy": {"deadLetterTargetArn": "DeadLetterQueue.Arn", "maxReceiveCount": 5},
+            "RedrivePolicy": {"deadLetterTargetArn": "DeadLetterQueue.Arn", "maxReceiveCount": "5"},
         },
         "DeadLetterQueue": {
             "QueueName": "tally-dead-letters",
@@ -96,6 +98,17 @@ def test_on_fifo_queues_the_counters_do_not_wait_for_each_other(deploy, stack):
             },
         },
     }
+
+
+def test_a_longer_outage_may_be_outlasted_by_more_receives(deploy):
+    assert deploy(MaxReceiveCount=50)["Queue"]["RedrivePolicy"]["maxReceiveCount"] == "50"
+    with pytest.raises(ValueError, match="MaxReceiveCount is '4', against MinValue"):
+        deploy(MaxReceiveCount=4)
+
+
+def test_a_paused_consumer_takes_nothing(deploy, stack):
+    paused = deploy(ConsumerEnabled="no")["ConsumerFunctionIncrements"]
+    assert paused == {**stack["ConsumerFunctionIncrements"], "Enabled": False}
 
 
 def test_the_dead_letters_take_from_the_queue_alone(kind):

@@ -1,4 +1,4 @@
-"""Real processes, real gRPC, SIGKILL: the same events delivered again and again count once."""
+"""Real processes, a real store, SIGKILL: the same events delivered again and again count once."""
 
 import json
 import random
@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tally.local.lambda_.environment import LambdaEnvironment
-from tally.local.momento import MomentoServer
 from tests.integration.stormy_stack import KillableFunction
 from tests.support.consumers import read_counts
 from tests.support.lambda_event import SENT_AT_MS, event, record
@@ -46,12 +45,6 @@ def batches():
     size = len(packed) // BATCHES
     starts = range(0, len(packed), size)
     return [json.dumps(event(*packed[start : start + size])).encode() for start in starts]
-
-
-@pytest.fixture
-def variables():
-    with MomentoServer(["tally"]) as server:
-        yield {"MOMENTO_LOCAL": server.endpoint, "MOMENTO_CACHE_NAME": "tally"}
 
 
 @pytest.fixture

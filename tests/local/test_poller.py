@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from tally.local.lambda_.event_source import Batching, Poller
+from tally.local.lambda_.event_source import (
+    PAYLOAD_BYTES_MAX,
+    RECORDS_END,
+    RECORDS_START,
+    Batching,
+    Poller,
+)
+from tally.local.lambda_.sqs_event import sqs_record
 from tests.support.event_source import Impatient, Recorder
 from tests.support.sqs import ARN, FakeSqs, client_error, failing, message, message_id
 
@@ -40,6 +47,22 @@ def test_an_event_is_at_most_6_mib_and_the_rest_is_the_next_one(recorder):
     poller.poll_once()
     assert recorder.batches == [ids(*range(6)), ids(*range(6, 10))]
     assert all(len(json.dumps(event)) <= 6 * 1024 * 1024 for event in recorder.events)
+
+
+def event_bytes(messages):
+    """How long the event of these messages is."""
+    records = [json.dumps(sqs_record(each, ARN)) for each in messages]
+    return len(RECORDS_START) + len(",".join(records)) + len(RECORDS_END)
+
+
+@pytest.mark.parametrize(("over", "first_batch"), [(0, 7), (1, 6)])
+def test_an_event_of_6_mib_is_one_and_a_byte_more_is_the_next_ones(recorder, over, first_batch):
+    messages = [message(number, "x" * 1_000_000) for number in range(6)]
+    left = PAYLOAD_BYTES_MAX - event_bytes([*messages, message(6, "")])
+    messages.append(message(6, "x" * (left + over)))
+    assert event_bytes(messages) == PAYLOAD_BYTES_MAX + over
+    poller_of(FakeSqs(pages=[messages]), recorder).poll_once()
+    assert recorder.batches == [ids(*range(first_batch))]
 
 
 def test_a_record_names_its_queue(recorder):

@@ -43,7 +43,7 @@ def hunt(
         _copy(root, pristine)
         pool = ThreadPoolExecutor(processes)
         try:
-            _check_judges(pristine, mutations, judge, processes)
+            _check_judges(pristine, mutations, judge, processes, pool)
             yield from pool.map(lambda mutation: _try(mutation, pristine, judge), mutations)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -52,13 +52,16 @@ def hunt(
 
 
 def _check_judges(
-    pristine: Path, mutations: Sequence[Mutation], judge: Judge, processes: int
+    pristine: Path,
+    mutations: Sequence[Mutation],
+    judge: Judge,
+    processes: int,
+    pool: ThreadPoolExecutor,
 ) -> None:
     """Who finds something in the source as it is, proves nothing by finding it again."""
+    selections = sorted({each.tests for each in mutations} - {""})
     verdicts = [judge.simulate(pristine, processes)]
-    verdicts += [
-        judge.test(pristine, tests) for tests in sorted({each.tests for each in mutations} - {""})
-    ]
+    verdicts += pool.map(lambda tests: judge.test(pristine, tests), selections)
     for verdict in verdicts:
         if verdict.by or verdict.what:
             msg = f"without any mutation: {verdict.by} {verdict.what}".rstrip()

@@ -198,8 +198,8 @@ ORDER = (
         "FIFO decided by age",
         "A FIFO queue's order is lost when a producer's clock steps back.",
         _BATCH,
-        "if not is_fifo:",
-        "if groups:",
+        "if not _is_fifo(batch):\n        for",
+        "if groups:\n        for",
     ),
     Mutation(
         "FIFO goes on behind a bad message",

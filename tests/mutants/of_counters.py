@@ -227,9 +227,9 @@ RUNS = (
     Mutation(
         "full one bound too soon",
         "A source with exactly max_runs bounds refuses its next gap.",
-        _LEDGER,
-        "len(self.decided) > max_runs",
-        "len(self.decided) >= max_runs",
+        _COUNTER,
+        "len(source.decided) > max_runs",
+        "len(source.decided) >= max_runs",
     ),
     Mutation(
         "runs not joined",

@@ -1,4 +1,4 @@
-"""Bugs in counters that a table decides and a cache serves: conditions, tokens, outcomes, copies."""
+"""Bugs where a table decides and a cache serves: conditions, tokens, answers, copies."""
 
 from tests.mutants.mutation import Mutation
 
@@ -90,11 +90,10 @@ ANSWERS = (
         "message acknowledged before its put",
         "What a put does not bring about is lost.",
         _DURABLE,
-        "        put_at: dict[str, float] = {}\n",
-        "        writes = list(writes)\n"
-        "        for swap in writes:\n"
-        "            yield swap, Stored(None)\n"
-        "        put_at: dict[str, float] = {}\n",
+        "                self._mirroring.begin(swap.counter, swap.value, put_at[swap.counter])\n"
+        "            yield swap, answer\n",
+        "                self._mirroring.begin(swap.counter, swap.value, put_at[swap.counter])\n"
+        "            yield swap, Stored(None)\n",
     ),
     Mutation(
         "put without an answer taken for stored",
@@ -175,11 +174,11 @@ COPIES = (
         "an error of the cache taken for a failure",
         "A cache that is away takes all readers with it.",
         _DURABLE,
-        "            copies = self._cache.values(counters, min(deadline_s / 2, CACHE_DEADLINE_S))\n",
+        "            copies = self._cache.values(counters, min(deadline_s / 2, CACHE_DEADLINE_S))",
         "            _, failure = self._cache._store.values(counters, CACHE_DEADLINE_S)\n"
         "            if failure:\n"
         "                return [], failure\n"
-        "            copies = self._cache.values(counters, CACHE_DEADLINE_S)\n",
+        "            copies = self._cache.values(counters, CACHE_DEADLINE_S)",
     ),
     Mutation(
         "the cache asked where the table is meant",

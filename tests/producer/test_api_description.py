@@ -7,7 +7,7 @@ import pytest
 from producer.openapi import document
 from producer.problems import Kind
 from tally.counters.event import INT64_MAX, INT64_MIN
-from tests.support.api import Called
+from tests.support.api import Called, answered, event
 
 OPERATIONS = {
     ("get", "/counters"): ("getCounts", [200, 409, 422, 500, 503]),
@@ -104,3 +104,23 @@ def test_the_api_serves_its_own_description(openapi):
     status, headers, body = Called()("GET", "/openapi.json")
     assert (status, headers) == (200, {("Content-Type", "application/json")})
     assert body == openapi
+    assert body["servers"] == [{"url": "/"}]
+
+
+@pytest.mark.parametrize(
+    ("full", "domain", "url"),
+    [
+        ("/v1/openapi.json", "a1.execute-api.eu-central-1.amazonaws.com", "/v1"),
+        ("/openapi.json", "counters.example.com", ""),
+    ],
+)
+def test_the_description_names_the_server_with_its_stage(full, domain, url):
+    request = event("GET", "/openapi.json", full=full)
+    request["requestContext"]["domainName"] = domain
+    _, _, body = answered(Called().app.resolve(request, None))
+    assert body["servers"] == [{"url": f"https://{domain}{url}"}]
+
+
+def test_a_server_without_a_domain_is_told_by_its_stage_alone():
+    _, _, body = Called()("GET", "/openapi.json", full="/prod/openapi.json")
+    assert body["servers"] == [{"url": "/prod"}]

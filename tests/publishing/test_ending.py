@@ -117,6 +117,41 @@ def test_what_is_published_in_a_later_hook_and_not_sent_in_time_is_raised():
     may_arrive.set()
 
 
+class Member:
+    """Somebody who has nothing open at the end."""
+
+    has_open = False
+
+    def __init__(self):
+        self.told_s = []
+
+    def exit(self, left_s):
+        self.told_s.append(left_s())
+        return 0
+
+
+def test_the_end_comes_once():
+    end, member = Exit(), Member()
+    end.ending.add(member)
+    end.come()
+    end.clock.now_s += EXIT_FLUSH_S / 2
+    end.come()
+    assert member.told_s == [EXIT_FLUSH_S]
+
+
+def test_of_two_threads_that_come_at_once_both_get_the_same():
+    others: list[Any] = []
+
+    def make():
+        if not others:
+            others.append(None)
+            others.append(state.get())
+        return object()
+
+    state = PerProcess(make)
+    assert state.get() is others[1] is state.get()
+
+
 def test_a_process_that_made_nothing_has_nothing():
     state = PerProcess(object)
     assert state.made() is None

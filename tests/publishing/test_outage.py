@@ -14,10 +14,10 @@ from tally.publishing.errors import PublisherClosedError, UnsentError
 from tally.publishing.holding import ABANDONED, NOT_TRIED
 from tally.publishing.inbox import MAX_PLACES, PLACE_BYTES
 from tally.publishing.packing import MAX_ENTRIES
-from tally.publishing.sending import MAX_SENDING_S, MAX_VAIN_REQUESTS, Stats
+from tally.publishing.sending import MAX_ATTEMPTS, MAX_SENDING_S, MAX_VAIN_REQUESTS, Stats
 from tests.support.clock import Clock
 from tests.support.processes import main_thread_is_in, wait_until
-from tests.support.sqs import FIFO_URL, QUEUE_URL, FakeSqs, client_error, publisher, stored
+from tests.support.sqs import FIFO_URL, QUEUE_URL, FakeSqs, client_error, failing, publisher, stored
 
 REFUSED = boto.EndpointConnectionError(endpoint_url=QUEUE_URL)
 DENIED = client_error("AccessDenied", 403)
@@ -134,8 +134,23 @@ def test_an_sqs_that_answers_and_settles_nothing_is_asked_a_few_times():
     assert len({entries[0]["Id"] for _, entries in sqs.requests}) == MAX_VAIN_REQUESTS
 
 
+def test_one_message_that_a_standard_queue_never_takes_costs_nothing_of_the_others():
+    def answer(sqs, entries):
+        bad = [position for position, one in enumerate(entries) if "hot" in one["MessageBody"]]
+        return failing(bad[0], "RequestThrottled")(sqs, entries) if bad else stored(sqs, entries)
+
+    sqs = FakeSqs(*[answer] * (MAX_ATTEMPTS + 6))
+    one = publisher(sqs)
+    hot = one.publish("hot", id=f"{0:060000}")
+    cold = [one.publish("cold", id=f"{number:060000}") for number in range(59)]
+    with pytest.raises(UnsentError) as raised:
+        one.close()
+    assert (raised.value.increments, raised.value.reasons) == ((hot,), ("RequestThrottled",))
+    assert sorted(event.identity for event in sqs.events) == identities(cold)
+
+
 def test_requests_in_vain_are_counted_in_a_row():
-    many = MAX_VAIN_REQUESTS * 2
+    many = MAX_VAIN_REQUESTS * 2 + 1  # there is something behind the last in vain
     groups = [f"{'hot' if lot % 2 else 'cold'}-{lot}-{n}" for lot in range(many) for n in range(10)]
     sqs = Throttled(*(group for group in groups if group.startswith("hot")))
     one = publisher(sqs, FIFO_URL, pacer=sqs.time.pacer)
@@ -220,6 +235,8 @@ def test_what_is_handed_over_is_published_again_with_all_the_patience():
         one.publish_again(lost)
     one.close()
     assert identities(published) == sorted(event.identity for event in sqs.events)
+    groups = sorted(entry["MessageGroupId"] for entry in sqs.stored)
+    assert groups == sorted(increment.counter for increment in published)
 
 
 class UnderWay:

@@ -1,25 +1,32 @@
 """What is rare in an outbox's life: its own thread publishes, no thread starts, the end comes."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from tally.counters.event import Increment
 from tally.publishing.errors import PublisherClosedError, UnsentError, WaitsForItselfError
-from tally.publishing.holding import ABANDONED, LATE, NOTHING, GivenUp, Holding
-from tally.publishing.inbox import Inbox, Marker, Put
-from tally.publishing.outbox import MAX_LAST_PASSES
-from tally.publishing.packing import Message
-from tally.publishing.sending import Failure, Stats
+from tally.publishing.holding import ABANDONED, LATE, NOT_TRIED, NOTHING, GivenUp, Holding
+from tally.publishing.inbox import Bell, Inbox, Marker, Put
+from tally.publishing.outbox import MAX_LAST_PASSES, RELAUNCH_S
+from tally.publishing.packing import Message, to_json
+from tally.publishing.sending import MAX_ATTEMPTS, MAX_VAIN_REQUESTS, Failure, Stats
 from tests.publishing.boxes import DENIED, no_thread, outbox, part, put
+from tests.support.clock import Clock
 from tests.support.sqs import (
+    NOW_MS,
     FakeSqs,
     failing,
     lost_before,
     publisher,
     stored,
 )
+
+LINGER_S = 1.0
+SOON_S = 5.0
 
 
 def speaking(one, lines):
@@ -168,8 +175,9 @@ def test_a_signal_handler_in_the_midst_of_a_hand_over_may_wait():
 class Slow:
     """A request that is on its way until it may arrive; a log line of it is published."""
 
-    def __init__(self):
+    def __init__(self, answer):
         self.is_sent, self.may_arrive = threading.Event(), threading.Event()
+        self.answer = answer
         self.outbox: Any = None
         self.thread: Any = None
 
@@ -179,11 +187,12 @@ class Slow:
         assert self.may_arrive.wait(10)
         with pytest.raises(PublisherClosedError):
             put(self.outbox)
-        return stored(sqs, entries)
+        return self.answer(sqs, entries)
 
 
-def test_a_request_that_is_abandoned_moves_nothing_when_it_comes_back():
-    request = Slow()
+@pytest.mark.parametrize("answer", [stored, lost_before(DENIED)], ids=["stored", "refused"])
+def test_a_request_that_is_abandoned_moves_nothing_when_it_comes_back(answer):
+    request = Slow(answer)
     one = request.outbox = outbox(FakeSqs(request))
     put(one)
     with ThreadPoolExecutor(1) as pool:
@@ -310,6 +319,159 @@ def test_who_waits_sends_where_the_thread_that_was_launched_cannot_start_another
     assert len(launched) == 1  # and once more after RELAUNCH_S
     one.settle()
     assert len(sqs.events) == 2
+
+
+class Trickle(Clock):
+    """A time that passes only as it is looked at; with each look one more increment is there."""
+
+    def __init__(self, increments):
+        super().__init__()
+        self.seqs = iter(range(increments))
+        self.outbox: Any = None
+
+    def __call__(self):
+        self.now_s += LINGER_S / 4
+        if self.outbox:
+            seq = next(self.seqs, None)
+            if seq is None:
+                self.outbox.finish()
+                self.outbox = None
+            else:
+                self.outbox._inbox.put(Put("a", part(seq)))
+                self.outbox._bell.ring()
+        return self.now_s
+
+
+def test_an_increment_lingers_for_its_time_whatever_comes_after_it():
+    sqs, clock = FakeSqs(), Trickle(increments=20)
+    one = clock.outbox = outbox(sqs, clock, launch=no_thread, linger_s=LINGER_S)
+    clock()
+    one._work()
+    assert [body.count("source") for body in sqs.bodies] == [5, 6, 6, 3]
+
+
+def long_part(number):
+    """An increment that has a request for itself."""
+    return to_json(Increment("a", id=f"{number:0600000}", at=NOW_MS))
+
+
+def test_what_stood_in_vain_in_one_wait_is_none_of_the_next():
+    vain = [failing(0, "RequestThrottled")] * MAX_ATTEMPTS
+    sqs = FakeSqs(*vain * MAX_VAIN_REQUESTS)
+    one = outbox(sqs, launch=no_thread)
+    for number in range(MAX_VAIN_REQUESTS):
+        one.put("a", long_part(number))
+        if number + 1 == MAX_VAIN_REQUESTS:
+            one.put("a", long_part(-1))
+        one.settle()
+    assert (one.stats().unsent, one.stats().confirmed) == (MAX_VAIN_REQUESTS, 1)
+    one.close()
+
+
+def test_what_stood_in_vain_is_remembered_while_another_waits():
+    sqs = FakeSqs(*[failing(0, "RequestThrottled")] * MAX_ATTEMPTS)
+    one = outbox(sqs, launch=no_thread, fifo=True)
+    markers = []
+    for seq in range(2):
+        one._inbox.put(Put("a", part(seq)))
+        markers.append(one._inbox.mark(Marker()))
+    one._work(lambda: markers[1].is_settled)
+    with pytest.raises(UnsentError) as raised:
+        one.raise_unsent()
+    assert raised.value.reasons == ("RequestThrottled", NOT_TRIED)
+    assert [each.seq for each in raised.value.increments] == [0, 1]
+    one.close()
+
+
+class Eager(Marker):
+    """Of somebody who, as soon as they know, does something else."""
+
+    def __init__(self, then):
+        super().__init__()
+        self.then = then
+
+    @property
+    def is_settled(self):
+        return False
+
+    @is_settled.setter
+    def is_settled(self, is_so):
+        if is_so:
+            self.then()
+
+
+@pytest.mark.parametrize(
+    "vain",
+    [[failing(0, "RequestThrottled")] * MAX_ATTEMPTS, [lost_before(DENIED)]],
+    ids=["throttled", "refused"],
+)
+def test_who_waits_again_as_soon_as_they_know_has_what_is_new_tried(vain):
+    sqs = FakeSqs(*vain)
+    one = outbox(sqs, launch=no_thread, fifo=True)
+    again = []
+
+    def publish_again():
+        one._inbox.put(Put("a", part(1)))
+        again.append(one._inbox.mark(Marker()))
+
+    one._inbox.put(Put("a", part()))
+    one._inbox.mark(Eager(publish_again))
+    one._work(lambda: bool(again) and again[0].is_settled)
+    assert [event.seq for event in sqs.events] == [1]
+    with pytest.raises(UnsentError) as raised:
+        one.raise_unsent()
+    assert [each.seq for each in raised.value.increments] == [0]
+    one.close()
+
+
+def test_what_was_on_its_way_when_an_end_was_interrupted_is_what_is_sent_next():
+    inbox = Inbox()
+    holding = Holding(inbox, fifo=False)
+    inbox.put(Put("a", part(1)))
+    holding.pack()
+    holding.hurry()
+    holding.in_flight = [Interrupted(lambda: None)]
+    assert holding.take() == holding.in_flight
+    holding.arrived([])
+    assert [len(message.parts) for message in holding.take()] == [1]
+
+
+class Launches(list[Any]):
+    """The threads that were asked for; none of them ever begins."""
+
+    def __call__(self, _start, arguments):
+        self.append(arguments)
+
+
+def test_a_thread_that_does_not_begin_is_started_once_more_and_not_at_once():
+    launched, clock = Launches(), Clock()
+    one = outbox(FakeSqs(), clock, launch=launched)
+    told = []
+    for seq, passed_s in enumerate((0.0, RELAUNCH_S / 2, RELAUNCH_S / 2, 0.0)):
+        clock.now_s += passed_s
+        put(one, seq)
+        told.append(len(launched))
+    assert told == [1, 1, 2, 2]
+
+
+def test_who_stops_sending_leaves_a_thread_to_what_is_there():
+    launched = Launches()
+    one = outbox(FakeSqs(), launch=launched)
+    one._work(lambda: True)
+    assert len(launched) == 0
+    one._inbox.put(Put("a", part()))
+    one._work(lambda: True)
+    assert len(launched) == 1
+
+
+def test_a_bell_that_nobody_hears_keeps_one_ring():
+    bell = Bell()
+    for _ in range(3):
+        bell.ring()
+    began_at_s = time.monotonic()
+    bell.wait(2 * SOON_S)
+    assert time.monotonic() - began_at_s < SOON_S
+    assert bell._rings.empty()
 
 
 def test_what_an_unknown_error_meets_is_given_up_whole_and_counted_once():

@@ -309,7 +309,7 @@ def test_publish_raises_what_was_given_up_before_it_fills_the_memory():
         one.publish("a")
     assert len(raised.value.increments) == 5
     assert sum(len(str(to_builtins(lost))) for lost in raised.value.increments) > MAX_UNSENT_BYTES
-    one.publish("a")
+    assert one.publish("a") == increment(0)  # and what raised has spent no seq
     one.close()
     assert one.stats == Stats(published=6, confirmed=1, unsent=5, messages=1, requests=6)
 

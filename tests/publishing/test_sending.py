@@ -190,6 +190,14 @@ def test_repeats_back_off_with_full_jitter_and_end_in_number():
     ]
 
 
+def test_a_repeat_waits_for_what_chance_draws():
+    time = Clock()
+    pacer = replace(time.pacer, random=lambda: 0.25)
+    one = Sender(QUEUE_URL, pacer, FakeSqs(*[lost_before(CLOSED)] * 2))
+    assert one.send(messages(b"1")) == CONFIRMED
+    assert time.slept_s == [0.25 * BACKOFF_BASE_S * 2, 0.25 * BACKOFF_BASE_S * 4]
+
+
 def test_repeats_end_in_time():
     time = Clock()
 
@@ -262,4 +270,7 @@ def test_our_client_is_bounded_in_time_and_leaves_repeats_to_us():
     assert (config.connect_timeout, config.read_timeout) == (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
     assert config.retries["total_max_attempts"] == 1
     assert client.meta.region_name == "eu-west-1"
+    client.close()
+    client = connect(QUEUE_URL, attempt_s=2.0)
+    assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == (2.0, 2.0)
     client.close()

@@ -3,10 +3,13 @@
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from tally.publishing.process import PerProcess
 from tally.publishing.sequence import (
@@ -89,11 +92,61 @@ def test_a_fork_in_the_midst_gives_the_child_an_identity_of_its_own():
     assert one.next("a")[:2] == (b"child...".hex(), 0)
 
 
+def test_who_is_given_a_number_while_the_source_is_renewed_has_it_of_the_old_one():
+    pids = []
+
+    def getpid():
+        pids.append(1)
+        if len(pids) == 2:  # the number is taken
+            one.renew()
+        return 1
+
+    sources = iter((b"before..", b"after..."))
+    one = Sequence(entropy=lambda _: next(sources), getpid=getpid)
+    before, after = b"before..".hex(), b"after...".hex()
+    assert [one.next("a")[:2] for _ in range(2)] == [(before, 0), (after, 0)]
+
+
 def test_a_process_keeps_nothing_of_its_ancestors():
     pids = iter((7, 8, 7))
     numbers = count()
     state = PerProcess(lambda: next(numbers), getpid=lambda: next(pids))
     assert [state.get(), state.get(), state.get()] == [0, 1, 2]
+
+
+class Overtaken(str):
+    """A counter's name; in the midst of one of its look-ups something else happens first."""
+
+    __slots__ = ("happens", "looks")
+    looks: Any
+    happens: Any
+
+    def __new__(cls, name, look, happens):
+        made = super().__new__(cls, name)
+        made.looks, made.happens = count(1), {look: happens}
+        return made
+
+    def __hash__(self):
+        self.happens.pop(next(self.looks), int)()
+        return super().__hash__()
+
+
+@pytest.mark.parametrize(
+    ("is_known", "look"), [(False, 1), (False, 2), (False, 3), (True, 1), (True, 2)]
+)
+def test_a_thread_that_is_overtaken_at_any_look_up_gets_an_identity_of_its_own(is_known, look):
+    one = Sequence()
+    drawn = [one.next("a")] if is_known else []
+    with ThreadPoolExecutor(1) as pool:
+
+        def overtake():
+            drawn.extend(pool.submit(one.next, "a").result(10) for _ in range(2))
+
+        name = Overtaken("a", look, overtake)
+        drawn.append(one.next(name))
+    assert not name.happens
+    drawn.append(one.next("a"))
+    assert sorted(identity.seq for identity in drawn) == list(range(len(drawn)))
 
 
 def test_threads_never_get_the_same_identity():

@@ -97,6 +97,8 @@ def test_a_total_is_the_sum_of_the_shards_that_there_are(channel, reader):
     assert reader.total("hot", 4) == 2**63
     assert reader.total("hot", 1) == 1
     assert reader.total("cold", MAX_SHARDS) is None
+    channel.values["even#0"], channel.values["even#1"] = b"-1", b"1"
+    assert reader.total("even", 2) == 0
 
 
 def test_an_outcome_is_told_by_the_ledger(channel, reader):
@@ -127,8 +129,10 @@ def test_a_value_that_is_no_counter_is_named(channel, reader):
     channel.values["a"] = b"1"
     channel.values["foreign"] = b"hello"
     channel.values["newer"] = b"1\n\x95\x02"
+    channel.values["empty"] = b""
     for ask, text in [
         (lambda: reader.counts(["a", "foreign"]), "foreign: the count cannot be read: b'hello'"),
+        (lambda: reader.count("empty"), "empty: the count cannot be read: b''"),
         (lambda: reader.outcome("foreign", APPLIED), "foreign: the count cannot be read: b'hello'"),
         (
             lambda: reader.outcome("newer", APPLIED),
@@ -181,7 +185,7 @@ def test_a_number_of_shards_that_cannot_be_is_refused(shards):
 def test_one_call_reads_as_many_as_it_may_and_several_the_rest():
     channel = ReadChannel(values={"c150": b"150"})
     names = [f"c{number}" for number in range(2 * MAX_COUNTERS_PER_CALL + 1)]
-    counts = make_reader(channel).counts(names)
+    counts = make_reader(channel).counts(["c0", *names])  # each once
     assert channel.keys == [names[:100], names[100:200], names[200:]]
     assert counts == {name: 150 if name == "c150" else None for name in names}
     make_reader(channel).total("hot", MAX_SHARDS)

@@ -35,6 +35,7 @@ def test_a_read_that_fails_is_made_again_where_that_may_help(status):
             make_reader(channel).counts(["a", "b"])
         assert str(raised.value) == f"{status.name}: told by a test"
         assert getattr(raised.value, "trouble", trouble) is trouble
+        assert getattr(raised.value, "is_missing", False) is (status is STATUS.NOT_FOUND)
         assert channel.keys == [["a", "b"]]
 
 

@@ -100,6 +100,25 @@ def test_a_lost_race_is_decided_again_on_the_fresh_value(channel, writer):
     assert stored_count(channel) == 3
 
 
+def test_every_race_that_a_counter_loses_is_counted(channel, writer):
+    write_elsewhere(channel, 0)
+    theirs = iter(range(1, 4))
+    faster = Fault("SetIfHash", before=lambda: write_elsewhere(channel, next(theirs)), times=3)
+    channel.faults = [faster]
+    progress = writer.settle({"c": events(0)}, START_S + 10, Activity())
+    assert (progress.settlements(), progress.losses) == ({"c": [APPLIED]}, {"c": 3})
+    assert stored_count(channel) == 5
+
+
+def test_a_race_that_was_lost_on_a_read_is_no_miss_of_a_copy(channel, writer):
+    for seq in range(2):
+        write_elsewhere(channel, seq)
+        settle(writer, c=events(seq))  # the second time its copy misses: the next is left out
+    channel.faults = [Fault("SetIfHash", before=lambda: write_elsewhere(channel, 2))]
+    assert sent_by(channel, lambda: settle(writer, c=events(2))) == [READ, SWAP] * 2
+    assert sent_by(channel, lambda: settle(writer, c=events(3))) == [SWAP]
+
+
 def test_a_race_to_create_is_lost_and_decided_again(channel, writer):
     channel.faults = [Fault("SetIf", before=lambda: write_elsewhere(channel, 0))]
     assert settle(writer, c=events(0)) == {"c": [APPLIED]}
@@ -178,12 +197,13 @@ def test_a_counter_that_cannot_take_its_events_is_settled_without_a_write(channe
     assert channel.sent == [READ, READ]
 
 
-def test_what_a_warm_copy_would_report_is_read_again_before_it_is_reported(channel):
+@pytest.mark.parametrize("decided", [(), (0,)], ids=["all", "one of two"])
+def test_what_a_warm_copy_would_report_is_read_again_before_it_is_reported(channel, decided):
     writer = make_writer(channel, limits=Limits(max_runs=4))
     channel.store.put("c", fold(None, events(0, 2, 4), Limits()).value)
     assert settle(writer, c=events(9)) == {"c": [Decision.FULL]}
     write_elsewhere(channel, 1, 3, source=1)
-    sent = sent_by(channel, lambda: settle(writer, c=events(9)))
+    sent = sent_by(channel, lambda: settle(writer, c=events(*decided, 9)))
     assert sent == [READ, SWAP]
     assert settle(writer, c=events(9)) == {"c": [BEFORE]}
 
@@ -214,6 +234,13 @@ def test_a_throttled_counter_waits_longer_and_is_given_back_after_its_tries(chan
     assert progress.settlements() == {"d": [APPLIED], "c": throttled}
     assert channel.sent.count(READ) == activity.store_throttled == MAX_THROTTLED_TRIES
     assert draws.spans == [(0.0, 0.2), (0.0, 0.4), (0.0, 0.8), (0.0, 1.6)]
+
+
+def test_a_counter_that_is_throttled_until_the_end_is_given_back_as_throttled(channel, writer):
+    channel.faults = [Fault("GetWithHash", STATUS.RESOURCE_EXHAUSTED, times=99)]
+    throttled = Unsettled(Reason.THROTTLED, "RESOURCE_EXHAUSTED: told by a test")
+    assert settle(writer, time_s=0.1, c=events(0)) == {"c": throttled}
+    assert 0 < channel.sent.count(READ) < MAX_THROTTLED_TRIES
 
 
 def test_a_throttled_write_that_is_let_through_later_is_stored(channel, writer):
@@ -251,8 +278,9 @@ def test_an_unreadable_value_is_reported_and_never_overwritten(channel, writer, 
 def test_a_broken_set_up_raises_and_still_counts_its_operations(channel, writer, method, status):
     channel.faults = [Fault(method, status)]
     activity = Activity()
-    with pytest.raises(BrokenSetupError, match=f"^{status.name}: told by a test$"):
+    with pytest.raises(BrokenSetupError, match=f"^{status.name}: told by a test$") as raised:
         writer.settle({"c": events(0)}, START_S + 10, activity)
+    assert raised.value.is_missing is (status is STATUS.NOT_FOUND)
     assert activity == Activity(store_operations=1 if method == "GetWithHash" else 3)
 
 

@@ -193,7 +193,8 @@ class Environment:
             uniform=random.uniform,
         )
         writer = Writer(rounds, Copies())
-        return Consumer(writer, Witness(self, world), plan.default_max)
+        observer = Witness(self, world)
+        return Consumer(writer, observer, plan.default_max, wall_clock=world.timeline)
 
     def _opened(self, random: Random) -> PortOfStores:
         if self._world.plan.is_durable:

@@ -1,6 +1,7 @@
 """The real durable store on a table and a cache of a run, and the thread beside its rounds."""
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from types import TracebackType
 from typing import Any, Self
@@ -18,8 +19,9 @@ from tests.simulation.dynamodb import Client, Threads
 from tests.simulation.facts import Delivery
 from tests.simulation.faults import Fault
 from tests.simulation.network import Caller, KilledError
+from tests.simulation.plan import Plan
 from tests.simulation.table import NAME
-from tests.simulation.timeline import Actor
+from tests.simulation.timeline import Actor, violated
 from tests.simulation.world import World
 
 SERVER = Valkey("127.0.0.1", 6379, is_tls=False)
@@ -30,15 +32,18 @@ NEVER_S = -1.0
 class TightStore(DynamoStore):
     """A table's store that may remember less, so that runs come to what that leads to."""
 
-    def __init__(self, drawn: Limits, **options: Any) -> None:
+    def __init__(self, plan: Plan, **options: Any) -> None:
         super().__init__(NAME, **options)
-        self._drawn = drawn
+        self._plan = plan
 
     def limits(self, counter: str) -> Limits:
-        own = super().limits(counter)
-        free_bytes = min(own.free_bytes, self._drawn.free_bytes)
-        max_bytes = min(own.max_bytes, self._drawn.max_bytes)
-        return msgspec.structs.replace(self._drawn, free_bytes=free_bytes, max_bytes=max_bytes)
+        own, drawn = super().limits(counter), self._plan.limits
+        free_bytes = min(own.free_bytes, drawn.free_bytes)
+        max_bytes = min(own.max_bytes, drawn.max_bytes)
+        limits = msgspec.structs.replace(drawn, free_bytes=free_bytes, max_bytes=max_bytes)
+        if limits != self._plan.limits_of(counter):
+            violated(f"takes {limits} for what a write unit has room for")
+        return limits
 
 
 class Beside:
@@ -145,28 +150,25 @@ def open_durable(
     timeline, plan = world.timeline, world.plan
     clocks: dict[str, Any] = {"clock": timeline, "wall_clock": timeline}
     table = TightStore(
-        plan.limits,
+        plan,
         ttl_s=plan.ttl_s if plan.expires else None,
         deadline_s=DEADLINE_S,
         connect=lambda: client,
         executor=Threads,
         **clocks,
     )
-
-    def open_cache() -> ValkeyStore:
-        return ValkeyStore(
-            SERVER,
-            Key(""),
-            opened=lambda _ends_at: CopyLine(world, cache, lines, random),
-            deadline_s=DEADLINE_S,
-            **clocks,
-        )
-
+    opened = partial(CopyLine, world, cache, lines, random)
     return DurableStore(
         table,
-        open_cache,
+        lambda: _open_cache(opened, **clocks),
         plan.copy_ttl_s,
         executor=lambda _most, _name: beside,
         condition=lambda: Changed(world, client.caller, beside),
         **clocks,
+    )
+
+
+def _open_cache(opened: Callable[[], CopyLine], **clocks: Any) -> ValkeyStore:
+    return ValkeyStore(
+        SERVER, Key(""), opened=lambda _ends_at: opened(), deadline_s=DEADLINE_S, **clocks
     )

@@ -239,7 +239,8 @@ class Flight:
         """Draw what befalls a request."""
         client, random = self._client, self._client.random
         there_s = random.uniform(0.0, LATENCY_S)
-        whole = Fate(True, there_s, there_s + random.uniform(0.0, LATENCY_S))  # noqa: FBT003
+        answer_s = there_s + random.uniform(0.0, LATENCY_S)
+        whole = Fate(acts=True, there_s=there_s, answer_s=answer_s)
         if frozen_s > SIGNED_S:
             return _refused(whole, UNSIGNED, random)
         if client.woke_dead():

@@ -5,7 +5,13 @@ import time
 
 import pytest
 
-from tally.stores.mirroring import MAX_AGE_S, MAX_AT_ONCE, MAX_WAITING, Mirroring
+from tally.stores.mirroring import (
+    MAX_AGE_S,
+    MAX_AT_ONCE,
+    MAX_WAITING,
+    MAX_WAITING_BYTES,
+    Mirroring,
+)
 from tests.support.clock import Clock
 from tests.support.mirrors import AWAY, FakeMirror
 
@@ -139,6 +145,19 @@ def test_more_than_a_cache_can_take_is_dropped(mirroring, mirror):
     mirror.may_answer.set()
     assert mirroring.finish(LONG_S) == 3
     assert [len(call) for call in mirror.calls[1:]] == [MAX_AT_ONCE] * (MAX_WAITING // MAX_AT_ONCE)
+
+
+def test_long_values_do_not_pile_up_in_memory(mirroring, mirror):
+    mirror.may_answer.clear()
+    begin(mirroring, "first")
+    assert mirror.asked.wait(LONG_S)
+    most = b"1" * 65_536
+    for number in range(MAX_WAITING_BYTES // len(most) + 1):
+        mirroring.begin(f"c{number}", most, 1_000.0)
+    mirror.may_answer.set()
+    assert mirroring.finish(LONG_S) == 1
+    mirroring.begin("c", most, 1_000.0)
+    assert mirroring.finish(LONG_S) == 0
 
 
 def test_a_mirroring_that_set_nothing_is_closed_as_well(mirror, wall_clock):

@@ -115,7 +115,10 @@ class Deployed:
         self.service = self._log.service
         bare = make_bare_writer(self.channel)
         settler = bare if at_least_once else make_writer(self.channel, limits=limits)
-        self.consumer = Consumer(settler, self._log.observer, default_max)
+        self.wall_s = AT_MS / 1_000
+        self.consumer = Consumer(
+            settler, self._log.observer, default_max, wall_clock=lambda: self.wall_s
+        )
 
     def handle(self, event, context=None):
         return self.consumer.handle(event, context)

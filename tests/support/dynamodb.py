@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import boto3
+import urllib3
 from botocore.config import Config
 
 from tally.local.sqs.aws import REGION, TEST_KEY
@@ -91,6 +92,9 @@ def durable(table, open_cache, copy_ttl_s=60, **options):
     return DurableStore(table.store(), open_cache, copy_ttl_s, **options)
 
 
+SIGNED = f"AWS4-HMAC-SHA256 Credential={TEST_KEY}/20260101/{REGION}/dynamodb/aws4_request"
+"""By which moto knows what service is meant."""
+
 SILENCE, TRICKLE = object(), object()
 """Instead of an answer: none, or one whose bytes come one after the other and have no end."""
 
@@ -170,10 +174,20 @@ class Endpoint:
             return
         handler.wfile.write(body)
 
-    def store(self, *, deadline_s=LONG_S, **options):
+    def store(self, table="counters", *, deadline_s=LONG_S, **options):
         """A store whose table is here."""
         options = {"connect": lambda: client(self.url, deadline_s)} | options
-        return DynamoStore("counters", deadline_s=deadline_s, **options)
+        return DynamoStore(table, deadline_s=deadline_s, **options)
+
+
+def asked_of(table, target, asked):
+    """What moto answers to a request."""
+    headers = {"X-Amz-Target": f"DynamoDB_20120810.{target}", "Authorization": SIGNED}
+    with urllib3.PoolManager() as pool:
+        answer = pool.request(
+            "POST", table.endpoint_url, body=json.dumps(asked).encode(), headers=headers
+        )
+        return answer.status, answer.data
 
 
 def stored(_target="PutItem", _asked=None):

@@ -69,6 +69,11 @@ def is_running(pid):
     return False
 
 
+def is_stopped(pid):
+    """Whether a signal has stopped every thread of a process."""
+    return {_state(thread)[0] for thread in Path(f"/proc/{pid}/task").iterdir()} == {"T"}
+
+
 def _state(folder):
     state, parent = folder.joinpath("stat").read_text().rpartition(") ")[2].split()[:2]
     return state, int(parent)

@@ -9,9 +9,10 @@ import hiredis
 HOST = "127.0.0.1"
 CHUNK_BYTES = 65_536
 PAUSE_S = 0.02
+MAX_PAUSES = 250
 WAIT_S = 20.0
 TRICKLE = b"+"
-"""What `trickle` repeats: the beginning of an answer that never ends."""
+"""What `trickle` repeats for some seconds: the beginning of an answer that never ends."""
 
 
 class Peer:
@@ -84,11 +85,14 @@ class Peer:
     def _say(self, connection, answer):
         if answer is None:
             return False
-        while answer is trickle and not self._ended.wait(PAUSE_S):
-            connection.sendall(TRICKLE)
         if answer is not trickle:
             connection.sendall(answer)
-        return True
+            return True
+        for _ in range(MAX_PAUSES):
+            if self._ended.wait(PAUSE_S):
+                break
+            connection.sendall(TRICKLE)
+        return False
 
 
 def trickle():

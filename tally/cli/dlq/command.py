@@ -12,7 +12,14 @@ from tally.aws import AWS_ERRORS, CONNECT_ERRORS, connect, described
 from tally.cli.dlq import printing
 from tally.cli.dlq.letters import Choice, Judge, Letter, Standing, judge_from
 from tally.cli.dlq.printing import MIN_ID_CHARS, SECONDS, say
-from tally.cli.dlq.queue import HOLD_S, DeadLetterQueue, Handling, WrongQueueError, locate
+from tally.cli.dlq.queue import (
+    HOLD_S,
+    MAX_REDRIVEN,
+    DeadLetterQueue,
+    Handling,
+    WrongQueueError,
+    locate,
+)
 from tally.cli.output import INTERRUPTED, Output, fail, refuse, say_json
 from tally.cli.reading import MOMENTO_ERRORS
 from tally.cli.signals import interruptible
@@ -21,7 +28,7 @@ from tally.publishing.sequence import now_ms
 
 DEFAULT_LIMIT = 1_000
 MAX_LIMIT = 10_000
-"""Letters that one command takes; for more, run it again."""
+"""Letters that one command takes, since it holds them; a redrive takes MAX_REDRIVEN."""
 
 _DURATION = re.compile("([0-9]{1,9})([smhd]?)")
 
@@ -72,6 +79,7 @@ Before = Annotated[
     ),
 ]
 Limit = Annotated[int, typer.Option(min=1, max=MAX_LIMIT, help="At most so many.")]
+RedriveLimit = Annotated[int, typer.Option(min=1, max=MAX_REDRIVEN, help="At most so many.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list them.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Anonymous = Annotated[
@@ -138,7 +146,7 @@ def redrive(  # noqa: PLR0913 (the options of a command, which typer passes by n
     reason: Reason = None,
     ids: Ids = None,
     sent_before: Before = None,
-    limit: Limit = DEFAULT_LIMIT,
+    limit: RedriveLimit = DEFAULT_LIMIT,
     include_anonymous: Anonymous = False,
     dry_run: DryRun = False,
     output: StdOut = Output.TEXT,
@@ -158,8 +166,9 @@ def redrive(  # noqa: PLR0913 (the options of a command, which typer passes by n
             printing.listed(handling, output)
             return
         target_url = handling.queue.source(source_url)
-        for sent in handling.redrive(target_url, include_anonymous=include_anonymous):
-            say(f"{sent} sent")
+        counts = handling.redrive(target_url, include_anonymous=include_anonymous)
+        for line in printing.progress(counts, min(limit, handling.expected)):
+            say(line)
         printing.say_unseen(handling)
     printing.redriven(handling, output)
 

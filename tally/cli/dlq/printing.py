@@ -1,7 +1,8 @@
 """What the `tally dlq` commands print: letters, and what became of them; and the exit status."""
 
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
@@ -23,6 +24,9 @@ MAX_SHOWN_COUNTERS = 3
 
 MAX_SHOWN_FAILURES = 20
 """How many letters are named that a call failed for; the others are counted."""
+
+PROGRESS_S = 1.0
+"""A redrive tells how far it is no more often than so."""
 
 SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 """Of each unit in which an age is written, the longest first."""
@@ -64,6 +68,20 @@ def confirm(letters: Sequence[Letter]) -> None:
         raise typer.Exit(FAILED)
 
 
+def progress(
+    counts: Iterable[int], total: int, clock: Callable[[], float] = time.monotonic
+) -> Iterator[str]:
+    """The lines that tell how far a redrive is: one every PROGRESS_S, and what it came to."""
+    sent = told = -1
+    due_s = clock() + PROGRESS_S
+    for sent in counts:
+        if clock() >= due_s:
+            due_s, told = clock() + PROGRESS_S, sent
+            yield f"{sent} of {total} sent"
+    if sent != told:
+        yield f"{sent} sent"
+
+
 def redriven(done: Handling, output: Output) -> NoReturn:
     """What a redrive has done."""
     _say_failures("not sent (it may have arrived; to redrive it again is safe)", done.unsent)
@@ -98,7 +116,7 @@ def say_unseen(done: Handling) -> None:
     """How many letters were looked at, if these were not all; of a FIFO group SQS shows ten."""
     if done.looked_at < done.expected:
         limit = done.choice.limit
-        is_limit = len(done.chosen) == limit
+        is_limit = done.taken == limit
         why = f"; --limit is {limit}" if is_limit else ", which is all that it shows now"
         say(f"looked at {done.looked_at} of the {done.expected} that SQS counts{why}")
 

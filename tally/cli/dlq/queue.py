@@ -21,7 +21,15 @@ POLL_S = 1
 """A long poll, in seconds: SQS then asks all its servers, and empty means empty."""
 
 MAX_RECEIVES = 10_000
-"""The most receives of one command; SQS keeps at least 20,000 messages of a queue in flight."""
+"""The most receives of a command that holds what it looks at; SQS keeps at least 20,000 messages of
+a queue in flight."""
+
+MAX_REDRIVEN = 1_000_000
+"""The most letters, and receives, of one redrive: what it has sent it deletes, and lets go."""
+
+MAX_STALE_RECEIVES = 1_000
+"""So many in a row without a new letter end the looking: what is held comes again after HOLD_S, and
+of a large queue somebody would look for ever."""
 
 Failures = dict[str, str]
 """The messages for which a call did not succeed, by id, and why."""
@@ -38,7 +46,8 @@ class Handling:
     Attributes:
         expected: how many letters SQS says there are.
         looked_at: how many were received.
-        chosen: those that passed the filters, in the order in which they came.
+        taken: how many of them passed the filters.
+        chosen: these, in the order in which they came; a redrive does not keep them.
         anonymous: of these, those that a redrive has left: they have no identity of their own.
         sent: of these, those that their queue has confirmed.
         deleted: of these, those whose deletion is confirmed.
@@ -51,6 +60,7 @@ class Handling:
     judge: Judge
     expected: int
     looked_at: int = 0
+    taken: int = 0
     chosen: list[Letter] = dataclasses.field(default_factory=list)
     anonymous: int = 0
     sent: int = 0
@@ -60,18 +70,18 @@ class Handling:
 
     def look(self) -> None:
         """Look at all letters that there are, up to the limit of those that are chosen."""
-        for _ in self.pages():
-            pass
+        for page in self.pages():
+            self.chosen += page
 
-    def pages(self) -> Iterator[list[Letter]]:
+    def pages(self, max_receives: int = MAX_RECEIVES) -> Iterator[list[Letter]]:
         """Look at page after page; yields what passes the filters, until the limit is reached."""
-        for page in self.queue.pages(self.expected):
+        for page in self.queue.pages(self.expected, max_receives):
             self.looked_at += len(page)
-            room = self.choice.limit - len(self.chosen)
+            room = self.choice.limit - self.taken
             chosen = [letter for letter in self.judge(page) if self.choice.takes(letter)][:room]
-            self.chosen += chosen
+            self.taken += len(chosen)
             yield chosen
-            if len(self.chosen) == self.choice.limit:
+            if self.taken == self.choice.limit:
                 return
 
     def redrive(self, target_url: str, *, include_anonymous: bool) -> Iterator[int]:
@@ -80,7 +90,7 @@ class Handling:
         In this order nothing is ever lost: what fails in between is in both queues, and its
         increments are known by their identity.
         """
-        for page in self.pages():
+        for page in self.pages(MAX_REDRIVEN):
             ready = [letter for letter in page if include_anonymous or not letter.is_anonymous]
             self.anonymous += len(page) - len(ready)
             unsent = self.queue.send(target_url, ready)
@@ -149,19 +159,25 @@ class DeadLetterQueue:
             raise WrongQueueError(problem)
         return given
 
-    def pages(self, expected: int) -> Iterator[list[Letter]]:
+    def pages(self, expected: int, max_receives: int = MAX_RECEIVES) -> Iterator[list[Letter]]:
         """New letters as they come, at most ten at once, until a receive brings none at all.
 
         Of a FIFO group SQS shows the first ten, and the next when those are deleted. Beyond the
         number expected, it does not wait for more.
         """
-        for _ in range(MAX_RECEIVES):
+        stale = 0
+        for _ in range(max_receives):
             ends_at_s = self._clock() + USE_S
             answer = self._receive(POLL_S if len(self._seen) < expected else 0)
             if not answer:
                 return
             if letters := self._new(answer, ends_at_s):
+                stale = 0
                 yield letters
+            else:
+                stale += 1
+                if stale == MAX_STALE_RECEIVES:
+                    return
 
     def send(self, url: str, letters: Sequence[Letter]) -> Failures:
         """Send letters to their queue anew; returns those that SQS has not confirmed.

@@ -3,7 +3,7 @@
 import dataclasses
 import email.utils
 import enum
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tally.aws import AWS_ERRORS, described
@@ -13,7 +13,7 @@ from tally.reading.errors import ReadError
 from tally.stores.errors import BrokenSetupError
 
 MOMENTO, CACHE, CLOCK = "Momento", "cache", "clock"
-FUNCTION, VISIBILITY = "function", "visibility timeout"
+FUNCTION, VISIBILITY, CONCURRENCY = "function", "visibility timeout", "concurrency"
 
 MAX_SKEW_S = 60.0
 """From here on something is wrong with a clock, long before increments are refused for it."""
@@ -164,6 +164,27 @@ def check_functions(client: Any, queue_arn: str, visibility_s: int) -> Iterator[
             yield check_visibility(visibility_s, Timing(function["Timeout"], window_s))
     except AWS_ERRORS as error:
         yield skipped(FUNCTION, f"Lambda cannot be asked: {described(error)}", BY_HAND)
+        return
+    if mappings:
+        yield check_concurrency(client, mappings)
+
+
+def check_concurrency(client: Any, mappings: Iterable[Mapping[str, Any]]) -> Finding:  # noqa: ANN401 (boto3's)
+    """Whether the account lets so many consumers run at once as the queue may have."""
+    try:
+        limit = client.get_account_settings()["AccountLimit"]
+    except AWS_ERRORS as error:
+        return skipped(CONCURRENCY, f"Lambda cannot be asked: {described(error)}")
+    free = limit["UnreservedConcurrentExecutions"]
+    wanted = sum(each.get("ScalingConfig", {}).get("MaximumConcurrency", 0) for each in mappings)
+    text = f"{limit['ConcurrentExecutions']:,} in this account, {free:,} of them unreserved"
+    if wanted <= free:
+        return good(CONCURRENCY, text)
+    return bad(
+        CONCURRENCY,
+        text,
+        f"make MaximumConcurrency less than its {wanted:,}, or have Lambda's quota raised",
+    )
 
 
 def check_mapping(mapping: Mapping[str, Any]) -> Finding:

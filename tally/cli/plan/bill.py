@@ -1,11 +1,13 @@
 """What a load costs a month: the units of each service, and their price."""
 
+import dataclasses
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tally.cli.plan.figures import Figures
 from tally.publishing.packing import BILLED_BYTES, MAX_ENTRIES
+from tally.settling.progress import Activity
 
 MONTH_S = 730 * 3_600
 """The month of AWS's own calculator: 730 hours."""
@@ -21,6 +23,16 @@ POLLERS = 5
 
 LONG_POLL_S = 20
 """How long a receive waits at most for a message (SQS API, WaitTimeSeconds)."""
+
+METRICS = len(dataclasses.fields(Activity))
+"""Of the consumer's own, each billed once there was an invocation in the month."""
+
+ALARM_METRICS = 17
+"""What the alarms of template.yaml look at: an alarm of two metrics is billed as two."""
+
+LOG_BYTES = 1_800
+"""What an invocation logs: 1,300 of its metrics' record, three lines of Lambda's own, and 26 for
+each line. A message that comes back is one line more, and left out."""
 
 MILLION = 1_000_000
 """Requests and operations are priced by it."""
@@ -53,6 +65,7 @@ def bill(figures: Figures) -> list[BillLine]:
     stored_gb = figures.stored_bytes / GB_BYTES
     transferred_gb = figures.transferred_bytes_per_s * MONTH_S / GB_BYTES
     operations = figures.operations_per_s * MONTH_S
+    logged_gb = invocations * LOG_BYTES / GB_BYTES
     return [
         BillLine("SQS", "sends", sends, prices.sqs_million_requests, MILLION),
         BillLine("SQS", "receives", receives, prices.sqs_million_requests, MILLION),
@@ -62,6 +75,12 @@ def bill(figures: Figures) -> list[BillLine]:
         BillLine("Momento", "GB stored", stored_gb, prices.momento_gb_month),
         BillLine("Momento", "GB transferred", transferred_gb, prices.momento_gb_transferred),
         BillLine("Momento", "operations", operations, prices.momento_million_operations, MILLION),
+        BillLine("CloudWatch", "metrics", METRICS, prices.cloudwatch_metric),
+        BillLine("CloudWatch", "alarm metrics", ALARM_METRICS, prices.cloudwatch_alarm_metric),
+        BillLine("CloudWatch", "dashboard", 1, prices.cloudwatch_dashboard),
+        BillLine("CloudWatch", "GB logged", logged_gb, prices.cloudwatch_gb_logged),
+        BillLine("Secrets Manager", "secret", 1, prices.secret),
+        BillLine("AWS", "GB transferred", transferred_gb, prices.aws_gb_transferred),
     ]
 
 

@@ -4,7 +4,7 @@ import functools
 import math
 from dataclasses import dataclass
 
-from tally.cli.plan.load import IdentityForm, Load
+from tally.cli.plan.load import VISIBILITY_FACTOR, IdentityForm, Load
 from tally.cli.plan.value import EvenLedger, value_bytes
 from tally.counters.ledger import Limits
 from tally.reading.waiting import QUIET_WAIT_S
@@ -121,6 +121,17 @@ class Figures:
     def operations_an_event(self) -> float:
         """The cost figure of this design."""
         return self.operations_per_s / self.load.events_per_s
+
+    @property
+    def in_flight(self) -> float:
+        """Messages received and not deleted: what is gathered, and what is worked on."""
+        return self.load.consumers * self.messages + self.messages_per_s * self.duration_s
+
+    @property
+    def in_flight_failing(self) -> float:
+        """The same where all fail: each is hidden until its visibility timeout is over."""
+        hidden_s = VISIBILITY_FACTOR * self.load.timeout_s + self.load.window_s
+        return self.messages_per_s * hidden_s
 
     @property
     def contention(self) -> float:

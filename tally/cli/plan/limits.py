@@ -10,6 +10,7 @@ from tally.cli.plan.figures import LEDGER, Figures
 from tally.cli.plan.load import (
     MAX_BATCH_SIZE,
     MAX_CONSUMERS,
+    MAX_IN_FLIGHT,
     MAX_UNGATHERED,
     MEMORIES_MB,
     MIN_CONSUMERS,
@@ -80,6 +81,7 @@ def limits(figures: Figures) -> list[Limit]:
         Limit("events", load.events_per_s, figures.capacity_per_s, "/s"),
         Limit("a full batch", figures.longest_s, _usable_s(figures), "s"),
         Limit("value", figures.value_bytes, LEDGER.max_bytes, "bytes"),
+        Limit("in flight", figures.in_flight, MAX_IN_FLIGHT, "messages"),
     ]
 
 
@@ -108,6 +110,12 @@ def notes(figures: Figures) -> list[str]:
         found.append(
             f"The longest value is billed as {chunks:,} chunks of {BILLED_BYTES:,} bytes, so each "
             f"of its calls costs {chunks:,} times."
+        )
+    if figures.in_flight_failing > MAX_IN_FLIGHT:
+        full_s = MAX_IN_FLIGHT / figures.messages_per_s
+        found.append(
+            f"If all messages fail, the {MAX_IN_FLIGHT:,} that a queue has in flight at most are "
+            f"reached after {full_s:,.0f} s, and SQS hands out no more: pause the consumer then."
         )
     return found
 

@@ -23,13 +23,19 @@ TIMEOUTS_S = (20, 30, 60, 120, 300)
 MEMORIES_MB = (256, 512, 1_024, 1_769, 3_008)
 """What template.yaml offers: nothing else is advised."""
 
+VISIBILITY_FACTOR = 6
+"""How many timeouts, and a window, a message stays hidden that failed, as template.yaml has it."""
+
+MAX_IN_FLIGHT = 120_000
+"""Messages of a queue that are received and not deleted, at most (SQS quotas)."""
+
 MAX_TIMEOUT_S = 900
 """The longest that a function may take (Lambda quotas)."""
 
 MAX_RECEIVED = 10
 """Messages that one receive brings at most (SQS API, ReceiveMessage)."""
 
-PRICES_AS_OF = "2026-09"
+PRICES_AS_OF = "2026-11"
 """When the youngest of the default prices was read; docs/planning.md has each with its source.
 They are defaults to be replaced, and no claim about today."""
 
@@ -56,6 +62,12 @@ class Prices:
     momento_gb_month: float = 13.0
     momento_gb_transferred: float = 0.05
     momento_million_operations: float | None = None
+    cloudwatch_metric: float = 0.30
+    cloudwatch_alarm_metric: float = 0.10
+    cloudwatch_dashboard: float = 3.0
+    cloudwatch_gb_logged: float = 0.50
+    secret: float = 0.40
+    aws_gb_transferred: float = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,7 +29,7 @@ SETTINGS = {
 FIGURES = {
     "batches": (
         *("messages_per_s", "message_bytes", "batches_per_s", "messages", "events", "counters"),
-        *("between_s", "most_messages"),
+        *("between_s", "most_messages", "in_flight", "in_flight_failing"),
     ),
     "momento": (
         *("writes_per_s", "reads_per_s", "lost_races_per_s", "operations_per_s"),

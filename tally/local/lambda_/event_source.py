@@ -29,7 +29,7 @@ PAYLOAD_BYTES_MAX = 6 * 1024 * 1024
 FIFO_BATCH_MESSAGES_MAX = 10
 """How many messages of a FIFO queue Lambda hands to one invocation."""
 
-RECORDS_START, RECORDS_END = b'{"Records":[', b"]}"
+RECORDS_START, COMMA, RECORDS_END = b'{"Records":[', b",", b"]}"
 
 IDLE_WAIT_S = 0.05
 """How long a batch that still gathers waits after an empty receive, in seconds."""
@@ -190,7 +190,7 @@ class Poller:
         batch = self._gather()
         if not batch:
             return None
-        payload = RECORDS_START + b",".join(message.record for message in batch) + RECORDS_END
+        payload = RECORDS_START + COMMA.join(message.record for message in batch) + RECORDS_END
         invocation = self._function.invoke(payload)
         message_ids = tuple(message.message_id for message in batch)
         if invocation.error or invocation.response is None:
@@ -274,12 +274,12 @@ class _Batch:
 
     def __init__(self) -> None:
         self.messages: list[_Received] = []
-        self._bytes = len(RECORDS_START) + len(RECORDS_END)
+        self._bytes = len(RECORDS_START) + len(RECORDS_END) - len(COMMA)
 
     def take(self, arrived: "Sequence[_Received]") -> "list[_Received]":
         """Add messages in their order, and return those that are left for the next batch."""
         for position, message in enumerate(arrived):
-            self._bytes += len(message.record) + 1  # with its comma
+            self._bytes += len(COMMA) + len(message.record)
             if self._bytes > PAYLOAD_BYTES_MAX and self.messages:
                 return list(arrived[position:])
             self.messages.append(message)

@@ -9,8 +9,8 @@ from tally.counters.ledger import Limits
 from tally.stores.port import ABSENT, Copy, Failed, Swap, Trouble
 
 COUNTER, VALUE, TOKEN, COUNT, EXPIRES = "counter", "value", "token", "count", "expires"
-"""The attributes. All names but `value` and `expires` may be words of DynamoDB's own, and all are
-put in by placeholders."""
+"""The attributes. The first four are reserved words of DynamoDB's: expressions name no attribute,
+and have a placeholder for each."""
 
 TOKEN_BYTES = 16
 """Of a BLAKE2b of the value, which two values never share, so that a condition need not carry the

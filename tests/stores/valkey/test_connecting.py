@@ -127,6 +127,19 @@ def test_of_several_addresses_the_first_that_answers_is_used(peer, nowhere):
         assert found.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
+@pytest.fixture
+def silent():
+    """An address at which nobody is refused, and nobody taken: there is no room in its queue."""
+    with socket.create_server((HOST, 0), backlog=0) as full, socket.socket() as in_the_queue:
+        in_the_queue.connect(full.getsockname())
+        yield full.getsockname()
+
+
+def test_an_address_that_is_silent_leaves_time_for_the_next(peer, silent):
+    with connected(peer, [(INET, silent), (INET, (HOST, peer.port))], ends_in_s=LONG_S) as found:
+        assert found.getpeername() == (HOST, peer.port)
+
+
 def test_a_name_that_leads_nowhere_says_so(peer, nowhere):
     with pytest.raises(ConnectionRefusedError):
         connected(peer, [(INET, (HOST, nowhere))] * 2)

@@ -155,6 +155,16 @@ def test_a_script_that_stays_unknown_leaves_the_outcome_unknown():
         assert [words[0] for words in peer.commands] == [b"EVALSHA", b"EVAL"]
 
 
+def test_the_repeat_of_a_script_has_what_its_pipeline_left_of_the_time():
+    def answer(_number, words):
+        return b"-NOSCRIPT\r\n" if words[0] == b"EVALSHA" else NOTHING
+
+    with talking(answer, deadline_s=SILENCE_S) as (_, store):
+        began_at = time.monotonic()
+        assert write(store, Swap("c", ABSENT, b"1")) == [LATE]
+        assert time.monotonic() - began_at < SILENCE_S + SLACK_S
+
+
 def test_only_swaps_whose_script_was_unknown_are_sent_again():
     def answer(_number, words):
         return b"-NOSCRIPT\r\n" if words[0] == b"EVALSHA" and words[3] in {b"b", b"d"} else ONE
@@ -208,6 +218,14 @@ def test_the_password_goes_first_in_the_same_packet_and_once_a_connection():
             *[[b"AUTH", b"pass"], [b"GET", b"a"], [b"GET", b"b"]],
             [b"GET", b"a"],
         ]
+
+
+def test_no_command_waits_for_the_answer_to_the_password():
+    def answer(_number, words):
+        return NOTHING if words[0] == b"AUTH" else OK + NIL
+
+    with talking(answer, password="pass", deadline_s=SLACK_S) as (_, store):  # noqa: S106 (good for nothing)
+        assert read(store, "a") == [ABSENT]
 
 
 def test_who_is_not_taken_hears_it_for_each_command_and_is_believed_in_none():
