@@ -20,6 +20,13 @@ _SWAP = """            "ConditionExpression": "#token = :seen",
             "ExpressionAttributeNames": {"#token": TOKEN},
 """
 
+_WRITE = """        put_at: dict[str, float] = {}
+        for swap, answer in self._table.write(self._timed(writes, put_at), ends_at):
+            if isinstance(answer, Stored):
+                self._mirroring.begin(swap.counter, swap.value, put_at[swap.counter])
+            yield swap, answer
+"""
+
 CONDITIONS = (
     Mutation(
         "put of a new counter without a condition",
@@ -90,10 +97,15 @@ ANSWERS = (
         "message acknowledged before its put",
         "What a put does not bring about is lost.",
         _DURABLE,
-        "                self._mirroring.begin(swap.counter, swap.value, put_at[swap.counter])\n"
-        "            yield swap, answer\n",
-        "                self._mirroring.begin(swap.counter, swap.value, put_at[swap.counter])\n"
-        "            yield swap, Stored(None)\n",
+        _WRITE,
+        """        put_at: dict[str, float] = {}
+        begun = list(writes)
+        for swap in begun:
+            yield swap, Stored(None)
+        for swap, answer in self._table.write(self._timed(begun, put_at), ends_at):
+            if isinstance(answer, Stored):
+                self._mirroring.begin(swap.counter, swap.value, put_at[swap.counter])
+""",
     ),
     Mutation(
         "put without an answer taken for stored",
