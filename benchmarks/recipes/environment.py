@@ -8,9 +8,10 @@ import grpc
 
 from benchmarks.recipes.channel import Act, Channel
 from tally.local.lambda_.sqs_event import failed_messages
-from tests.simulation.consumers import POLL_S, KilledError
+from tests.simulation.consumers import POLL_S
 from tests.simulation.facts import Letter
 from tests.simulation.faults import Fault
+from tests.simulation.network import KilledError
 from tests.simulation.queue import Queue
 from tests.simulation.timeline import Actor
 from tests.simulation.world import World

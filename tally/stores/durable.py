@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from tally.counters.counter import Counter
 from tally.counters.errors import UnreadableValueError
@@ -47,6 +47,7 @@ class DurableStore:
         copy_ttl_s: how long a copy stays in it, in seconds.
         clock: monotonic, in seconds.
         wall_clock: the time of day, in seconds.
+        options: of Mirroring.
     """
 
     def __init__(
@@ -57,13 +58,14 @@ class DurableStore:
         *,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
+        **options: Any,  # noqa: ANN401 (those of Mirroring, handed through)
     ) -> None:
         self.usage = table.usage
         self.max_calls_in_flight = table.max_calls_in_flight
         self.deadline_s = table.deadline_s
         self._table = table
         self._cache = Serving(open_cache, copy_ttl_s, wall_clock)
-        self._mirroring = Mirroring(self._cache, wall_clock=wall_clock)
+        self._mirroring = Mirroring(self._cache, wall_clock=wall_clock, **options)
         self._clock = clock
         self._wall_clock = wall_clock
 

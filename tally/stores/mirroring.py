@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
 from tally.stores.port import Failed
@@ -51,16 +51,25 @@ class Mirroring:
         mirror: sets them.
         wall_clock: the time of day, in seconds.
         wait_s: how long the end of a batch may wait, in seconds.
+        executor: makes so many threads of a name.
+        condition: makes what they and the batch wait at.
     """
 
     def __init__(
-        self, mirror: Mirror, *, wall_clock: Callable[[], float], wait_s: float = WAIT_S
+        self,
+        mirror: Mirror,
+        *,
+        wall_clock: Callable[[], float],
+        wait_s: float = WAIT_S,
+        executor: Callable[[int, str], Executor] = ThreadPoolExecutor,
+        condition: Callable[[], threading.Condition] = threading.Condition,
     ) -> None:
         self._mirror = mirror
         self._wall_clock = wall_clock
         self._wait_s = wait_s
-        self._changed = threading.Condition()
-        self._thread: ThreadPoolExecutor | None = None
+        self._executor = executor
+        self._changed = condition()
+        self._thread: Executor | None = None
         self._is_running = False
         self._is_waited_for = True
         self._batch = 0
@@ -86,7 +95,7 @@ class Mirroring:
             self._waiting_bytes += len(value)
             if not self._is_running:
                 self._is_running = True
-                self._thread = self._thread or ThreadPoolExecutor(1, "tally-mirror")
+                self._thread = self._thread or self._executor(1, "tally-mirror")
                 self._thread.submit(self._run)
 
     def finish(self, most_s: float) -> int:

@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from benchmarks.recipes.idempotency import MomentoPersistence
 from tests.recipes.here import Here
-from tests.simulation.consumers import KilledError
+from tests.simulation.network import KilledError
 
 TIMEOUT_S = 30.0
 

@@ -14,7 +14,7 @@ from concurrent.futures import (
 )
 from typing import NamedTuple
 
-from tests.simulation.plan import MAX_CONSUMERS, draw
+from tests.simulation.plan import MAX_THREADS, draw
 from tests.simulation.run import run
 
 CHUNK_SEEDS = 10
@@ -47,7 +47,7 @@ class Totals:
 def play(seeds: range, profile: str) -> Totals:
     """Run seeds one after the other, to the first that fails."""
     totals = Totals()
-    with ThreadPoolExecutor(MAX_CONSUMERS) as executor:
+    with ThreadPoolExecutor(MAX_THREADS) as executor:
         for seed in seeds:
             outcome = run(draw(seed, profile), executor)
             totals.counts += outcome.totals

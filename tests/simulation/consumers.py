@@ -2,37 +2,41 @@
 
 import json
 from collections.abc import Iterable
+from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from momento.auth import CredentialProvider
 
 from consumer.batch import Consumer
 from consumer.messages import ReceivedMessage
 from consumer.observability import Observer
-from tally.environment import Valkey
 from tally.local.lambda_.sqs_event import failed_messages
 from tally.settling.copies import Copies
 from tally.settling.progress import Activity
 from tally.settling.reason import Unsettled
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
+from tally.stores.durable import DurableStore
 from tally.stores.errors import BrokenSetupError
 from tally.stores.momento.store import MomentoStore
+from tally.stores.port import Store as PortOfStores
 from tally.stores.secret import Key
 from tally.stores.valkey.store import ValkeyStore
+from tests.simulation.copies import Cache
+from tests.simulation.durable import DEADLINE_S, SERVER, Beside, open_durable
+from tests.simulation.dynamodb import Client
 from tests.simulation.facts import Delivery
 from tests.simulation.faults import Fault
-from tests.simulation.network import Network
+from tests.simulation.network import KilledError, Network
 from tests.simulation.queue import Queue, check_order
 from tests.simulation.store import Store
+from tests.simulation.table import Table
 from tests.simulation.timeline import Actor
-from tests.simulation.valkey import Line
+from tests.simulation.valkey import Line, carry_out
 from tests.simulation.world import World
 
 NO_KEY = CredentialProvider.for_momento_local()
-SERVER = Valkey("127.0.0.1", 6379, is_tls=False)
-DEADLINE_S = 1.1
 POLL_S = 0.3
 CALM_TIMEOUT_S = 30.0
 SHORTEST_S = 0.02
@@ -40,8 +44,12 @@ CPU_S = 0.002
 """What an invocation takes beside its calls, at most."""
 
 
-class KilledError(BaseException):
-    """The process is no more; nothing in it can see this coming."""
+class Stores(NamedTuple):
+    """Where counters of a run live: by its plan in the first, or in the table."""
+
+    store: Store
+    table: Table
+    cache: Cache
 
 
 class Witness(Observer):
@@ -81,11 +89,13 @@ class Witness(Observer):
 class Environment:
     """One of Lambda's concurrent environments, and its successors: polls, handles, deletes."""
 
-    def __init__(self, world: World, queue: Queue, store: Store, number: int) -> None:
+    def __init__(self, world: World, queue: Queue, stores: Stores, number: int) -> None:
         self.delivery = Delivery([], fifo=False)
         self._world = world
         self._queue = queue
-        self._store = store
+        self._stores = stores
+        self._beside: Beside | None = None
+        self._is_dead = False
         self._random = world.plan.random(f"environment {number}")
         self._ends_at_s = 0.0
         self._actor: Actor | None = None
@@ -103,10 +113,13 @@ class Environment:
                 self._invoke()
 
     def sleep_until(self, when_s: float) -> None:
-        """Wait; who waits past the function's time-out is killed."""
+        """Wait; who waits past the function's time-out is killed, and a dead one does not wait."""
+        if self._is_dead:
+            raise KilledError
         if self._actor:
             self._actor.sleep_until(min(when_s, self._ends_at_s))
         if when_s > self._ends_at_s:
+            self._is_dead = True
             raise KilledError
 
     def lives(self, kind: Fault = Fault.KILLED) -> None:
@@ -116,6 +129,7 @@ class Environment:
             KilledError: it does.
         """
         if self._world.dice.strikes(kind):
+            self._is_dead = True
             raise KilledError
 
     def get_remaining_time_in_millis(self) -> int:
@@ -171,8 +185,9 @@ class Environment:
         """The successor knows nothing."""
         world, plan = self._world, self._world.plan
         random = Random(self._random.random())
+        self._is_dead = False
         rounds = Rounds(
-            self._valkey(random) if plan.is_on_valkey else self._momento(random),
+            self._opened(random),
             clock=world.timeline,
             sleep=lambda seconds: self.sleep_until(world.timeline.now_s + seconds),
             uniform=random.uniform,
@@ -181,8 +196,22 @@ class Environment:
         observer = Witness(self, world)
         return Consumer(writer, observer, plan.default_max, wall_clock=world.timeline)
 
+    def _opened(self, random: Random) -> PortOfStores:
+        if self._world.plan.is_durable:
+            return self._durable(random)
+        return self._valkey(random) if self._world.plan.is_on_valkey else self._momento(random)
+
+    def _durable(self, random: Random) -> DurableStore:
+        """What the process before it had begun beside its rounds, ends with it."""
+        if self._beside:
+            self._beside.end()
+        self._beside = beside = Beside(self._world, Random(random.random()))
+        client = Client(self._world, self._stores.table, self, Random(random.random()))
+        cache = self._stores.cache
+        return open_durable(self._world, client, cache, beside, beside, Random(random.random()))
+
     def _momento(self, random: Random) -> MomentoStore:
-        network = Network(self._world, self._store, self, random)
+        network = Network(self._world, self._stores.store, self, random)
         return MomentoStore(
             "tally",
             NO_KEY,
@@ -191,10 +220,13 @@ class Environment:
         )
 
     def _valkey(self, random: Random) -> ValkeyStore:
+        store = self._stores.store
         return ValkeyStore(
             SERVER,
             Key(""),
-            opened=lambda _ends_at: Line(self._world, self._store, self, random),
+            opened=lambda _ends_at: Line(
+                self._world, store, partial(carry_out, store), self, random
+            ),
             **self._options,
         )
 

@@ -23,7 +23,8 @@ from tally.stores.momento.store import MomentoStore
 from tally.stores.port import Store as PortOfStores
 from tally.stores.secret import Key
 from tally.stores.valkey.store import ValkeyStore
-from tests.simulation.consumers import NO_KEY, SERVER
+from tests.simulation.consumers import NO_KEY
+from tests.simulation.durable import SERVER
 from tests.simulation.facts import Delivery, Fact, Letter
 from tests.simulation.plan import draw
 from tests.simulation.store import Store

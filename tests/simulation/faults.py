@@ -21,6 +21,9 @@ class Fault(enum.StrEnum):
     FOREIGN = "unreadable value"
     FAILED_OVER = "failed over to an older state"
     EVICTED = "evicted"
+    UNPROCESSED = "keys left unprocessed"
+    FROZEN = "frozen before a request left"
+    AWAY = "cache away"
 
     TWIN = "twice in a batch"
     ECHO = "delivered again while in flight"
@@ -48,6 +51,9 @@ NETWORK = (
     *(_F.BROKEN_SETUP, _F.STALE, _F.DEAD_CHANNEL, _F.FOREIGN),
 )
 DISASTERS = (_F.FAILED_OVER, _F.EVICTED)
+TABLE = (_F.UNPROCESSED, _F.FROZEN, _F.AWAY, *DISASTERS)
+"""What only a table may meet, and the cache before it."""
+
 QUEUE = (_F.TWIN, _F.ECHO, _F.DELETE_LOST, _F.GHOST, _F.REDRIVE)
 CONSUMERS = (_F.KILLED, _F.KILLED_BEFORE_ACK, _F.SHORT_OF_TIME, _F.BUSY)
 PRODUCERS = (_F.SKEWED, _F.STEPPED, _F.WILD, _F.RESTARTED, _F.SENT_TWICE, _F.HELD_BACK, _F.INVALID)
@@ -57,6 +63,8 @@ HIGHEST = {
     _F.REFUSED: 0.05,
     _F.FAILED_OVER: 0.1,
     _F.EVICTED: 0.1,
+    _F.FROZEN: 0.1,
+    _F.AWAY: 0.1,
     _F.BROKEN_SETUP: 0.02,
     _F.KILLED: 0.1,
     _F.WILD: 0.1,

@@ -27,6 +27,10 @@ _STATUS = grpc.StatusCode
 BREAKS = (_STATUS.UNAUTHENTICATED, _STATUS.PERMISSION_DENIED, _STATUS.NOT_FOUND)
 
 
+class KilledError(BaseException):
+    """The process is no more; nothing in it can see this coming."""
+
+
 class Caller(Protocol):
     """Who calls: it may die at each call, and has been handed a delivery."""
 

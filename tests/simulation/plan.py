@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from random import Random
 
+import msgspec
+
 from tally.counters.event import INT64_MAX
 from tally.counters.ledger import Limits
 from tests.simulation.faults import (
@@ -12,6 +14,7 @@ from tests.simulation.faults import (
     NETWORK,
     PRODUCERS,
     QUEUE,
+    TABLE,
     Fault,
     draw_rates,
 )
@@ -26,13 +29,17 @@ PROFILES: Mapping[str, tuple[Fault, ...]] = {
     "expiry": NETWORK + QUEUE + CONSUMERS + PRODUCERS,
     "valkey": NETWORK + QUEUE + CONSUMERS + PRODUCERS,
     "disasters": NETWORK + QUEUE + CONSUMERS + PRODUCERS + DISASTERS,
+    "durable": NETWORK + QUEUE + CONSUMERS + PRODUCERS + TABLE,
+    "mortal": NETWORK + QUEUE + CONSUMERS + PRODUCERS + TABLE,
 }
 """The faults that each profile may have. In `calm` all must be decided; in `expiry` counters have
-a time to live, so that an event may be decided once in each life. In the last two they are in
-Valkey, which in `disasters` evicts, and fails over to states that it had before."""
+a time to live, so that an event may be decided once in each life. In the next two they are in
+Valkey, which in `disasters` evicts, and fails over to states that it had before. In the last two
+they are in a table of DynamoDB, where those of `mortal` have a time to live, and the disasters are
+those of a cache that serves them."""
 
 WEIGHTS = {"calm": 1, "network": 2, "queue": 1, "consumers": 1, "producers": 1, "swarm": 12}
-WEIGHTS |= {"expiry": 2, "valkey": 4, "disasters": 4}
+WEIGHTS |= {"expiry": 2, "valkey": 4, "disasters": 4, "durable": 5, "mortal": 3}
 
 SPANS_S = (1.0, 20.0, 600.0, 300_000.0)
 """How long producers publish: a burst, … three and a half days, well past the horizon of one."""
@@ -45,7 +52,18 @@ MAX_REJECTED = (2, 8, 1_024)
 VISIBILITIES_S = (0.3, 3.0, 30.0)
 TTLS_S = (1, 10, 60)
 LASTING_S = 86_400
+COPY_TTLS_S = (1, 5, 60)
 MAX_CONSUMERS = 4
+MAX_THREADS = 64
+"""What an executor must lend: consumers, readers, and what runs beside them until it is noticed
+that they were killed."""
+
+UNIT_BYTES = 1_024
+ITEM_BYTES, EXPIRES_BYTES = 58, 13
+"""Of the 1,024 bytes that a write unit has: an item's without name and value, 8 of them spare, and
+those of its time to live."""
+
+MAX_ITEM_BYTES = 65_536
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,17 +90,35 @@ class Plan:
     ttl_s: int
     default_max: int
     fifo: bool
+    copy_ttl_s: int = COPY_TTLS_S[-1]
     dropped: frozenset[int] = frozenset()
 
     @property
     def expires(self) -> bool:
         """Whether counters have a time to live."""
-        return self.profile == "expiry"
+        return self.profile in {"expiry", "mortal"}
 
     @property
     def forgets(self) -> bool:
         """Whether what was decided may be undone: by the store, and never by a write."""
-        return self.expires or not self.rates.keys().isdisjoint(DISASTERS)
+        is_lossy = not self.is_durable and not self.rates.keys().isdisjoint(DISASTERS)
+        return self.expires or is_lossy
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether counters live in a table with a cache before it."""
+        return self.profile in {"durable", "mortal"}
+
+    def limits_of(self, counter: str) -> Limits:
+        """How much a counter may remember: in a table what its name leaves of a write unit."""
+        if not self.is_durable:
+            return self.limits
+        room = UNIT_BYTES - ITEM_BYTES - EXPIRES_BYTES * self.expires - len(counter.encode())
+        return msgspec.structs.replace(
+            self.limits,
+            free_bytes=min(self.limits.free_bytes, room),
+            max_bytes=min(self.limits.max_bytes, MAX_ITEM_BYTES),
+        )
 
     @property
     def is_on_valkey(self) -> bool:
@@ -115,9 +151,10 @@ def draw(number: int, profile: str = "") -> Plan:
         timeout_s=30.0 if calm else random.choice((3.0, 10.0, 30.0)),
         visibility_s=180.0 if calm else random.choice(VISIBILITIES_S),
         max_receives=random.choice((3, 5, 20)),
-        ttl_s=random.choice(TTLS_S) if profile == "expiry" else LASTING_S,
+        ttl_s=random.choice(TTLS_S) if profile in {"expiry", "mortal"} else LASTING_S,
         default_max=random.choice((INT64_MAX, INT64_MAX, INT64_MAX, 100)),
         fifo=random.random() < 0.15,
+        copy_ttl_s=random.choice(COPY_TTLS_S),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TextIO
 from tally.counters.ledger import Limits
 from tests.simulation.campaign import Failure, Totals
 from tests.simulation.faults import Fault
-from tests.simulation.plan import MAX_CONSUMERS, Plan, draw
+from tests.simulation.plan import MAX_THREADS, Plan, draw
 from tests.simulation.run import run
 from tests.simulation.shrink import shrink
 
@@ -58,7 +58,7 @@ def story(failure: Failure, profile: str, *, shrinks: bool = True) -> str:
     )
     if not shrinks:
         return head
-    with ThreadPoolExecutor(MAX_CONSUMERS) as executor:
+    with ThreadPoolExecutor(MAX_THREADS) as executor:
         found = shrink(draw(failure.seed, profile), lambda cut: run(cut, executor))
         history: list[str] = []
         outcome = run(found.plan, executor, history)

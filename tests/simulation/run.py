@@ -6,12 +6,15 @@ from collections import Counter
 from concurrent.futures import Executor
 from typing import NamedTuple
 
-from tests.simulation.consumers import Environment
+from tests.simulation.consumers import Environment, Stores
+from tests.simulation.copies import Cache
 from tests.simulation.faults import Fault
+from tests.simulation.onlooker import Onlooker
 from tests.simulation.plan import Plan
 from tests.simulation.producers import Producer, counters, foreign_value, start_value
 from tests.simulation.queue import Queue
 from tests.simulation.store import Store
+from tests.simulation.table import Table
 from tests.simulation.timeline import ViolationError, violated
 from tests.simulation.world import World
 
@@ -56,20 +59,26 @@ def _told(error: BaseException | None) -> str:
 def _play(world: World) -> None:
     plan, timeline = world.plan, world.timeline
     queue = Queue(world, plan.random("queue"))
-    store = Store(world, plan.random("store"))
+    table = Table(world, plan.random("table"))
+    stores = Stores(
+        Store(world, plan.random("store")), table, Cache(world, table, plan.random("cache"))
+    )
+    store = table if plan.is_durable else stores.store
     _fill(world, store)
     _publish(world, queue)
     for share in REDRIVES_AT:
         queue.expect(plan.span_s * share + CALM_AFTER_S / 2, queue.redrive)
     timeline.at(plan.span_s + CALM_AFTER_S, queue.calm_down)
     for number in range(plan.consumers):
-        timeline.act(world.executor, Environment(world, queue, store, number).live)
+        timeline.act(world.executor, Environment(world, queue, stores, number).live)
+    if plan.is_durable:
+        timeline.act(world.executor, Onlooker(world, queue, table, stores.cache).live)
     timeline.play()
     if not timeline.stopped:
         _judge(world, queue, store)
 
 
-def _fill(world: World, store: Store) -> None:
+def _fill(world: World, store: Store | Table) -> None:
     random = world.plan.random("start")
     for counter in counters(world.plan.counters):
         if world.dice.strikes(Fault.FOREIGN):
@@ -91,7 +100,7 @@ def _publish(world: World, queue: Queue) -> None:
             queue.post(letter, at_s)
 
 
-def _judge(world: World, queue: Queue, store: Store) -> None:
+def _judge(world: World, queue: Queue, store: Store | Table) -> None:
     """At rest: nothing is lost, nothing counted twice, and the ledger says so itself."""
     oracle = world.oracle
     oracle.rests(queue.sent.values(), queue.dead)

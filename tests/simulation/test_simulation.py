@@ -10,7 +10,7 @@ import pytest
 
 from tests.simulation.campaign import play
 from tests.simulation.faults import PRODUCERS, Fault
-from tests.simulation.plan import MAX_CONSUMERS, PROFILES, draw
+from tests.simulation.plan import MAX_THREADS, PROFILES, draw
 from tests.simulation.run import run
 
 ROOT = Path(__file__).parent.parent.parent
@@ -22,7 +22,7 @@ BUG_TIMEOUT_S = 100.0
 
 @pytest.fixture
 def executor():
-    with ThreadPoolExecutor(MAX_CONSUMERS) as pool:
+    with ThreadPoolExecutor(MAX_THREADS) as pool:
         yield pool
 
 

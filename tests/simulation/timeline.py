@@ -55,10 +55,14 @@ class Guard:
 class Timeline:
     """What is due when, in seconds from 0; called, it tells the time.
 
-    Whenever nothing is due, `when_idle` is called, and may put something on the timeline.
+    Whenever nothing is due, `when_idle` is called, and may put something on the timeline. At once
+    there may be so many actors as the executor has threads: one more would never have its turn.
     """
 
-    def __init__(self, when_idle: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self, when_idle: Callable[[], object] = lambda: None, most_actors: int = 64
+    ) -> None:
+        self._most = most_actors
         self.now_s = 0.0
         self.when_idle = when_idle
         self.steps = 0
@@ -78,6 +82,9 @@ class Timeline:
 
     def act(self, executor: Executor, live: "Callable[[Actor], object]") -> None:
         """Start an actor: `live` runs on a thread of the executor, from the present time on."""
+        self._actors = [actor for actor in self._actors if not actor.is_over]
+        if len(self._actors) == self._most:
+            violated(f"began an actor beside {self._most} others")
         actor = Actor(self)
         self._actors.append(actor)
         self.at(self.now_s, actor)
@@ -138,7 +145,7 @@ class Actor:
         self._turn = threading.Lock()
         self._turn.acquire()
         self._life: Future[None] | None = None
-        self._over = False
+        self.is_over = False
 
     def start(self, executor: Executor, live: "Callable[[Actor], object]") -> None:
         self._life = executor.submit(self._timeline.guarded, lambda: self._live(live))
@@ -170,7 +177,7 @@ class Actor:
 
     def end(self, home: threading.Lock) -> None:
         """Unwind, if it is not done; the turn comes back to `home`."""
-        if self._timeline.stopped and not self._over:
+        if self._timeline.stopped and not self.is_over:
             self._turn.release()
             home.acquire()
         if self._life:
@@ -181,4 +188,4 @@ class Actor:
             self.wait()
             live(self)
         finally:
-            self._over = True
+            self.is_over = True

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import hiredis
 
@@ -20,6 +20,7 @@ IDLE_S = 2.0
 STEP_S = 0.000_01
 """Between the effects of two commands of a pipeline; those of others may come in between."""
 
+SCRIPTS = (b"EVAL", b"EVALSHA")
 NOSCRIPT = "NOSCRIPT No matching script. Please use EVAL."
 NOBODYS = ("LOADING loading the dataset", "READONLY a replica", "MASTERDOWN no link", "ODD odd")
 """Errors of a server that does nothing now; what they say to all commands of a pipeline."""
@@ -46,12 +47,35 @@ class Fate(NamedTuple):
     says: str = ""
 
 
-class Line:
-    """A consumer's connection to the server."""
+class Server(Protocol):
+    """What a server holds, and what may become of all of it.
 
-    def __init__(self, world: World, store: Store, caller: Caller, random: Random) -> None:
+    Attributes:
+        epoch: how often it failed over.
+    """
+
+    epoch: int
+
+    def fail_over(self) -> None:
+        """Be what some replica was."""
+
+    def evict(self) -> None:
+        """Forget a key."""
+
+
+Obey = Callable[[list[bytes], Delivery], Any]
+"""Carries out the words of a command, sent by who was handed the delivery."""
+
+
+class Line:
+    """A client's connection to the server."""
+
+    def __init__(
+        self, world: World, store: Server, obey: Obey, caller: Caller, random: Random
+    ) -> None:
         self._world = world
         self._store = store
+        self._obey = obey
         self._caller = caller
         self._random = random
         self._epoch = store.epoch
@@ -96,7 +120,7 @@ class Line:
     ) -> None:
         world = self._world
         is_read = words[0] == b"GET"
-        key = words[1 if is_read else 3].decode()
+        key = words[3 if words[0] in SCRIPTS else 1].decode()
         world.totals["calls"] += 1
         world.note("sent", words[0].decode(), key, fate.says)
         said = fate.says or self._refusal(is_read=is_read)
@@ -106,7 +130,7 @@ class Line:
         delivery = self._caller.delivery
 
         def act() -> None:
-            replies[place] = carry_out(self._store, words, delivery)
+            replies[place] = self._obey(words, delivery)
 
         world.timeline.at(sent_at_s + fate.there_s + place * STEP_S, act)
 

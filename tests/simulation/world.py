@@ -7,7 +7,7 @@ import msgspec
 
 from tests.simulation.faults import Dice
 from tests.simulation.oracle import Oracle
-from tests.simulation.plan import Plan
+from tests.simulation.plan import MAX_THREADS, Plan
 from tests.simulation.timeline import Timeline
 
 
@@ -17,7 +17,7 @@ class World:
     def __init__(self, plan: Plan, executor: Executor, history: list[str] | None = None) -> None:
         self.plan = plan
         self.executor = executor
-        self.timeline = Timeline()
+        self.timeline = Timeline(most_actors=MAX_THREADS)
         self.dice = Dice(plan.seed, plan.rates)
         self.oracle = Oracle(plan)
         self.totals: Counter[str] = Counter()

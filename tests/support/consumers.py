@@ -75,9 +75,12 @@ def store_of(server, **options):
 
 
 def read_counts(counters, variables):
-    """The count of each counter, None where there is none, from the variables of a stack."""
+    """The count of each counter, None where there is none, from the variables of a stack.
+
+    Of a table's it is what the table says, and not what its cache still shows.
+    """
     with Reader.from_environment(variables) as reader:
-        return reader.counts(counters)
+        return reader.counts(counters, consistent="COUNTER_TABLE" in variables)
 
 
 def make_rounds(channel, *, uniform=None, sleep=None, limits=None):
