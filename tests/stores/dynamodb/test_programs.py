@@ -10,33 +10,15 @@ from consumer import wiring
 from consumer.settings import ConsumerSettings
 from tally.cli.dlq.letters import judge_from
 from tally.local.momento.server import HOST, MomentoServer
-from tally.local.sqs.aws import REGION, TEST_KEY
 from tally.reading.reader import Reader, Reading
 from tally.stores.opening import open_store
 from tally.stores.port import Source
 from tests.support.lambda_event import event, failures, increment, name, record
 from tests.support.momento import Raw
 from tests.support.momento_channel import CACHE
-from tests.support.terminal import QUIET, Said, Terminal
+from tests.support.terminal import Said, Terminal
 
 NOWHERE = "http://127.0.0.1:9/queue"
-
-
-@pytest.fixture
-def told(table, monkeypatch):
-    """The variables of a deployment with a table, which boto3 finds in this process's own."""
-    aws = {
-        "AWS_ENDPOINT_URL_DYNAMODB": table.endpoint_url,
-        "AWS_ACCESS_KEY_ID": TEST_KEY,
-        "AWS_SECRET_ACCESS_KEY": TEST_KEY,
-        "AWS_DEFAULT_REGION": REGION,
-    }
-    for variable, value in (QUIET | aws).items():
-        if value is None:
-            monkeypatch.delenv(variable, raising=False)
-        else:
-            monkeypatch.setenv(variable, value)
-    return aws | {"COUNTER_TABLE": table.name}
 
 
 @pytest.fixture
