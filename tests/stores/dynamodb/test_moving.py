@@ -6,17 +6,12 @@ import re
 
 import pytest
 
-from consumer import wiring
-from consumer.settings import ConsumerSettings
 from tally.cli.migrate.moving import LACKS
 from tally.local.momento.server import HOST, MomentoServer
-from tally.reading.reader import Reader
-from tally.stores.opening import open_store
-from tests.support.lambda_event import event, failures, increment, record
 from tests.support.momento_channel import CACHE
+from tests.support.switching import COUNTERS, consumer, counts, deliver, messages
 from tests.support.terminal import Said, Terminal
 
-COUNTERS = [f"c{number}" for number in range(5)]
 MESSAGES = 40
 NOWHERE = "127.0.0.1:9"
 
@@ -50,30 +45,6 @@ def old():
 def moving(told, variables):
     """A terminal as docs/moving.md has it set up."""
     return Terminal(told | {f"OLD_{name}": value for name, value in variables.items()})
-
-
-@contextlib.contextmanager
-def consumer(variables):
-    settings = ConsumerSettings.from_environment(variables)
-    with contextlib.closing(open_store(settings.place, ttl_s=settings.ttl_s)) as store:
-        yield wiring.build(settings, observer=wiring.observer({}), store=store)
-
-
-def messages(first, last):
-    """So many messages, each of an increment of 1 for one of the counters."""
-    return [
-        record(f"m{seq}", increment(seq, COUNTERS[seq % len(COUNTERS)]))
-        for seq in range(first, last)
-    ]
-
-
-def deliver(deployed, records):
-    assert deployed.handle(event(*records), None) == failures()
-
-
-def counts(variables):
-    with Reader.from_environment(variables) as reader:
-        return sum(reader.counts(COUNTERS, consistent=True).values())
 
 
 def test_the_steps_lose_nothing_and_count_nothing_twice(told, left, tmp_path):
