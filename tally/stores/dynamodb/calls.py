@@ -6,7 +6,7 @@ many of them as it has pieces (0.3 s set, 3.9 s taken); and it has no call that 
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -20,6 +20,9 @@ its peer has gone. By the wall clock, since a monotonic one may stand still in a
 
 Answer = TypeVar("Answer")
 
+MakeThreads = Callable[[int, str], Executor]
+"""Makes so many threads, each begun when there is something for it, with a name."""
+
 
 class Call(NamedTuple):
     """A call on its way.
@@ -30,7 +33,7 @@ class Call(NamedTuple):
     """
 
     future: Future[Any]
-    threads: ThreadPoolExecutor
+    threads: Executor
 
 
 class Calls:
@@ -41,6 +44,7 @@ class Calls:
         threads: how many calls may be on their way.
         clock: monotonic, in seconds.
         wall_clock: the time of day, in seconds.
+        executor: makes so many threads of a name.
     """
 
     def __init__(
@@ -49,14 +53,16 @@ class Calls:
         threads: int,
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
+        executor: MakeThreads = ThreadPoolExecutor,
     ) -> None:
         self._connect = connect
         self._most_threads = threads
         self._clock = clock
         self._wall_clock = wall_clock
+        self._executor = executor
         self._lock = threading.RLock()
         self._client: Any = None
-        self._threads: ThreadPoolExecutor | None = None
+        self._threads: Executor | None = None
         self._used_at = 0.0
         self._closed = False
 
@@ -81,7 +87,7 @@ class Calls:
                 self._client.close()  # its connections; it opens new ones by itself
             self._used_at = now
             if self._threads is None:
-                self._threads = ThreadPoolExecutor(self._most_threads, "tally-dynamodb")
+                self._threads = self._executor(self._most_threads, "tally-dynamodb")
             return Call(self._threads.submit(ask, self._client), self._threads)
 
     def answer(self, call: Call, ends_at: float) -> Any:  # noqa: ANN401 (whatever `ask` gives)

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from typing import Any
 
 from tally.counters.ledger import Limits
 from tally.stores.dynamodb.asking import Batch, Put, get, put
-from tally.stores.dynamodb.calls import Calls, connector
+from tally.stores.dynamodb.calls import Calls, MakeThreads, connector
 from tally.stores.dynamodb.flights import Ask, Flights
 from tally.stores.dynamodb.items import Items, copy_of, token_of
 from tally.stores.dynamodb.troubles import UNSENT
@@ -48,11 +49,12 @@ class DynamoStore:
         connect: makes a client of boto3's that sends nothing twice.
         clock: monotonic, in seconds.
         wall_clock: the time of day, in seconds.
+        executor: makes the threads.
     """
 
     max_calls_in_flight = MAX_CALLS_IN_FLIGHT
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (all that a test may want to be otherwise, by keyword)
         self,
         table: str,
         *,
@@ -61,13 +63,14 @@ class DynamoStore:
         connect: Callable[[], Any] | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
+        executor: MakeThreads = ThreadPoolExecutor,
     ) -> None:
         self.usage = Usage()
         self.deadline_s = deadline_s
         self._items = Items(table, ttl_s, wall_clock)
         threads = MAX_CALLS_IN_FLIGHT + MAX_READS_IN_FLIGHT
         connect = connect or connector(deadline_s, threads)
-        self._calls = Calls(connect, threads, clock, wall_clock)
+        self._calls = Calls(connect, threads, clock, wall_clock, executor)
         self._flights = Flights(self._calls, self.usage, clock, deadline_s)
         self._clock = clock
 
