@@ -173,17 +173,15 @@ def _counters(verdict: Verdict) -> Table:
 def _figures(verdict: Verdict) -> list[str]:
     rate = verdict.events / verdict.seconds if verdict.seconds else 0
     duplicates, lost = (verdict.metrics.get(name, 0) for name in ("EventsDuplicate", "SwapsLost"))
+    durable = verdict.durable
+    store = _of_a_table(verdict, durable) if durable else _of_a_cache(verdict)
     return [
         f"{verdict.events:,} increments in {verdict.messages:,} messages",
         f"counted in {verdict.seconds:.1f} s: {rate:,.0f} events/s",
         f"{verdict.redelivered} messages delivered again",
         f"{verdict.kills} consumers killed in mid-batch",
         f"{duplicates:,} duplicates absorbed, {lost:,} swaps lost and decided again",
-        *(
-            _of_a_cache(verdict)
-            if verdict.durable is None
-            else _of_a_table(verdict, verdict.durable)
-        ),
+        *store,
     ]
 
 
