@@ -6,7 +6,7 @@ import os
 import sys
 
 from tests.simulation.campaign import Totals, campaign, play
-from tests.simulation.plan import PROFILES
+from tests.simulation.plan import GROUPS, PROFILES
 from tests.simulation.report import Progress, story, summary
 
 DEFAULT_MINUTES = 10.0
@@ -33,9 +33,15 @@ def main() -> int:
 
 
 def _campaign(told: argparse.Namespace, progress: Progress) -> Totals:
-    seconds = math.inf if told.seeds else told.minutes * MINUTE_S
-    seeds = range(told.first, told.first + (told.seeds or MAX_SEEDS))
-    return campaign(seeds, told.profile, processes=told.processes, seconds=seconds, tick=progress)
+    is_timed = not (told.seeds or told.events)
+    return campaign(
+        range(told.first, told.first + (told.seeds or MAX_SEEDS)),
+        told.profile,
+        processes=told.processes,
+        seconds=told.minutes * MINUTE_S if is_timed else math.inf,
+        events=told.events or math.inf,
+        tick=progress,
+    )
 
 
 def _arguments() -> argparse.Namespace:
@@ -43,10 +49,11 @@ def _arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--minutes", type=float, default=DEFAULT_MINUTES, help="how long (default: %(default)g)")
     add("--seeds", type=int, help="how many seeds, instead of how long")
+    add("--events", type=int, help="how many events, instead of how long")
     add("--first", type=int, default=0, help="the first seed (default: %(default)d)")
     add("--seed", type=int, help="replay one seed")
     add("--processes", type=int, default=os.cpu_count(), help="default: one for each core")
-    add("--profile", choices=tuple(PROFILES), default="", help="only this kind of faults")
+    add("--profile", choices=(*PROFILES, *GROUPS), default="", help="only this kind of faults")
     add("--quiet", action="store_true", help="no progress, no totals, no shrinking")
     return parser.parse_args()
 

@@ -1,5 +1,6 @@
 """Many seeds, on all cores, until the time or the seeds are used up or a promise is broken."""
 
+import math
 import multiprocessing
 import signal
 import time
@@ -59,11 +60,17 @@ def play(seeds: range, profile: str) -> Totals:
 
 
 def campaign(
-    seeds: range, profile: str, *, processes: int, seconds: float, tick: Callable[[Totals], object]
+    seeds: range,
+    profile: str,
+    *,
+    processes: int,
+    seconds: float,
+    tick: Callable[[Totals], object],
+    events: float = math.inf,
 ) -> Totals:
-    """Run seeds on several processes, at most so long; `tick` is told now and then.
+    """Run seeds on several processes, for so long or so many events; `tick` is told now and then.
 
-    The chunks under way at a failure, at Ctrl-C or at the end of the time are finished and counted.
+    The chunks under way at a failure, at Ctrl-C or at that end are finished and counted.
     """
     totals = Totals()
     chunks = _chunks(seeds)
@@ -73,7 +80,8 @@ def campaign(
         running: set[Future[Totals]] = set()
         more = True
         while running or more:
-            more = more and not totals.failures and time.monotonic() < ends_at
+            has_ended = time.monotonic() >= ends_at or totals.counts["events"] >= events
+            more = more and not totals.failures and not has_ended
             while more and len(running) <= processes:
                 chunk = next(chunks, None)
                 more = chunk is not None

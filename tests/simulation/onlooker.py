@@ -1,5 +1,6 @@
 """A program that reads while others count: what it is told must be so, or have been so lately."""
 
+import itertools
 from collections.abc import Callable
 from random import Random
 
@@ -21,6 +22,9 @@ from tests.simulation.world import World
 
 POLL_S = 1.0
 MAX_WAIT_S = 3.0
+LATEST, LATEST_SHARE = 8, 0.7
+"""Of so many events that were decided last one is asked for as often."""
+
 MS = 1_000
 
 
@@ -83,24 +87,17 @@ class Onlooker:
         for counter, reading in told.items():
             if is_consistent and reading.source is not Source.TABLE:
                 violated(f"was told {reading} of {counter}, and asked for the table's")
-            self._check_count(counter, reading, began_at_s)
-
-    def _check_count(self, counter: str, reading: Reading, began_at_s: float) -> None:
-        """A count was the table's: while it was asked for, or as long ago as a copy may be old."""
-        if reading.source is Source.CACHE:
-            began_at_s -= self._oldest_s
-        states = list(self._table.states(counter, began_at_s))
-        counts = {value if value is None else int(value.partition(b"\n")[0]) for value in states}
-        if reading.count not in counts:
-            violated(f"was told {reading} of {counter}, since {began_at_s} it was {counts}")
-        self._world.totals[f"counts of the {reading.source}"] += 1
+            copies_since_s = began_at_s - self._oldest_s
+            check_count(
+                self._table, counter, reading, since_s=began_at_s, copies_since_s=copies_since_s
+            )
+            self._world.totals[f"counts of the {reading.source}"] += 1
 
     def _ask(self, names: list[str]) -> None:
-        """What became of an event that was published."""
-        published = [key for key in self._world.oracle.published if key[0] in names]
-        if not published:
+        """What became of an event that was published, or will be."""
+        fact = self._chosen(self._random.choice(names))
+        if fact is None:
             return
-        fact = self._world.oracle.published[self._random.choice(published)]
         before = next(self._table.accounts(fact.counter, self._world.timeline.now_s))
         was_decided = (fact.source, fact.seq) in before.decided
         began_at_s = self._world.timeline.now_s
@@ -111,17 +108,56 @@ class Onlooker:
             wait_s = self._random.uniform(0.0, MAX_WAIT_S)
             told = self._reader.wait_for_outcome(fact.counter, name, timeout_s=wait_s)
         self._world.totals[f"outcomes {told.value}"] += 1
-        accounts = list(self._table.accounts(fact.counter, began_at_s - self._oldest_s))
-        if told is Outcome.PENDING:
-            if was_decided and accounts[0] is before:
-                violated(f"was told {told} of {fact}, which was decided before")
-        elif not any(_is_so(told, fact, account) for account in accounts):
-            violated(f"was told {told} of {fact}, which is not so")
+        since_s = began_at_s - self._oldest_s
+        check_outcome(self._table, fact, told, before, since_s=since_s, was_decided=was_decided)
+
+    def _chosen(self, counter: str) -> Fact | None:
+        """One of the last events that were decided, whose copies may not be there; or any."""
+        published = self._world.oracle.published
+        if self._random.random() < LATEST_SHARE:
+            decided = reversed(self._world.oracle.accounts[counter].decided)
+            keys = [(counter, *key) for key in itertools.islice(decided, LATEST)]
+        else:
+            keys = [key for key in published if key[0] == counter]
+        keys = [key for key in keys if key in published]
+        return published[self._random.choice(keys)] if keys else None
 
     @property
     def _oldest_s(self) -> float:
         """How long ago what a cache shows may have been true."""
         return self._world.plan.copy_ttl_s + MAX_DELAY_S
+
+
+def check_count(
+    table: Table, counter: str, reading: Reading, *, since_s: float, copies_since_s: float
+) -> None:
+    """A count was the table's: while it was asked for, or as long ago as a copy may be old."""
+    since_s = copies_since_s if reading.source is Source.CACHE else since_s
+    states = list(table.states(counter, since_s))
+    counts = {value if value is None else int(value.partition(b"\n")[0]) for value in states}
+    if reading.count not in counts:
+        violated(f"was told {reading} of {counter}, since {since_s} it was {counts}")
+
+
+def check_outcome(
+    table: Table, fact: Fact, told: Outcome, before: Account, *, since_s: float, was_decided: bool
+) -> None:
+    """What is told of an event holds, and only of a life that has ended lately may it be old.
+
+    Args:
+        table: where it is decided.
+        fact: the event.
+        told: what became of it.
+        before: the life of its counter when it was asked for.
+        since_s: when a life had ended of which a copy may still be shown.
+        was_decided: whether the event was decided then.
+    """
+    accounts = list(table.accounts(fact.counter, since_s))
+    if told is Outcome.PENDING:
+        if was_decided and accounts[0] is before:
+            violated(f"was told {told} of {fact}, which was decided before")
+    elif not any(_is_so(told, fact, account) for account in accounts):
+        violated(f"was told {told} of {fact}, which is not so")
 
 
 def _is_so(told: Outcome, fact: Fact, account: Account) -> bool:

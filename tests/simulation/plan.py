@@ -41,6 +41,9 @@ those of a cache that serves them."""
 WEIGHTS = {"calm": 1, "network": 2, "queue": 1, "consumers": 1, "producers": 1, "swarm": 12}
 WEIGHTS |= {"expiry": 2, "valkey": 4, "disasters": 4, "durable": 5, "mortal": 3}
 
+GROUPS: Mapping[str, tuple[str, ...]] = {"tables": ("durable", "mortal")}
+"""What goes by one name, each seed in its turn."""
+
 SPANS_S = (1.0, 20.0, 600.0, 300_000.0)
 """How long producers publish: a burst, … three and a half days, well past the horizon of one."""
 
@@ -131,10 +134,11 @@ class Plan:
 
 
 def draw(number: int, profile: str = "") -> Plan:
-    """The plan of a seed, of one profile or of the one that the seed draws."""
+    """The plan of a seed, of one profile, or of one of a group or of all that the seed draws."""
     random = Random(f"plan/{number}")
     drawn = random.choices(tuple(WEIGHTS), tuple(WEIGHTS.values()))[0]
-    profile = profile or drawn
+    group = GROUPS.get(profile)
+    profile = group[number % len(group)] if group else profile or drawn
     calm = profile == "calm"
     return Plan(
         seed=str(number),

@@ -141,6 +141,8 @@ class Table:
         self.begun_at_s[counter, value] = max(begun, began_at_s)
         self._world.totals["decisions"] += self._world.oracle.writes(counter, value, delivery)
         self._world.totals["writes"] += 1
+        if any(life.ended_at_s > began_at_s for life in self.lives.get(counter, ())[-1:]):
+            self._world.totals["writes in a later life"] += 1
         is_told = request.get("ReturnConsumedCapacity") == "TOTAL"
         return {"ConsumedCapacity": {"TableName": NAME, "CapacityUnits": 1.0}} if is_told else {}
 

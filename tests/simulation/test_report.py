@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.campaign import Failure, Totals, campaign, play
+from tests.simulation.campaign import CHUNK_SEEDS, Failure, Totals, campaign, play
 from tests.simulation.faults import Fault
 from tests.simulation.plan import PROFILES, WEIGHTS, draw
 from tests.simulation.report import Progress, story, summary
@@ -96,6 +96,15 @@ def test_processes_find_what_one_finds():
     assert (apart.counts, apart.faults) == (together.counts, together.faults)
     assert apart.failures == together.failures == []
     assert ticks
+
+
+def test_a_campaign_ends_after_so_many_events():
+    told = campaign(range(40), "calm", processes=1, seconds=TIMEOUT_S, events=1, tick=id)
+    assert told.counts["seeds"] == 2 * CHUNK_SEEDS  # one chunk waits while another is played
+
+
+def test_a_group_takes_its_profiles_in_turn():
+    assert [draw(seed, "tables").profile for seed in range(3)] == ["durable", "mortal", "durable"]
 
 
 def test_every_profile_is_drawn():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tally.counters.outcome import Outcome
 from tests.simulation.campaign import play
 from tests.simulation.faults import PRODUCERS, Fault
 from tests.simulation.plan import MAX_THREADS, PROFILES, draw
@@ -56,6 +57,13 @@ def test_a_seed_repeats_to_the_last_line_of_its_history(executor, seed):
     assert histories[0] == histories[1] != []
 
 
+def test_a_reader_beside_a_table_is_told_counts_and_outcomes_from_table_and_cache():
+    told = play(PROFILE_SEEDS, "tables").counts
+    kinds = ("counts of the table", "counts of the cache", "copies set", "copies read")
+    outcomes = [f"outcomes {each.value}" for each in Outcome]
+    assert [kind for kind in (*kinds, *outcomes) if not told[kind]] == []
+
+
 def test_an_anonymous_event_counts_again_only_under_a_further_message_id(executor):
     """The exception that the README names: and it needs a repeated send or a redrive."""
     plans = [draw(seed, "producers") for seed in range(18)]
@@ -100,12 +108,44 @@ BUGS = {
         "answers + unknown, len",
         "unknown + answers, len",
     ),
+    "the conditions of a put are joined": (
+        "tally/stores/dynamodb/items.py",
+        '"ExpressionAttributeNames": {"#token": TOKEN},',
+        (
+            '"ExpressionAttributeNames": {"#token": TOKEN, "#counter": COUNTER},\n'
+            '            "ConditionExpression": "attribute_not_exists(#counter) OR #token = :seen",'
+        ),
+    ),
+    "a copy is set before its put": (
+        "tally/stores/durable.py",
+        "put_at[swap.counter] = self._wall_clock()",
+        (
+            "put_at[swap.counter] = self._wall_clock()\n"
+            "            self._mirroring.begin(swap.counter, swap.value, put_at[swap.counter])"
+        ),
+    ),
+    "what a cache does not know is pending": (
+        "tally/reading/reader.py",
+        "if seen is not Outcome.PENDING or found.source is not Source.CACHE:",
+        "if seen:",
+    ),
     "a forked child keeps its parent's source": (
         "tally/publishing/process.py",
         "self._by_pid.get(pid)",
         "next(iter(self._by_pid.values()), None)",
     ),
 }
+
+
+ONLY = {
+    "valkey": ("tally/stores/valkey/pipelines.py", "tally/stores/valkey/store.py"),
+    "tables": (
+        "tally/reading/reader.py",
+        "tally/stores/durable.py",
+        "tally/stores/dynamodb/items.py",
+    ),
+}
+"""Where a bug is met only in some profile."""
 
 
 @pytest.mark.parametrize("bug", BUGS)
@@ -118,7 +158,7 @@ def test_a_planted_bug_is_found_in_a_copy_of_the_repository(tmp_path, bug):
     assert text.count(right) == 1
     (tmp_path / path).write_text(text.replace(right, wrong), "utf-8")
     command = [sys.executable, "-m", "tests.simulation", "--quiet", "--seeds", "20"]
-    only = ["--profile", "valkey"] if "valkey" in path else []
+    only = next((["--profile", kind] for kind, paths in ONLY.items() if path in paths), [])
     done = subprocess.run(  # noqa: S603 # our own command
         [*command, *only, "--processes", "1"],
         cwd=tmp_path,

@@ -146,12 +146,19 @@ class Actor:
         self._turn.acquire()
         self._life: Future[None] | None = None
         self.is_over = False
+        self._unwinds = False
 
     def start(self, executor: Executor, live: "Callable[[Actor], object]") -> None:
         self._life = executor.submit(self._timeline.guarded, lambda: self._live(live))
 
     def sleep_until(self, when_s: float) -> None:
-        """Let others have their turns until a time."""
+        """Let others have their turns until a time.
+
+        Raises:
+            StoppedError: the run is over; who unwinds and would wait on its way may not.
+        """
+        if self._unwinds:
+            raise StoppedError
         self._timeline.at(when_s, self)
         self._timeline.pump(self)
 
@@ -167,6 +174,7 @@ class Actor:
         """
         self._turn.acquire()
         if self._timeline.stopped:
+            self._unwinds = True
             raise StoppedError
 
     def hand_over(self, other: "Actor | None") -> None:
