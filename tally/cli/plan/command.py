@@ -121,10 +121,8 @@ def plan(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
 ) -> None:
     """Tell what a load costs at Momento and AWS, and what to change if it does not fit.
 
-    With --durable counters are in DynamoDB, and nothing is asked of Momento.
-
     Exit status 0: it fits. 1: it does not. It asks nobody: the formulas, and what they leave out,
-    are in docs/planning.md.
+    are in docs/planning.md. With --durable counters are in DynamoDB, and not at Momento.
     """
     if round_trip_ms is None:
         round_trip_ms = TABLE_ROUND_TRIP_MS if durable else ROUND_TRIP_MS
