@@ -1,8 +1,11 @@
 """What becomes of each counter that is copied from a cache to a table, whatever a call meets."""
 
 import itertools
+import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tally.cli.migrate.moving import (
     AT_ONCE,
@@ -22,7 +25,7 @@ from tally.counters.event import Event
 from tally.counters.ledger import Limits
 from tally.stores.errors import BrokenSetupError
 from tally.stores.memory import Items, MemoryStore
-from tally.stores.port import ABSENT, Failed, LostRace, Trouble
+from tally.stores.port import ABSENT, Failed, LostRace, Stored, Swap, Trouble
 from tests.support.clock import Clock
 from tests.support.consumers import AT_MS, Draws, events
 
@@ -234,3 +237,53 @@ def test_a_value_too_long_for_the_table_forgets_and_counts_nothing_twice():
     told = fold(short, sources, limits)
     assert told.value is None
     assert {*told.decisions} == {Decision.UNDECIDABLE, Decision.APPLIED_BEFORE}
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["cache", "table"]), st.lists(st.integers(0, 9), max_size=4))
+    | st.just(("move", [])),
+    max_size=12,
+)
+"""Batches of events that a consumer of the cache or of the table counts, and copies in between."""
+
+
+def count(store, seqs):
+    """Have a consumer of a store count a batch."""
+    [(_, seen)] = store.read(["a"], math.inf)
+    value = fold(seen.value, events(*seqs, counter="a"), Limits()).value
+    if value is not None:
+        [(_, answer)] = store.write([Swap("a", seen, value)], math.inf)
+        assert isinstance(answer, Stored)
+
+
+def known(world):
+    """The events that the table's counter has counted, and its count."""
+    value = world.table.get("a")
+    found = fold(value, events(*range(10), counter="a"), Limits()).decisions
+    seqs = {seq for seq, decision in enumerate(found) if decision is Decision.APPLIED_BEFORE}
+    return seqs, 0 if value is None else read_count(value)
+
+
+@given(STEPS)
+def test_in_whatever_order_no_event_counts_twice_in_the_table(steps):
+    world = World()
+    for step, seqs in steps:
+        if step == "move":
+            world.move("a")
+        else:
+            count(MemoryStore(world.cached if step == "cache" else world.tabled), seqs)
+    seqs, counted_there = known(world)
+    assert counted_there == len(seqs)
+
+
+@given(st.lists(st.lists(st.integers(0, 9))), st.lists(st.lists(st.integers(0, 9))))
+def test_in_the_order_of_the_steps_every_event_counts_once(before, after):
+    world = World()
+    for seqs in before:
+        count(MemoryStore(world.cached), seqs)
+    world.move("a")
+    for seqs in after:
+        count(MemoryStore(world.tabled), seqs)
+    everything = {seq for batch in (*before, *after) for seq in batch}
+    assert known(world) == (everything, len(everything))
+    assert {moved.result for moved in world.move("a")} <= {Result.THERE, Result.ABSENT}

@@ -43,7 +43,7 @@ SAME = f"the cache before {TABLE} is the one that is left: copies need another, 
 
 NamesFile = Annotated[
     typer.FileBinaryRead | None,
-    typer.Option("--names", help="A file with a name on each line; - is stdin.", lazy=True),
+    typer.Option("--names", help="A file with a name on each line; - is stdin."),
 ]
 Counters = Annotated[list[str] | None, typer.Argument(help="Names of counters.")]
 DryRun = Annotated[

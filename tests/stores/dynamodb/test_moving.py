@@ -2,13 +2,17 @@
 
 import contextlib
 import json
+import os
 import re
+import signal
 
 import pytest
 
 from tally.cli.migrate.moving import LACKS
 from tally.local.momento.server import HOST, MomentoServer
+from tests.support.consumers import ENDPOINT, KEY
 from tests.support.momento_channel import CACHE
+from tests.support.processes import tally, wait_until
 from tests.support.switching import COUNTERS, consumer, counts, deliver, messages
 from tests.support.terminal import Said, Terminal
 
@@ -146,14 +150,47 @@ def test_what_is_set_up_wrong_is_one_line(told, old, changes, problem):
     assert problem in said.stderr
 
 
-def test_the_cache_that_is_left_cannot_serve_the_table(told, old):
-    terminal = moving(told | old, old)
-    assert terminal("migrate", "c0") == Said(
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"MOMENTO_LOCAL": NOWHERE, "MOMENTO_CACHE_NAME": CACHE},
+        {"MOMENTO_ENDPOINT": ENDPOINT, "MOMENTO_API_KEY": KEY, "MOMENTO_CACHE_NAME": CACHE},
+        {"VALKEY_URL": f"redis://{NOWHERE}"},
+    ],
+    ids=["local", "Momento", "Valkey"],
+)
+def test_the_cache_that_is_left_cannot_serve_the_table(told, variables):
+    assert moving(told | variables, variables)("migrate", "c0") == Said(
         1,
         "",
         "tally: the cache before COUNTER_TABLE is the one that is left: "
         "copies need another, or none for now\n",
     )
+
+
+def test_ctrl_c_ends_it_with_what_was_done(told, old, tmp_path):
+    names, heard = tmp_path / "names", tmp_path / "heard"
+    os.mkfifo(names)
+    words, env = ("--at-once", "1", "--names", str(names)), moving(told, old).env
+    with (
+        heard.open("w") as said,
+        tally("migrate", *words, env=env, stdout=said, stderr=said) as process,
+        names.open("w") as typed,
+    ):
+        typed.write("none\n")
+        typed.flush()
+        assert wait_until(lambda: "none" in heard.read_text())
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 130
+    assert heard.read_text().splitlines() == [
+        "tally: none: not in the cache",
+        "tally: interrupted; to begin again is safe",
+        "0 copied, 0 already there, 1 absent, 0 failed",
+    ]
+
+
+def test_a_file_of_names_that_is_not_there_is_a_usage_error(told, old):
+    assert moving(told, old)("migrate", "--names", "nowhere.txt").status == 2
 
 
 @pytest.mark.parametrize("words", [[], ["c0", "--names", "-"], [""]])
