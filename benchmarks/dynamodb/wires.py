@@ -10,15 +10,12 @@ import importlib
 import importlib.util
 import io
 import os
-import socket
 import statistics
 import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from typing import Any
 
 import msgspec
@@ -27,26 +24,18 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from benchmarks.dynamodb import moto, peers
+from benchmarks.dynamodb.answering import HOST, answering
 from benchmarks.speed.timing import interleaved, timed
 from tally.local.sqs.aws import REGION, TEST_KEY
 from tally.stores.dynamodb.items import Items
 from tally.stores.port import Copy, Swap
 
-HOST = "127.0.0.1"
 DEADLINE_S = 10.0
-MAX_CONNECTIONS = 10_000
-"""That are accepted, one after the other."""
-
 PUTS, REPEATS = 1_600, 5
 THREADS = (1, 16)
 VALUE = bytes(70)
 """As long as a counter's value is with four sources."""
 
-ANSWER = b'{"ConsumedCapacity":{"TableName":"counters","CapacityUnits":1.0}}'
-REPLY = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\n"
-    b"Content-Length: %d\r\n\r\n" % len(ANSWER)
-) + ANSWER
 HEADERS = {
     "Content-Type": "application/x-amz-json-1.0",
     "X-Amz-Target": "DynamoDB_20120810.PutItem",
@@ -160,14 +149,7 @@ def cpu_us(open_put: Callable[[], Put], threads: int, puts: int) -> float:
 
 def measure(puts: int = PUTS, repeats: int = REPEATS) -> dict[str, dict[int, list[float]]]:
     """CPU of a PutItem in µs, repeat by repeat: by wire, and by threads."""
-    context = get_context("spawn")
-    ours, theirs = context.Pipe()
-    server = context.Process(target=serve, args=(theirs,), daemon=True)
-    server.start()
-    with ExitStack() as stack:
-        stack.callback(server.join)
-        stack.callback(server.terminate)
-        port = ours.recv()
+    with answering() as port, ExitStack() as stack:
         opened = {name: wire(port, stack) for name, wire in wires().items()}
         told: dict[str, dict[int, list[float]]] = {name: {} for name in opened}
         for threads in THREADS:
@@ -178,28 +160,6 @@ def measure(puts: int = PUTS, repeats: int = REPEATS) -> dict[str, dict[int, lis
             for name, took in interleaved(runs, range(repeats)).items():
                 told[name][threads] = took
     return told
-
-
-def serve(told: Connection) -> None:
-    """Answer everything at once; tells its port. It ends with its parent."""
-    with socket.create_server((HOST, 0), backlog=128) as server:
-        told.send(server.getsockname()[1])
-        for _ in range(MAX_CONNECTIONS):
-            connection, _ = server.accept()
-            threading.Thread(target=_answer, args=(connection,), daemon=True).start()
-
-
-def _answer(connection: socket.socket) -> None:
-    with connection, connection.makefile("rb") as asked:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        while line := asked.readline():
-            length = 0
-            while line not in (b"\r\n", b""):
-                name, _, value = line.partition(b":")
-                length = int(value) if name.lower() == b"content-length" else length
-                line = asked.readline()
-            asked.read(length)
-            connection.sendall(REPLY)
 
 
 def main() -> int:

@@ -41,7 +41,7 @@ def page(results: Results) -> str:
         results=results,
         arena=arena,
         contention=contention,
-        few=durable.EVENTS[durable.TRANSACTION],
+        few=durable.COUNTED_EVENTS[durable.TRANSACTION],
         growth=growth,
         matches=matches,
         memory=memory,
@@ -221,16 +221,15 @@ def _batches(told: Memory) -> str:
 def _on_tables(results: Results) -> str:
     """A line for each who counts in a table."""
     told = results.durable
-    head = ["on 100 counters", "a redelivered event counts", "events", "calls an event"]
+    head = ["on 100 counters", "a redelivered event counts", "calls an event"]
     head += ["units an event", "records an event", "µs of CPU an event"]
     rows = [
         [
             name,
             TIMES[told.counted[name]],
-            f"{side.events:,}",
-            number(side.calls / side.events),
-            number(side.units_an_event),
-            number(side.records / side.events),
+            number(side.calls),
+            number(side.units),
+            number(side.records),
             _spread(side.cpu_us),
         ]
         for name, side in told.sides.items()
@@ -245,10 +244,10 @@ def _grown(results: Results) -> str:
         [
             f"{place.events:,}",
             f"{place.counters:,}",
-            f"{side.calls:,}",
-            f"{side.units_an_event:.4f}",
+            f"{side.calls * side.events:,.0f}",
+            f"{side.units:.4f}",
             _spread(side.cpu_us),
-            _median([each * side.events / side.calls for each in side.cpu_us]),
+            _median([each / side.calls for each in side.cpu_us]),
         ]
         for place, side in zip(durable.PLACES, results.durable.grown, strict=True)
     ]

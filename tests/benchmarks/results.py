@@ -58,12 +58,12 @@ def on_tables():
     """Ours takes a unit and 0.5 ms of CPU a call, the others 2 ms an event."""
     return Durable(
         sides={
-            durable.OURS: Side(1_000, times(1.0, 0.05), 100, 100, 0),
-            durable.ADD: Side(50, times(1.0, 0.1), 50, 50, 0),
-            durable.TRANSACTION: Side(50, times(2.0, 0.1), 50, 200, 50),
+            durable.OURS: Side(1_000, times(1.0, 0.05), 0.1, 0.1, 0),
+            durable.ADD: Side(1_000, times(1.0, 2.0), 1, 1, 0),
+            durable.TRANSACTION: Side(1_000, times(2.0, 2.0), 1, 4, 1),
         },
         counted={durable.OURS: 1, durable.ADD: 2, durable.TRANSACTION: 1},
-        grown=[Side(place.events, times(1.0, 0.05), 100, 100, 0) for place in durable.PLACES],
+        grown=[Side(place.events, times(1.0, 0.05), 0.1, 0.1, 0) for place in durable.PLACES],
         memory=Memory(100, (102_400, 102_400), (81_920, 81_920)),
     )
 

@@ -5,11 +5,12 @@ import contextlib
 import pytest
 
 from benchmarks.dynamodb import moto, peers
+from benchmarks.dynamodb.answering import answering
 from benchmarks.speed import durable
 from benchmarks.speed.consumers import MiscountedError, unread
-from benchmarks.speed.durable import ADD, OURS, TRANSACTION, Place, Side, read_counts, ways
+from benchmarks.speed.durable import ADD, OURS, TRANSACTION, Place, read_counts, ways
+from benchmarks.speed.matches import times_counted
 from benchmarks.speed.memory import untraced
-from benchmarks.speed.workload import Workload
 
 
 @pytest.fixture(scope="module")
@@ -30,33 +31,38 @@ def counting(url):
         yield everybody
 
 
+@pytest.fixture(scope="module")
+def entrants(counting, reader):
+    return durable._entrants(counting, reader)
+
+
 @pytest.mark.parametrize(
-    ("name", "calls", "units", "records"),
-    [(OURS, 2, 2, 0), (ADD, 10, 10, 0), (TRANSACTION, 10, 40, 10)],
+    ("name", "spent"),
+    [(OURS, (0.1, 0.1, 0.0)), (ADD, (1.0, 1.0, 0.0)), (TRANSACTION, (1.0, 4.0, 1.0))],
 )
-def test_each_counts_what_was_published_and_tells_what_it_took(
-    counting, reader, name, calls, units, records
+def test_each_counts_what_was_published_and_tells_what_an_event_took(
+    counting, entrants, reader, name, spent
 ):
-    way, workload = counting[name], Workload(1, 2, name=name)
-    way.handle(workload.of_each_counter().event)
-    side = durable._side(way, reader, workload, 10, [])
-    assert side == Side(10, [], calls, units, records)
-    assert read_counts(reader, workload.counters) == workload.published
+    assert durable._spent(counting, entrants, reader, name, 1) == spent
 
 
-def test_ours_and_the_transaction_count_once_what_is_delivered_twice(counting, reader):
-    assert durable._counted(counting, reader, 1) == {OURS: 1, ADD: 2, TRANSACTION: 1}
+def test_ours_and_the_transaction_count_once_what_is_delivered_twice(entrants):
+    assert times_counted(entrants, 1, counters=2) == {OURS: 1, ADD: 2, TRANSACTION: 1}
 
 
-def test_the_cost_of_ours_follows_the_counters_of_a_batch(counting, reader):
-    side = durable._grown(counting[OURS], reader, Place(40, 3), 2, 1)
-    assert (side.events, side.calls, side.units, side.records, len(side.times)) == (40, 3, 3, 0, 2)
-
-
-def test_who_miscounts_is_found(counting, reader):
-    nobody = counting[OURS]._replace(handle=lambda _: None)
+def test_who_miscounts_is_found(counting, entrants, reader):
+    idle = {OURS: counting[OURS]._replace(handle=lambda _: None)}
     with pytest.raises(MiscountedError):
-        durable._grown(nobody, reader, Place(4, 1), 1, 1)
+        durable._spent(idle, entrants, reader, OURS, 2)
+
+
+def test_everybody_counts_on_a_server_that_only_answers_and_ours_by_its_counters():
+    with answering() as port, ways(f"http://127.0.0.1:{port}") as counting, unread():
+        times = durable._times(counting, 1, 1)
+        side = durable._grown(counting[OURS], Place(40, 2), 2, 1)
+    assert {name: len(took) for name, took in times.items()} == {OURS: 1, ADD: 1, TRANSACTION: 1}
+    assert (side.events, side.calls, side.units, side.records) == (40, 0.05, 0.05, 0)
+    assert len(side.cpu_us) == 2
 
 
 def test_a_consumer_opens_in_a_process_that_is_handed_how(url):
