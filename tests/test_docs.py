@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from consumer.settings import ConsumerSettings
+from tally.cli.migrate.command import OLD
 from tally.counters import columns
 from tally.counters.body import parse
 from tally.counters.columns import Columns
@@ -110,7 +111,7 @@ def unknown_names(text: str) -> Iterator[str]:
     """Names in capitals that are no variable of the environment, constant or gRPC status."""
     known = variables_read() | constants() | {status.name for status in grpc.StatusCode}
     for match in filter(None, map(NAME.fullmatch, code(text))):
-        if match[1] not in known and not ECOSYSTEM.fullmatch(match[1]):
+        if match[1].removeprefix(OLD) not in known and not ECOSYSTEM.fullmatch(match[1]):
             yield f"nothing is called {match[1]}"
 
 

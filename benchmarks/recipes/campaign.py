@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import NamedTuple
 
-from benchmarks.recipes.recipes import RECIPES
+from benchmarks.recipes.lineup import RECIPES
 from benchmarks.recipes.run import Outcome, run, total
 from benchmarks.recipes.scenario import CONSUMERS, RATES, Scenario, rates
 

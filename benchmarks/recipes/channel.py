@@ -1,6 +1,6 @@
 """A peer of grpc.Channel on virtual time: each call is sent, acts and is answered, or is not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, Protocol
 
@@ -12,11 +12,17 @@ from tests.simulation.network import LATENCY_S
 from tests.simulation.world import World
 from tests.support.momento_channel import FakeRpcError
 
-STATUSES = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
-"""How a lost call ends: at once, or when the client gives up."""
+Errors = Sequence[Callable[[], Exception]]
+"""How a lost call ends: at once, or when the client gives up; each makes an error."""
+
+STATUSES: Errors = (
+    lambda: FakeRpcError(grpc.StatusCode.UNAVAILABLE),
+    lambda: FakeRpcError(grpc.StatusCode.DEADLINE_EXCEEDED),
+)
 
 Act = Callable[[str, Any, Key | None], Any]
-"""What a call does when it is there: by its name, request and the increment that it is for."""
+"""What a call does when it is there: by its name, request and the increment that it is for. If it
+gives an error, that is raised where the call is waited for."""
 
 
 class Caller(Protocol):
@@ -30,6 +36,14 @@ class Caller(Protocol):
 
     def sleep_until(self, when_s: float) -> None:
         """Waits in virtual time."""
+
+
+class Way(Protocol):
+    """A client's way to a store."""
+
+    world: World
+    act: Act
+    caller: Caller
 
 
 class Channel:
@@ -61,26 +75,47 @@ class Method:
     def future(self, request: Any, timeout: float, _metadata: Any) -> "Call":  # noqa: ANN401 (gRPC's own)
         """Send a call; the process may end before it."""
         self._channel.caller.lives()
-        return Call(self._channel, self._name, request, timeout)
+        return Call(self._channel, self._name, request, timeout, STATUSES)
 
 
 class Call:
-    """A peer of grpc.Future; what befalls it is settled when it is sent."""
+    """A peer of grpc.Future; what befalls it is settled when it is sent.
 
-    def __init__(self, channel: Channel, name: str, request: Any, timeout_s: float) -> None:  # noqa: ANN401 (generated)
-        self._channel = channel
+    Args:
+        way: to the store.
+        name: of the call.
+        request: what is asked.
+        timeout_s: when the client gives up.
+        errors: how it ends if it is lost.
+        takes_s: how long the store is busy with it, once it has taken effect.
+
+    Attributes:
+        answered_at_s: when there is an answer, or an error.
+    """
+
+    def __init__(
+        self,
+        way: Way,
+        name: str,
+        request: Any,  # noqa: ANN401 (generated)
+        timeout_s: float,
+        errors: Errors,
+        takes_s: float = 0.0,
+    ) -> None:
+        self._way = way
         self._answer: Any = None
-        self._error: grpc.StatusCode | None = None
-        world, caller = channel.world, channel.caller
+        self._error: Exception | None = None
+        world, caller = way.world, way.caller
         random, subject = caller.random, caller.subject
         there_s = world.timeline.now_s + random.uniform(0.0, LATENCY_S)
-        self._answered_at_s = there_s + random.uniform(0.0, LATENCY_S)
+        self.answered_at_s = there_s + takes_s + random.uniform(0.0, LATENCY_S)
         world.totals["calls"] += 1
         is_lost = world.dice.strikes(Fault.REQUEST_LOST)
         if is_lost or world.dice.strikes(Fault.ANSWER_LOST):
-            self._error = random.choice(STATUSES)
-            if self._error is grpc.StatusCode.DEADLINE_EXCEEDED:
-                self._answered_at_s = world.timeline.now_s + timeout_s
+            error = random.choice(errors)
+            self._error = error()
+            if error is not errors[0]:
+                self.answered_at_s = world.timeline.now_s + timeout_s
         if not is_lost:
             world.timeline.at(there_s, lambda: self._act(name, request, subject))
 
@@ -88,13 +123,15 @@ class Call:
         """Wait for the answer.
 
         Raises:
-            FakeRpcError: it never came.
+            Exception: it never came, or it is an error.
         """
-        if self._answered_at_s > self._channel.world.timeline.now_s:
-            self._channel.caller.sleep_until(self._answered_at_s)
+        if self.answered_at_s > self._way.world.timeline.now_s:
+            self._way.caller.sleep_until(self.answered_at_s)
         if self._error:
-            raise FakeRpcError(self._error)
+            raise self._error
+        if isinstance(self._answer, Exception):
+            raise self._answer
         return self._answer
 
     def _act(self, name: str, request: Any, subject: Key | None) -> None:  # noqa: ANN401 (generated)
-        self._answer = self._channel.act(name, request, subject)
+        self._answer = self._way.act(name, request, subject)

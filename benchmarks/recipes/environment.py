@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from benchmarks.recipes.channel import Act, Channel
+from benchmarks.recipes.dynamodb import Client
 from tally.local.lambda_.sqs_event import failed_messages
 from tests.simulation.consumers import POLL_S
 from tests.simulation.facts import Letter
@@ -59,8 +60,12 @@ class Environment:
                 self._invoke(letters)
 
     def connect(self) -> grpc.Channel:
-        """A channel to the store."""
+        """A channel to the cache."""
         return Channel(self.world, self._act, self)  # type: ignore[return-value] # a peer of it
+
+    def tables(self) -> Client:
+        """A client of DynamoDB."""
+        return Client(self.world, self._act, self)
 
     def sleep(self, seconds: float) -> None:
         """What a function may call to wait."""

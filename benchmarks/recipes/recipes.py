@@ -1,4 +1,4 @@
-"""The five recipes. Each gets its best fair form: what a careful engineer would write with it."""
+"""The recipes on a cache, each in its best fair form: what a careful engineer would write."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.idempotency import IdempotencyConfig, idemp
 from momento.auth import CredentialProvider
 
 from benchmarks.recipes.cache import DEADLINE_S, TTL_MS, CacheClient
-from benchmarks.recipes.environment import Environment, Handle, Recipe
+from benchmarks.recipes.environment import Environment, Handle
 from benchmarks.recipes.idempotency import MomentoPersistence
 from benchmarks.recipes.truth import key_of
 from consumer.batch import Consumer
@@ -28,6 +28,7 @@ from tally.settling.reason import Unsettled
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.momento.store import MomentoStore
+from tally.stores.port import Store
 
 MAX_TRIES = 10
 """Of a compare-and-swap that lost its race, before the message goes back to the queue."""
@@ -48,7 +49,7 @@ class TooManyRacesError(Exception):
 def plain(environment: Environment) -> Handle:
     """`increment`, with what it takes to respect a bound."""
     cache = CacheClient(environment.connect())
-    return _each(environment, lambda increment: _increment(cache, increment))
+    return each_record(environment, lambda increment: _increment(cache, increment))
 
 
 def article(environment: Environment) -> Handle:
@@ -72,7 +73,7 @@ def article(environment: Environment) -> Handle:
                 return
         raise TooManyRacesError
 
-    return _each(environment, count)
+    return each_record(environment, count)
 
 
 def swap(environment: Environment) -> Handle:
@@ -95,7 +96,7 @@ def swap(environment: Environment) -> Handle:
             environment.sleep(environment.random.uniform(0.0, BACKOFF_S * 2**number))
         raise TooManyRacesError
 
-    return _each(environment, count)
+    return each_record(environment, count)
 
 
 def idempotent(environment: Environment) -> Handle:
@@ -117,7 +118,7 @@ def idempotent(environment: Environment) -> Handle:
         config.register_lambda_context(environment)  # type: ignore[arg-type] # a peer of it
         count_once(data=msgspec.to_builtins(increment))
 
-    return _each(environment, count)
+    return each_record(environment, count)
 
 
 def tally(environment: Environment) -> Handle:
@@ -131,24 +132,18 @@ def tally(environment: Environment) -> Handle:
         clock=environment.world.timeline,
         wall_clock=environment.world.timeline,
     )
+    return ours_on(momento, environment)
+
+
+def ours_on(store: Store, environment: Environment) -> Handle:
+    """Our consumer with its counters in a store."""
     rounds = Rounds(
-        momento,
+        store,
         clock=environment.world.timeline,
         sleep=environment.sleep,
         uniform=environment.random.uniform,
     )
     return Consumer(Writer(rounds, Copies()), Silent(), INT64_MAX).handle
-
-
-OURS = "Tally"
-RECIPES: dict[str, Recipe] = {
-    "`increment` per event": plain,
-    "get, then `setIfPresentAndNotEqual(next, max)`": article,
-    "compare-and-swap on the bare number": swap,
-    "Powertools Idempotency around `increment`": idempotent,
-    OURS: tally,
-}
-"""The recipes by the names that the table has."""
 
 
 class Silent(Observer):
@@ -170,7 +165,7 @@ class Silent(Observer):
         """An invocation is over."""
 
 
-def _each(environment: Environment, count: Count) -> Handle:
+def each_record(environment: Environment, count: Count) -> Handle:
     """Powertools' BatchProcessor, as people write it: a function for each record."""
     processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks.recipes import cache, recipes, scenario
+from benchmarks.dynamodb import peers
+from benchmarks.recipes import cache, dynamodb, recipes, scenario, table
 from benchmarks.recipes.campaign import Results
-from benchmarks.recipes.recipes import OURS, RECIPES
+from benchmarks.recipes.lineup import DURABLE, OURS, RECIPES
 from benchmarks.recipes.run import Outcome
 from benchmarks.recipes.scenario import RATES
 from tests.simulation.faults import Fault
@@ -34,6 +35,9 @@ def page(results: Results, seeds: range) -> str:
         max_receives=scenario.MAX_RECEIVES,
         cache_tries=cache.MAX_TRIES,
         swap_tries=recipes.MAX_TRIES,
+        table_tries=dynamodb.MAX_TRIES,
+        conflict_tries=peers.MAX_TRIES,
+        transaction_ms=f"{table.TRANSACTION_S * 1e3:g}",
     )
 
 
@@ -47,14 +51,16 @@ def headline(results: Results) -> str:
 def details(results: Results, rate: float) -> str:
     """What happened at a rate: the faults, and a line for each recipe."""
     head = ["recipe", "double", "lost", "wrong counters", "oversold bounds", "dead", "calls"]
+    head += ["units", "records"]
     rows = [[name, *_line(results[name, rate])] for name in RECIPES]
     faults = _faults([results[name, rate] for name in RECIPES])
     return f"## Fault rate {percent(rate)}\n\n{faults}\n\n{_table(head, rows)}"
 
 
 def is_exact(results: Results) -> bool:
-    """Whether ours did what it promises."""
-    return not any(results[OURS, rate].totals[name] for rate in RATES for name in WRONGS)
+    """Whether ours did what it promises, on a cache and on a table."""
+    ours = [results[name, rate].totals for name in (OURS, DURABLE) for rate in RATES]
+    return not any(totals[name] for totals in ours for name in WRONGS)
 
 
 def percent(share: float) -> str:
@@ -71,6 +77,8 @@ def _line(outcome: Outcome) -> list[str]:
         f"{totals['oversold']:,} of {totals['bounds']:,}",
         f"{totals['dead']:,}",
         f"{totals['calls'] / totals['events']:.2f}",
+        f"{totals['units'] / totals['events']:.2f}" if totals["units"] else "",
+        f"{totals['records'] / totals['events']:.2f}",
     ]
 
 

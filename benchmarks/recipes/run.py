@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from benchmarks.recipes.environment import Environment, Recipe
 from benchmarks.recipes.scenario import Scenario, publish
-from benchmarks.recipes.store import Store
+from benchmarks.recipes.store import Stores
 from benchmarks.recipes.truth import Truth, key_of
 from tally.counters.body import increments
 from tests.simulation.queue import Queue
@@ -16,7 +16,7 @@ from tests.simulation.world import World
 
 
 class Outcome(NamedTuple):
-    """What came of a run, or of many: totals of Truth.verdict with the calls, and faults."""
+    """What came of a run, or of many: totals of Truth.verdict with calls and units, and faults."""
 
     totals: Counter[str]
     faults: Counter[str]
@@ -35,13 +35,13 @@ def run(recipe: Recipe, scenario: Scenario, executor: Executor) -> Outcome:
     queue = Queue(world, plan.random("queue"))
     published = list(publish(plan))
     truth = Truth(each.increment for each in published)
-    store = Store(truth, world.timeline)
+    stores = Stores(truth, world.timeline)
     for each in published:
         queue.post(each.letter, each.at_s)
 
     def consumer(number: int) -> None:
         def live(actor: Actor) -> None:
-            Environment(world, queue, store.act, recipe, actor, number).work()
+            Environment(world, queue, stores.act, recipe, actor, number).work()
 
         world.timeline.act(executor, live)
 
@@ -50,10 +50,11 @@ def run(recipe: Recipe, scenario: Scenario, executor: Executor) -> Outcome:
     world.timeline.play()
     if world.timeline.guard.error:
         raise world.timeline.guard.error
-    values = {counter: store.value(counter) for counter in truth.counters}
+    values = {counter: stores.value(counter) for counter in truth.counters}
     dead = frozenset(key_of(dead) for letter in queue.dead for dead in increments(letter.body))
     totals = truth.verdict(values, dead)
     totals.update({name: world.totals[name] for name in ("calls", "deliveries")})
+    totals.update(units=stores.units, records=stores.records)
     return Outcome(totals, world.dice.struck)
 
 

@@ -111,7 +111,7 @@ def _in_memory() -> dict[str, Entrant]:
     stores = {MEMORY: MemoryStore(), MEMORY_PACKED: MemoryStore()}
     return {
         name: Entrant(
-            consumers.in_memory(store),
+            consumers.in_store(store),
             packed=name == MEMORY_PACKED,
             read=_reader(consumers.counts, store),
         )

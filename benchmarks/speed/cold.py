@@ -26,6 +26,24 @@ BEFORE_ADAPTER = {
 }
 """What is imported before the adapter of Valkey, whatever holds the counters."""
 
+CLIENT = "from tally.stores.dynamodb import calls; calls.connector(1.0, 20)()"
+TABLES = {
+    "our handler with a table alone, imported and built": (OURS, "pass"),
+    "its client of DynamoDB, which its first batch makes": (CLIENT, "import consumer.wiring"),
+    "boto3 and a client of DynamoDB, and nothing else": (
+        "import boto3; boto3.client('dynamodb')",
+        "pass",
+    ),
+}
+"""What a cold start takes where a table decides, and what its process has done before."""
+
+TABLE_VARIABLES = {
+    "COUNTER_TABLE": "counters",
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+}
 VARIABLES = {"MOMENTO_LOCAL": "127.0.0.1:1", "MOMENTO_CACHE_NAME": "tally"}
 
 
@@ -56,6 +74,18 @@ def adapters(repeats: int) -> dict[str, list[float]]:
         return interleaved(runs, range(repeats))
 
 
+def tables(repeats: int) -> dict[str, list[float]]:
+    """Seconds of each of TABLES, in turn."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = _environment(folder, TABLE_VARIABLES)
+        runs = {
+            name: lambda _, told=told: start(told[0], environment, told[1])
+            for name, told in TABLES.items()
+        }
+        interleaved(runs, range(1))
+        return interleaved(runs, range(repeats))
+
+
 def start(program: str, environment: Mapping[str, str], before: str = "pass") -> float:
     """Seconds that a program takes in a fresh interpreter, once what comes before it is done."""
     done = subprocess.run(  # noqa: S603 (our own words)
@@ -69,8 +99,8 @@ def start(program: str, environment: Mapping[str, str], before: str = "pass") ->
     return float(done.stdout)
 
 
-def _environment(folder: str) -> dict[str, str]:
-    environment = {**os.environ, **VARIABLES, "PYTHONPYCACHEPREFIX": folder}
+def _environment(folder: str, variables: Mapping[str, str] = VARIABLES) -> dict[str, str]:
+    environment = {**os.environ, **variables, "PYTHONPYCACHEPREFIX": folder}
     # `make` sets it, and then each of our starts would compile all our files again.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     return environment

@@ -14,7 +14,6 @@ from consumer.settings import ConsumerSettings
 from tally.counters.counter import read_count
 from tally.settling.progress import Activity
 from tally.settling.reason import Unsettled
-from tally.stores.memory import MemoryStore
 from tally.stores.opening import open_store
 from tally.stores.port import Store
 
@@ -64,8 +63,8 @@ def on_valkey(variables: Mapping[str, str]) -> Iterator[Handle]:
         yield _handle(told, store)
 
 
-def in_memory(store: MemoryStore) -> Handle:
-    """The same on counters of this process: all that ours does, but for speaking to a store."""
+def in_store(store: Store) -> Handle:
+    """The same on a store that is open. In memory that is all that ours does, but for speaking."""
     return _handle(settings_for(NOWHERE, "none"), store)
 
 

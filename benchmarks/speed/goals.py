@@ -4,7 +4,7 @@ import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from benchmarks.speed import arena, cold, publishing
+from benchmarks.speed import arena, cold, durable, publishing
 from benchmarks.speed.contention import CONSUMERS
 from benchmarks.speed.matches import Match
 from benchmarks.speed.run import LIVE_SOURCES, Results
@@ -51,6 +51,7 @@ def goals(results: Results) -> list[Goal]:
     return [
         *_momento(results),
         *_valkey(results),
+        *_durable(results),
         *_others(results),
         *_swaps(results),
         *_footprint(results),
@@ -107,6 +108,21 @@ def _valkey(results: Results) -> list[Goal]:
             Goal(f"import of the adapter {where}", [each * 1e3 for each in took], None, 5, " ms")
             for where, took in results.adapters.items()
         ),
+    ]
+
+
+def _durable(results: Results) -> list[Goal]:
+    """Ours with a table, and the one other way there that counts once."""
+    ours, theirs = (results.durable.sides[name] for name in (durable.OURS, durable.TRANSACTION))
+    return [
+        Goal(
+            "DynamoDB: units an event, 1,000 events on 100 counters",
+            [ours.units_an_event],
+            most=0.11,
+        ),
+        Goal("the same of a transaction an event, with its record", [theirs.units_an_event]),
+        _us("DynamoDB: CPU an event, 1,000 on 100 counters", ours.cpu_us, most=90),
+        _us("the same of a transaction an event, with its record", theirs.cpu_us),
     ]
 
 

@@ -122,8 +122,15 @@ def check(entrants: Mapping[str, Entrant], workloads: Mapping[str, Workload]) ->
             raise MiscountedError(name)
 
 
-def times_counted(entrants: Mapping[str, Entrant], seed: int) -> dict[str, int]:
+def times_counted(
+    entrants: Mapping[str, Entrant], seed: int, counters: int = COUNTERS
+) -> dict[str, int]:
     """How often each entrant that counts has counted what was delivered twice.
+
+    Args:
+        entrants: by name.
+        seed: of the increments.
+        counters: that they are for, one for each.
 
     Raises:
         MiscountedError: some of it once, and some twice.
@@ -132,7 +139,7 @@ def times_counted(entrants: Mapping[str, Entrant], seed: int) -> dict[str, int]:
     for name, entrant in entrants.items():
         if entrant.read is None:
             continue
-        workload = Workload(seed, COUNTERS, name=entrant.counters + TWICE)
+        workload = Workload(seed, counters, name=entrant.counters + TWICE)
         event = workload.of_each_counter().event
         with unread():
             entrant.handle(event)

@@ -6,12 +6,12 @@ import sys
 import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager
 from multiprocessing import get_context
 
 import msgspec
 
-from benchmarks.speed.arena import CURVES
-from benchmarks.speed.consumers import tally, unread
+from benchmarks.speed.consumers import Handle, unread
 from benchmarks.speed.workload import Workload
 
 BATCHES = 1_000
@@ -21,6 +21,10 @@ SETTLED_AFTER = 0.2
 BATCH_INCREMENTS = 100
 COUNTERS = 10
 KIB = 1_024
+
+
+Opens = Callable[[], AbstractContextManager[Handle]]
+"""Opens a consumer of ours; processes hand it on."""
 
 
 class Memory(msgspec.Struct, frozen=True):
@@ -37,33 +41,33 @@ class Memory(msgspec.Struct, frozen=True):
     peak: tuple[int, int]
 
 
-def measure(endpoint: str, batches: int, seed: int) -> Memory:
+def measure(opens: Opens, batches: int, seed: int) -> Memory:
     """Watch two consumers, each in a fresh process: tracing objects takes memory of its own."""
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as fresh:
-        objects = fresh.submit(traced, endpoint, batches, seed)
-        peak = fresh.submit(untraced, endpoint, batches, seed)
+        objects = fresh.submit(traced, opens, batches, seed)
+        peak = fresh.submit(untraced, opens, batches, seed)
         return Memory(batches, objects.result(), peak.result())
 
 
-def traced(endpoint: str, batches: int, seed: int) -> tuple[int, int]:
+def traced(opens: Opens, batches: int, seed: int) -> tuple[int, int]:
     """The bytes of Python's objects."""
     tracemalloc.start()
     try:
-        return _run(endpoint, batches, Workload(seed, COUNTERS, name="traced"), _objects_bytes)
+        return _run(opens, batches, Workload(seed, COUNTERS, name="traced"), _objects_bytes)
     finally:
         tracemalloc.stop()
 
 
-def untraced(endpoint: str, batches: int, seed: int) -> tuple[int, int]:
+def untraced(opens: Opens, batches: int, seed: int) -> tuple[int, int]:
     """The peak of the process."""
-    return _run(endpoint, batches, Workload(seed, COUNTERS, name="untraced"), _peak_bytes)
+    return _run(opens, batches, Workload(seed, COUNTERS, name="untraced"), _peak_bytes)
 
 
 def _run(
-    endpoint: str, batches: int, workload: Workload, measured: Callable[[], int]
+    opens: Opens, batches: int, workload: Workload, measured: Callable[[], int]
 ) -> tuple[int, int]:
     settled = int(batches * SETTLED_AFTER)
-    with tally(endpoint, CURVES) as handle, unread():
+    with opens() as handle, unread():
         for _ in range(settled):
             handle(workload.batch(BATCH_INCREMENTS).event)
         begin = measured()

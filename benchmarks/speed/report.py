@@ -8,6 +8,7 @@ from benchmarks.speed import (
     arena,
     cold,
     contention,
+    durable,
     growth,
     matches,
     memory,
@@ -18,6 +19,7 @@ from benchmarks.speed import (
 )
 from benchmarks.speed.goals import Goal, goals
 from benchmarks.speed.matches import Match
+from benchmarks.speed.memory import Memory
 from benchmarks.speed.run import Results
 from benchmarks.speed.stores import Swapped
 from benchmarks.speed.timing import ratios, spread
@@ -39,6 +41,7 @@ def page(results: Results) -> str:
         results=results,
         arena=arena,
         contention=contention,
+        few=durable.EVENTS[durable.TRANSACTION],
         growth=growth,
         matches=matches,
         memory=memory,
@@ -60,6 +63,8 @@ def tables(results: Results) -> dict[str, str]:
         "rates": _of_batches("events/s in batches of", results, Match.rates),
         "cpu": _of_batches("µs of CPU an event in batches of", results, Match.cpu_us),
         "swapped": _swapped(results.swapped),
+        "on_tables": _on_tables(results),
+        "grown": _grown(results),
         "busy": _curve(_CONTESTS, results.busy),
         "paused": _curve(_CONTESTS, results.paused),
         "counters": _curve(_OVER_COUNTERS, results.counters),
@@ -190,22 +195,64 @@ def _starts(results: Results) -> str:
         [name, _spread([each * 1e3 for each in results.starts[program]])]
         for name, program in names.items()
     ]
-    rows += [
-        [f"Valkey's adapter, imported {where}", _spread([each * 1e3 for each in took])]
-        for where, took in results.adapters.items()
-    ]
+    took = {f"Valkey's adapter, imported {where}": its for where, its in results.adapters.items()}
+    took |= results.tables
+    rows += [[name, _spread([each * 1e3 for each in its])] for name, its in took.items()]
     return table(["cold start", "ms"], rows)
 
 
 def _held(results: Results) -> str:
-    told = results.memory
-    settled = f"after {int(told.batches * memory.SETTLED_AFTER):,} batches"
-    peak = "the process at its peak, with the benchmark itself, KiB"
     rows = [
-        ["Python's objects, KiB", *(f"{each / 1_024:,.1f}" for each in told.objects)],
-        [peak, *(f"{each / 1_024:,.0f}" for each in told.peak)],
+        [f"{store}: {what}", *(f"{each / memory.KIB:,.1f}" for each in held), _batches(told)]
+        for store, told in {"Momento": results.memory, "DynamoDB": results.durable.memory}.items()
+        for what, held in {
+            "Python's objects": told.objects,
+            "the process at its peak": told.peak,
+        }.items()
     ]
-    return table(["memory", settled, f"after {told.batches:,}"], rows)
+    return table(["memory, KiB", "settled", "at the end", "batches"], rows)
+
+
+def _batches(told: Memory) -> str:
+    """After how many batches there was nothing more to settle, and how many there were."""
+    return f"{int(told.batches * memory.SETTLED_AFTER):,}, {told.batches:,}"
+
+
+def _on_tables(results: Results) -> str:
+    """A line for each who counts in a table."""
+    told = results.durable
+    head = ["on 100 counters", "a redelivered event counts", "events", "calls an event"]
+    head += ["units an event", "records an event", "µs of CPU an event"]
+    rows = [
+        [
+            name,
+            TIMES[told.counted[name]],
+            f"{side.events:,}",
+            number(side.calls / side.events),
+            number(side.units_an_event),
+            number(side.records / side.events),
+            _spread(side.cpu_us),
+        ]
+        for name, side in told.sides.items()
+    ]
+    return table(head, rows)
+
+
+def _grown(results: Results) -> str:
+    """A line for each place of ours."""
+    head = ["events", "counters", "calls", "units an event", "µs of CPU an event", "µs a call"]
+    rows = [
+        [
+            f"{place.events:,}",
+            f"{place.counters:,}",
+            f"{side.calls:,}",
+            f"{side.units_an_event:.4f}",
+            _spread(side.cpu_us),
+            _median([each * side.events / side.calls for each in side.cpu_us]),
+        ]
+        for place, side in zip(durable.PLACES, results.durable.grown, strict=True)
+    ]
+    return table(head, rows)
 
 
 def _published(results: Results) -> str:

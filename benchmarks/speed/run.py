@@ -3,12 +3,13 @@
 import os
 import platform
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
-from benchmarks.speed import cold, contention, growth, memory, publishing, stores
+from benchmarks.speed import cold, contention, durable, growth, memory, publishing, stores
 from benchmarks.speed.arena import (
     BARE,
     CURVES,
@@ -24,6 +25,7 @@ from benchmarks.speed.arena import (
 )
 from benchmarks.speed.consumers import tally, unread, warm_up
 from benchmarks.speed.contention import Contest
+from benchmarks.speed.durable import Durable
 from benchmarks.speed.growth import Cost, Point
 from benchmarks.speed.matches import COUNTERS, Match, matches, times_counted
 from benchmarks.speed.memory import Memory
@@ -108,7 +110,9 @@ class Results(msgspec.Struct, frozen=True):
         value_bytes: the length of a value with LIVE_SOURCES.
         starts: seconds of cold starts.
         adapters: seconds of importing Valkey's adapter, by what was imported before.
+        tables: seconds of what a cold start takes with a table, by what it is.
         memory: over many batches.
+        durable: ours and others on DynamoDB.
         published: to SQS.
     """
 
@@ -128,7 +132,9 @@ class Results(msgspec.Struct, frozen=True):
     value_bytes: int
     starts: dict[str, list[float]]
     adapters: dict[str, list[float]]
+    tables: dict[str, list[float]]
     memory: Memory
+    durable: Durable
     published: Published
 
     def match(self, size: int) -> Match:
@@ -151,8 +157,11 @@ def measure(scale: Scale, seed: int, tell: Callable[[str], object] = lambda _: N
     tell("cold starts")
     starts = cold.starts(scale.starts)
     adapters = cold.adapters(scale.starts)
+    tables = cold.tables(scale.starts)
     tell("publishing to moto")
     published = publishing.publish(scale.repeats, scale.published)
+    tell("on moto's DynamoDB")
+    on_tables = durable.measure(scale.repeats, scale.batches, seed)
     with arena() as servers:
         side_by_side = _side_by_side(servers, scale, seed, tell)
     tell("consumers on one hot counter, in virtual time")
@@ -165,6 +174,8 @@ def measure(scale: Scale, seed: int, tell: Callable[[str], object] = lambda _: N
         value_bytes=growth.value_bytes(LIVE_SOURCES),
         starts=starts,
         adapters=adapters,
+        tables=tables,
+        durable=on_tables,
         published=published,
         **side_by_side,
     )
@@ -191,7 +202,7 @@ def _side_by_side(
         "cost": costs,
         "counters": counters,
         "sources": sources,
-        "memory": memory.measure(servers.endpoint, scale.batches, seed),
+        "memory": memory.measure(partial(tally, servers.endpoint, CURVES), scale.batches, seed),
         "counted": times_counted(servers.entrants, seed),
         "machine": _machine(servers),
     }

@@ -80,7 +80,7 @@ def swap(
 def _swapped(stored: Mapping[str, Entrant], place: Place, repeats: int, seed: int) -> Swapped:
     memory = MemoryStore()
     in_memory = Entrant(
-        consumers.in_memory(memory), read=lambda counters: consumers.counts(memory, counters)
+        consumers.in_store(memory), read=lambda counters: consumers.counts(memory, counters)
     )
     entrants = {MEMORY: in_memory, **stored}
     label = f"-{place.counters}-{place.sources}"

@@ -101,7 +101,12 @@ ALL = (
     Later(
         "plan",
         "plan.command:plan",
-        "Tell what a load costs at Momento, SQS and Lambda, and what to change if it does not fit.",
+        "Tell what a load costs at Momento and AWS, and what to change if it does not fit.",
+    ),
+    Later(
+        "migrate",
+        "migrate.command:migrate",
+        "Copy counters from a cache into the table of COUNTER_TABLE, while no consumer runs.",
     ),
     Later("local", "up:local", "AWS and Momento on this machine.", is_local=True),
     Later(

@@ -29,6 +29,13 @@ HTTP_PORT = 8000
 
 Port = typer.Option(min=0, max=MAX_PORT, help="0 for any free one.")
 
+Durable = Annotated[
+    bool,
+    typer.Option(
+        "--durable", help="Have a table of DynamoDB decide; the store is the cache before it."
+    ),
+]
+
 CHECK_EVERY_S = 0.5
 """How often the parts are looked after, in seconds."""
 
@@ -39,9 +46,10 @@ local = typer.Typer(
 
 
 @local.command()
-def up(
+def up(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passes by name)
     consumers: Annotated[int, typer.Option(min=1, max=16, help="Consumer processes.")] = 1,
     store: Annotated[StoreKind, typer.Option(help="Where counters live.")] = StoreKind.MOMENTO,
+    durable: Durable = False,  # noqa: FBT002 (typer makes an option of it)
     momento_port: Annotated[int, Port] = MOMENTO_PORT,
     valkey_port: Annotated[int, Port] = VALKEY_PORT,
     sqs_port: Annotated[int, Port] = SQS_PORT,
@@ -49,21 +57,21 @@ def up(
 ) -> None:
     """Start SQS, a store, the consumer and the HTTP API; print `export` lines; stay until Ctrl-C.
 
-    Valkey is a real server that is found on this machine. Everything listens on 127.0.0.1 only.
-    The logs of the Lambda functions go to stderr. A page at the HTTP port shows what goes on, and
-    /docs there describes the API.
+    Valkey is a real server that is found on this machine; a table is moto's, where SQS is. All of
+    it listens on 127.0.0.1 only. The logs of the Lambda functions go to stderr. A page at the HTTP
+    port shows what goes on, and /docs there describes the API.
     """
     store_port = momento_port if store is StoreKind.MOMENTO else valkey_port
     _refuse_ports({f"--{store}-port": store_port, "--sqs-port": sqs_port, "--http-port": http_port})
     settings = StackSettings(
-        consumers=consumers, store=store, store_port=store_port, sqs_port=sqs_port
+        consumers=consumers,
+        store=store,
+        store_port=store_port,
+        is_durable=durable,
+        sqs_port=sqs_port,
     )
     watch, printed = Watch(), functools.partial(_print_logs, "API")
-
-    def observe(delivery: Delivery) -> None:
-        watch.observe(delivery)
-        _print_logs("consumer", delivery.invocation)
-
+    observe = functools.partial(_observe, watch)
     try:
         with (
             interruptible(),
@@ -112,6 +120,11 @@ def _stay(stack: Stack) -> None:
     never = threading.Event()
     while not never.wait(CHECK_EVERY_S):
         stack.check()
+
+
+def _observe(watch: Watch, delivery: Delivery) -> None:
+    watch.observe(delivery)
+    _print_logs("consumer", delivery.invocation)
 
 
 def _print_logs(function: str, invocation: Invocation) -> None:

@@ -59,6 +59,12 @@ class Child:
         """Whether the server runs."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def has_died(self) -> bool:
+        """Whether the server has ended though nobody stopped it; asked from any thread."""
+        process = self._process
+        return process is not None and process.poll() is not None
+
     def start(self) -> str:
         """Start the server; returns the line with which it listens. ChildError if it does not."""
         # A process group of its own: Ctrl-C goes to the whole group of a terminal, and the servers
@@ -90,6 +96,13 @@ class Child:
             try:
                 process.communicate(timeout=self._stop_timeout_s)  # the end of its stdin ends it
             except subprocess.TimeoutExpired:
+                process.kill()
+
+    def kill(self) -> None:
+        """End the server as a crash does; it may be started again."""
+        if self._process is not None:
+            process, self._process = self._process, None
+            with process:
                 process.kill()
 
 

@@ -1,4 +1,4 @@
-"""All of it together: SQS, a store, and consumers under an event source mapping."""
+"""All of it together: SQS, a store or two, and consumers under an event source mapping."""
 
 import contextlib
 import dataclasses
@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tally.environment import MOMENTO, TABLES, VALKEY
+from tally.environment import CACHE_TTL_S, MOMENTO, MOMENTO_TTL, TABLES, VALKEY, VALKEY_TTL
+from tally.local.cache import open_cache
 from tally.local.child import ChildError
 from tally.local.lambda_.environment import Function, LambdaEnvironment
 from tally.local.lambda_.event_source import Batching, Delivery, EventSourceMapping
@@ -16,7 +17,10 @@ from tally.local.lambda_.runtime import FunctionSettings
 from tally.local.momento.server import MomentoProcess
 from tally.local.sqs.aws import proxy_variables
 from tally.local.sqs.queue import LocalQueue
+from tally.local.table import create_table, table_store, table_variables
 from tally.local.valkey import ValkeyProcess
+from tally.stores.durable import DurableStore
+from tally.stores.port import Store
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -33,7 +37,7 @@ LOCAL_FUNCTION = FunctionSettings(timeout_s=10.0)
 
 
 class StoreKind(enum.StrEnum):
-    """Where a stack's counters live."""
+    """Where a stack's counters live; or, if a table decides, what is the cache before it."""
 
     MOMENTO = "momento"
     VALKEY = "valkey"
@@ -43,7 +47,13 @@ OTHERS = {
     StoreKind.MOMENTO: (*VALKEY, *TABLES),
     StoreKind.VALKEY: (*MOMENTO, *TABLES),
 }
-"""The variables of the other store: one of them, in a user's shell, would be in contradiction."""
+"""The variables of other stores: one of them, in a user's shell, would be in contradiction."""
+
+BESIDE_A_TABLE = {
+    StoreKind.MOMENTO: (*VALKEY, MOMENTO_TTL),
+    StoreKind.VALKEY: (*MOMENTO, VALKEY_TTL),
+}
+"""The same where a table decides: a cache's own time to live is refused beside it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +71,8 @@ class StackSettings:
     max_receive_count: int = 5
     store: StoreKind = StoreKind.MOMENTO
     store_port: int = 0
+    is_durable: bool = False
+    """Whether a table of DynamoDB decides, and the store is the cache before it."""
     sqs_port: int = 0
     variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Added to the environment of the consumers: otherwise that of this process, without AWS's."""
@@ -101,6 +113,8 @@ class Stack:
             parts.callback(self.store.stop)
             self.store.start()
             parts.enter_context(self.queue)
+            if self._settings.is_durable:
+                create_table(self.queue.endpoint_url)
             self.functions = [self._function() for _ in range(self._settings.consumers)]
             for function in self.functions:
                 parts.callback(function.close)
@@ -128,23 +142,35 @@ class Stack:
             **proxy_variables(os.environ),
             **self.queue.variables,
             "SQS_QUEUE_URL": self.queue.queue_url,
+            **self._table_variables,
             **self.store.variables,
         }
 
     @property
     def to_unset(self) -> tuple[str, ...]:
         """What must not be in the environment of a producer or a consumer of this stack."""
-        return OTHERS[self._settings.store]
+        others = BESIDE_A_TABLE if self._settings.is_durable else OTHERS
+        return others[self._settings.store]
 
     @property
     def function_variables(self) -> dict[str, str]:
         """What is added to the environment of a function of this stack; an empty one is none."""
         return {**dict.fromkeys(self.to_unset, ""), **self._settings.variables, **self.variables}
 
+    def open_store(self) -> Store:
+        """A store of this stack's counters for this process, whose own environment leads elsewhere.
+
+        It is the caller's to close.
+        """
+        if not self._settings.is_durable:
+            return open_cache(self.store)
+        table = table_store(self.queue.endpoint_url)
+        return DurableStore(table, lambda: open_cache(self.store), CACHE_TTL_S)
+
     def check(self) -> None:
         """See that all parts run; ChildError, with their names, if some have died."""
         parts = {
-            self.store.name: self.store.is_alive,
+            self.store.name: not self.store.has_died,  # stopped, it is a cache that is away
             "the local SQS": self.queue.is_alive,
             "the event source mapping": self._event_source is None or self._event_source.is_alive,
         }
@@ -152,6 +178,10 @@ class Stack:
         if dead:
             message = f"{' and '.join(dead)} died"
             raise ChildError(message)
+
+    @property
+    def _table_variables(self) -> dict[str, str]:
+        return table_variables(self.queue.endpoint_url) if self._settings.is_durable else {}
 
     def _function(self) -> Function:
         environment = LambdaEnvironment(

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import importlib.util
+import math
 import os
 import select
 import shutil
@@ -18,7 +19,10 @@ from tally.environment import Valkey
 from tally.local.child import EXIT_WITH_PARENT, Child, ChildError, announce, hold_signals
 from tally.local.ports import LOOPBACK
 from tally.stores.port import Failed
+from tally.stores.valkey.commands import command
 from tally.stores.valkey.info import server_info
+from tally.stores.valkey.password import password_for
+from tally.stores.valkey.pipelines import Pipelines
 
 PROGRAMS = ("valkey-server", "redis-server")
 """What may be on a machine; the first one found is started."""
@@ -36,6 +40,9 @@ START_S = 20.0
 LOOK_EVERY_S = 0.02
 """How often it is asked meanwhile."""
 
+FLUSH_S = 5.0
+"""How long it may take to empty itself."""
+
 END_S = 3.0
 """How long the server may take to end before it is killed; it has nothing to write down."""
 
@@ -52,17 +59,38 @@ class ValkeyProcess(Child):
         self.address = Valkey(LOOPBACK, port, is_tls=False)
 
     def start(self) -> str:
-        """Start the server; raises as a Child does, and ChildError if none is on this machine."""
+        """Start the server, a second time where it was.
+
+        Raises:
+            ChildError: as a Child does, and if there is none on this machine.
+        """
         if server_program(self._programs) is None:
             raise ChildError(NO_PROGRAM)
         line = super().start()
         self.address = Valkey(LOOPBACK, int(line.rpartition(":")[2]), is_tls=False)
+        self._arguments = [f"--port={self.address.port}"]
         return line
 
     @property
     def variables(self) -> dict[str, str]:
         """The environment that keeps counters in it."""
         return {"VALKEY_URL": f"redis://{self.address.host}:{self.address.port}"}
+
+    def flush(self) -> None:
+        """Empty it.
+
+        Raises:
+            ChildError: it does not say that it has.
+        """
+        pipelines = Pipelines(
+            self.address, password_for(self.address), clock=time.monotonic, wall_clock=time.time
+        )
+        with contextlib.closing(pipelines):
+            ends_at = time.monotonic() + FLUSH_S
+            ran = pipelines.run([command(b"FLUSHALL")], ends_at, renewal_ends_at=math.inf)
+        if ran.answers != [b"OK"]:
+            message = "the Valkey server was not emptied"
+            raise ChildError(message)
 
     def operations(self) -> int:
         """The reads and swaps that it has done: each is one GET, in a swap that of the script.

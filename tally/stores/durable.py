@@ -126,7 +126,7 @@ class DurableStore:
         Raises:
             StoreClosedError: close() was called.
         """
-        ends_at = self._clock() + deadline_s
+        began_at = self._clock()
         found: dict[str, Found] = {}
         if not consistent:
             copies = self._cache.values(counters, min(deadline_s / 2, CACHE_DEADLINE_S))
@@ -134,7 +134,8 @@ class DurableStore:
         lacking = [counter for counter in counters if counter not in found]
         failure = None
         if lacking:
-            values, failure = self._table.values(lacking, ends_at - self._clock())
+            left_s = deadline_s - (self._clock() - began_at)
+            values, failure = self._table.values(lacking, max(left_s, deadline_s / 2))
             told = zip(lacking, values, strict=False)
             found |= {counter: Found(value, Source.TABLE) for counter, value in told}
         answers: list[Found] = []

@@ -1,7 +1,8 @@
 """Results of a benchmark as they might have been, for what is made of them."""
 
-from benchmarks.speed import arena, cold, publishing
+from benchmarks.speed import arena, cold, durable, publishing
 from benchmarks.speed.contention import CONSUMERS, Contest
+from benchmarks.speed.durable import Durable, Side
 from benchmarks.speed.growth import Cost, Point
 from benchmarks.speed.matches import Match
 from benchmarks.speed.memory import Memory
@@ -53,6 +54,20 @@ def curve(tries):
     return [[contest(many, tried + more) for more in (0, 2, 1)] for many, tried in tries.items()]
 
 
+def on_tables():
+    """Ours takes a unit and 0.5 ms of CPU a call, the others 2 ms an event."""
+    return Durable(
+        sides={
+            durable.OURS: Side(1_000, times(1.0, 0.05), 100, 100, 0),
+            durable.ADD: Side(50, times(1.0, 0.1), 50, 50, 0),
+            durable.TRANSACTION: Side(50, times(2.0, 0.1), 50, 200, 50),
+        },
+        counted={durable.OURS: 1, durable.ADD: 2, durable.TRANSACTION: 1},
+        grown=[Side(place.events, times(1.0, 0.05), 100, 100, 0) for place in durable.PLACES],
+        memory=Memory(100, (102_400, 102_400), (81_920, 81_920)),
+    )
+
+
 def results(*, valkey=True, **other):
     """All goals are met."""
     tries = {many: 100 + 8 * many for many in CONSUMERS} | {8: 155}
@@ -77,7 +92,9 @@ def results(*, valkey=True, **other):
         "value_bytes": 861,
         "starts": {cold.OURS: [0.12, 0.13, 0.11], cold.LIBRARIES: [0.10, 0.10, 0.10]},
         "adapters": {where: [0.003, 0.002, 0.0025] for where in cold.BEFORE_ADAPTER},
+        "tables": {name: [0.2, 0.3, 0.25] for name in cold.TABLES},
         "memory": Memory(1_000, (102_400, 102_400), (81_920, 81_920)),
+        "durable": on_tables(),
         "published": Published(
             {
                 publishing.OURS: times(0.5),

@@ -30,6 +30,18 @@ def test_the_adapter_is_imported_after_what_its_process_has_imported_anyway(befo
     assert cold.start(there, os.environ, cold.ADAPTER) > 0
 
 
+@pytest.mark.parametrize(("program", "before"), cold.TABLES.values(), ids=cold.TABLES)
+def test_what_a_table_adds_to_a_cold_start_runs_in_a_fresh_interpreter(program, before):
+    assert cold.start(program, {**os.environ, **cold.TABLE_VARIABLES}, before) > 0
+
+
+def test_the_handler_begins_without_a_client_of_dynamodb():
+    there = "import sys; assert 'tally.stores.dynamodb.store' in sys.modules"
+    missing = "assert 'botocore.client' not in sys.modules"
+    environment = {**os.environ, **cold.TABLE_VARIABLES}
+    assert cold.start(f"{there}; {missing}", environment, cold.OURS) > 0
+
+
 def test_every_way_publishes_all_of_its_increments():
     told = publish(1, share=0.01)
     assert {name: len(times) for name, times in told.times.items()} == {

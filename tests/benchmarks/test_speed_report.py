@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.speed import arena, report
 from benchmarks.speed.contention import CONSUMERS
+from benchmarks.speed.durable import PLACES
 from benchmarks.speed.goals import Goal, goals
 from benchmarks.speed.memory import Memory
 from tests.benchmarks.results import contest, curve, results
@@ -121,6 +122,39 @@ def test_a_swap_is_told_on_each_store_and_beyond_memory():
         "Tally on Valkey, swaps/s": "333,000",
         "Tally on Momento, swaps/s": "12,500",
     }
+
+
+def test_who_counts_in_a_table_is_told_with_calls_units_and_records():
+    lines = report.tables(results())["on_tables"].splitlines()
+    cells = [line.strip("| ").split(" | ") for line in lines]
+    assert dict(zip(cells[0], cells[4], strict=True)) == {
+        "on 100 counters": "`TransactWriteItems` an event, with its record",
+        "a redelivered event counts": "once",
+        "events": "50",
+        "calls an event": "1",
+        "units an event": "4",
+        "records an event": "1",
+        "µs of CPU an event": "2,000 (1,600 to 2,800)",
+    }
+    assert [(row[0], row[1], row[4]) for row in cells[2:4]] == [
+        ("Tally on DynamoDB", "once", "0.10"),
+        ("`UpdateItem` with `ADD` an event", "**twice**", "1"),
+    ]
+
+
+def test_the_cost_of_a_table_is_told_by_event_and_by_call():
+    lines = report.tables(results())["grown"].splitlines()
+    assert lines[5] == "| 1,000 | 100 | 100 | 0.1000 | 50 (40.0 to 70) | 500 |"
+    assert len(lines) == 2 + len(PLACES)
+
+
+def test_memory_is_told_of_both_stores():
+    assert report.tables(results())["held"].splitlines()[2:] == [
+        "| Momento: Python's objects | 100.0 | 100.0 | 200, 1,000 |",
+        "| Momento: the process at its peak | 80.0 | 80.0 | 200, 1,000 |",
+        "| DynamoDB: Python's objects | 100.0 | 100.0 | 20, 100 |",
+        "| DynamoDB: the process at its peak | 80.0 | 80.0 | 20, 100 |",
+    ]
 
 
 def test_the_documented_method_is_the_one_that_runs():

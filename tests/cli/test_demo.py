@@ -9,11 +9,13 @@ import signal
 import pytest
 
 from tally.cli.demo.command import demo
+from tally.cli.demo.faults import MIN_AWAY_S
 from tests.support.processes import children, is_running, signalled_in, tally, wait_until
 from tests.support.terminal import QUIET, Said, Terminal, users_aws
 from tests.support.valkey import needed
 
 SMALL = ("demo", "--events", "3000", "--counters", "20")
+DURABLE = ("demo", "--events", "1500", "--counters", "10", "--durable")
 FOR_PROGRAMS = ("--seed", "2", "--output", "json")
 DEMO_S = 90
 BAD = {
@@ -57,6 +59,7 @@ def ends(tmp_path_factory):
         running() as (broken, parts),
         tally(*SMALL, *FOR_PROGRAMS, env=user) as process,
         tally(*on_valkey, env=user | {"MOMENTO_CACHE_NAME": "mine"}) as valkey,
+        tally(*DURABLE, "--output", "json", env=user) as durable,
     ):
         [sqs] = [pid for pid, command in parts.items() if "tally.local.sqs.queue" in command]
         os.kill(sqs, signal.SIGKILL)
@@ -65,6 +68,7 @@ def ends(tmp_path_factory):
             "for people": said,
             "for programs": end(process),
             "on Valkey": end(valkey),
+            "durable": end(durable),
             "broken": end(broken),
         }
 
@@ -113,6 +117,19 @@ def test_on_valkey_the_demo_is_as_exact(ends):
     assert re.fullmatch(r"[\d,]+ Valkey operations: \d\.\d{3} an event", lines[-2])
 
 
+def test_a_table_is_as_exact_while_its_cache_is_emptied_and_away(ends):
+    stdout, stderr, status = ends["durable"]
+    verdict = json.loads(stdout)
+    assert (status, verdict["is_right"], verdict["exact"], verdict["kills"]) == (0, True, 10, 2)
+    table = verdict["durable"]
+    assert (verdict["store"], table["flushes"]) == ("DynamoDB", 2)
+    assert verdict["operations"] == table["write_units"] + table["read_units"]
+    assert table["write_units"] >= verdict["metrics"]["SwapsStored"]
+    assert table["away_s"] >= MIN_AWAY_S
+    assert table["shown"].keys() == {counter["name"] for counter, _ in verdict["counters"]}
+    assert ", cache there" in stderr
+
+
 def test_a_server_that_dies_ends_the_demo_and_is_named(ends):
     stdout, stderr, status = ends["broken"]
     assert (status, stdout) == (1, "")
@@ -157,4 +174,4 @@ def test_a_demo_whose_server_does_not_start_says_so(servers_do, started):
 
 
 def test_the_demo_is_as_large_as_its_help_says():
-    assert demo.__defaults__ == (100_000, 100, 3, 1, "momento", "text")
+    assert demo.__defaults__ == (100_000, 100, 3, 1, "momento", False, "text")

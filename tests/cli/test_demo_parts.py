@@ -6,7 +6,14 @@ import threading
 import pytest
 
 from tally.cli.demo import workload
-from tally.cli.demo.faults import KILLED, LOST_SHARE, ForgetfulSqs, MortalFunction
+from tally.cli.demo.faults import (
+    KILLED,
+    LOST_SHARE,
+    MIN_AWAY_S,
+    FailingCache,
+    ForgetfulSqs,
+    MortalFunction,
+)
 from tally.cli.demo.run import MAX_WAITING_MESSAGES
 from tally.counters.body import parse
 from tally.counters.errors import InvalidIncrementError
@@ -15,6 +22,7 @@ from tally.local.lambda_.environment import Invocation
 from tally.local.lambda_.runtime import FunctionError
 from tally.local.watch import MAX_RETURNED
 from tests.cli.demo import counted
+from tests.support.clock import Clock
 
 NOW_MS = 1_790_000_000_000
 
@@ -146,3 +154,57 @@ def test_consumers_share_the_kills_that_are_due():
         mortal.close()
     assert sum(mortal.kills for mortal in mortals) == 2
     assert all(consumer.is_closed for consumer in consumers)
+
+
+class Served:
+    """A cache that notes what is done to it."""
+
+    def __init__(self):
+        self.done = []
+
+    def flush(self):
+        self.done.append("flush")
+
+    def kill(self):
+        self.done.append("kill")
+
+    def start(self):
+        self.done.append("start")
+        return ""
+
+
+@pytest.mark.parametrize(
+    ("published", "done"),
+    [
+        (0.19, []),
+        (0.2, ["flush"]),
+        (0.4, ["flush", "kill"]),
+        (0.6, ["flush", "kill", "start"]),
+        (1.0, ["flush", "kill", "start", "flush"]),
+    ],
+)
+def test_a_cache_is_emptied_twice_and_away_in_between(published, done):
+    served, clock = Served(), Clock()
+    cache = FailingCache(served, clock.sleep, clock)
+    for part in range(int(published * 100) + 1):
+        cache.strike(part / 100)
+    assert served.done == done
+    assert (cache.flushes, cache.is_away) == (done.count("flush"), done[-1:] == ["kill"])
+
+
+def test_a_cache_is_away_for_a_while_however_fast_events_are_published():
+    served, clock = Served(), Clock()
+    cache = FailingCache(served, clock.sleep, clock)
+    cache.strike(1.0)
+    cache.strike(1.0)
+    assert served.done == ["flush", "kill", "start", "flush"]
+    assert (clock.slept_s, cache.away_s) == ([MIN_AWAY_S], MIN_AWAY_S)
+
+
+def test_a_cache_that_was_away_for_long_is_not_waited_for():
+    served, clock = Served(), Clock()
+    cache = FailingCache(served, clock.sleep, clock)
+    cache.strike(0.4)
+    clock.now_s += 7.0
+    cache.strike(0.6)
+    assert (clock.slept_s, cache.away_s) == ([0.0], 7.0)

@@ -8,7 +8,7 @@ import pytest
 
 from tally.cli.demo.command import _panel, watch
 from tally.cli.demo.run import Demo, Look, Options
-from tally.cli.demo.verdict import MAX_SHOWN_COUNTERS, OTHER, DeadLetter, show
+from tally.cli.demo.verdict import MAX_SHOWN_COUNTERS, OTHER, DeadLetter, Durable, show
 from tally.cli.demo.workload import DemoCounter
 from tally.cli.output import chatter
 from tally.local.sqs.queue import Depth
@@ -71,6 +71,24 @@ counted in 2.0 s: 500 events/s
 def test_a_right_verdict_is_shown_whole(capsys):
     show(verdict([(PAGE, 6), (SEATS, 5), (STOCK, -5)], LETTERS))
     assert capsys.readouterr() == (RIGHT, "")
+
+
+OF_A_TABLE = """\
+1,234 duplicates absorbed, 5 swaps lost and decided again
+150 write and 100 read units: 0.150 and 0.100 an event
+the cache was emptied 2 times, and away for 2.5 s
+copies that it did not take: 1,012
+the cache shows: 1 counts of the table, 1 older, 1 not there
+3 of 3 counters exact in the table
+"""
+
+
+def test_of_a_table_the_units_are_told_and_what_its_cache_shows(capsys):
+    right = verdict([(PAGE, 6), (SEATS, 5), (STOCK, -5)], LETTERS)
+    shown = {"page:0": 4, "a:key:b[x]": 5, "stock:1": None}
+    durable = Durable(150, 100, flushes=2, away_s=2.5, unset=1_012, shown=shown)
+    show(dataclasses.replace(right, store="DynamoDB", durable=durable))
+    assert capsys.readouterr().out.endswith(OF_A_TABLE)
 
 
 def test_wrong_counters_are_shown_first_and_the_verdict_says_so(capsys):
@@ -173,6 +191,14 @@ def test_on_a_terminal_it_is_a_bar_and_a_table(capsys):
     chatter().print(_panel(look))
     lines = capsys.readouterr().err.splitlines()
     assert [line.rstrip() for line in lines] == PANEL.splitlines()
+
+
+def test_where_a_table_decides_its_cache_is_told_as_well(capsys):
+    [look] = Watched(2.0).looks()
+    chatter().print(_panel(dataclasses.replace(look, cache="away")))
+    lines = [line.rstrip() for line in capsys.readouterr().err.splitlines()]
+    *_, cache, returned = lines
+    assert (cache, returned) == ("cache                away", "returned             why")
 
 
 DECIDED = """\

@@ -38,6 +38,20 @@ def test_the_runbook_has_one_section_for_each_alarm():
     assert found == alarms
 
 
+def test_the_runbook_names_no_output_and_no_alarm_that_is_not_there():
+    there = set(re.findall(r"^  (\w+):$", TEMPLATE, re.MULTILINE))  # parameters are there as well
+    named = set(re.findall(r"`([A-Z]\w+(?:Command|Url))`", OPERATIONS))
+    assert {"PauseCommand", "ResumeCommand", "DashboardUrl", "ExportCommand"} <= named <= there
+    alarms = set(re.findall(r"^  (\w+Alarm):$", TEMPLATE, re.MULTILINE))
+    assert set(re.findall(r"\b([A-Z]\w+Alarm)\b", OPERATIONS)) == alarms
+
+
+def test_the_runbook_begins_with_what_somebody_woken_up_does():
+    first = re.findall(r"^## (.+)$", OPERATIONS, re.MULTILINE)[0]
+    steps = re.findall(r"^\d\. \*\*(.+?)\*\*", section(OPERATIONS, f"## {first}"), re.MULTILINE)
+    assert (first, len(steps)) == ("You were woken up", 5)
+
+
 def test_the_runbook_knows_each_reason_of_the_log():
     told = section(OPERATIONS, "## The alarms").partition("### ")[0]
     assert first_cells(told) == [reason.value for reason in Reason]

@@ -26,6 +26,7 @@ LOADS = st.builds(
     consumers=st.integers(1, 1_000),
     memory_mb=st.sampled_from([128, 512, 1_769, 10_240]),
     round_trip_ms=st.floats(0.1, 100),
+    durable=st.booleans(),
 )
 ROUNDING = 1 + 1e-9
 

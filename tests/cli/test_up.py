@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tally.cli.up import MOMENTO_PORT, _print_logs
-from tally.environment import MOMENTO, TABLES, VALKEY
+from tally.environment import MOMENTO, MOMENTO_TTL, TABLES, VALKEY
 from tally.local.lambda_.environment import Invocation
 from tally.local.lambda_.runtime import FunctionError
 from tally.local.stack import CACHE
@@ -54,6 +54,7 @@ NAMES = [
     "MOMENTO_CACHE_NAME",
     "TALLY_URL",
 ]
+DURABLE = ["AWS_ENDPOINT_URL_DYNAMODB", "COUNTER_TABLE"]
 
 
 PROGRAM = """if True:
@@ -225,6 +226,26 @@ def test_with_valkey_it_prints_where_that_is_and_nothing_survives_it():
         process.kill()
         process.wait(WAIT_S)
     assert wait_until(lambda: not any(is_running(pid) for pid in parts))
+
+
+def test_with_a_table_what_reads_a_count_or_an_outcome_works_in_another_shell():
+    with tally(*UP, "--durable", env=QUIET | {"MOMENTO_TTL_SECONDS": "60"}) as process:
+        lines = [process.stdout.readline() for _ in (PATH_LINE, UNSET, *NAMES, *DURABLE)]
+        variables = {
+            name: shlex.split(value)[0] for name, value in EXPORT.findall("".join(lines[2:]))
+        }
+        assert lines[1] == UNSET.replace(" ".join(TABLES), MOMENTO_TTL)
+        assert list(variables) == [*NAMES[:12], *DURABLE, *NAMES[12:]]
+        terminal = Terminal(variables)
+        sent = terminal("send", "page:home", "--amount", "2")
+        event = sent.stdout.removesuffix("\n")
+        told = terminal("outcome", "page:home", event, "--wait", str(WAIT_S))
+        assert told == Said(0, "applied\n", "")
+        said = terminal("get", "page:home", "--consistent", "--output", "json")
+        assert json.loads(said.stdout) == {"page:home": {"count": 2, "from": "table"}}
+        said = terminal("watch", "page:home", "--for", "0", "--output", "json")
+        assert json.loads(said.stdout)["counts"] == {"page:home": 2}
+        assert listening([process.pid, *servers(process).values()]) == addresses(variables)
 
 
 def test_a_signal_in_the_middle_of_the_start_ends_what_has_started(up):

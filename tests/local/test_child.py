@@ -1,5 +1,6 @@
 """A server in a process of its own: how it starts, and that it is gone after its end."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 from tally.local.child import EXIT_WITH_PARENT, Child, ChildError
 from tally.local.momento.server import MomentoProcess
+from tests.support.momento import CACHE, Raw
 from tests.support.processes import WAIT_S, main_thread_is_in, wait_until
 
 SERVER = "tests.local.server"
@@ -40,6 +42,16 @@ def test_a_server_starts_with_its_line_and_ends_with_its_standard_input(child):
     server.stop()
     assert not server.is_alive
     server.stop()
+
+
+def test_a_server_that_was_killed_as_by_a_crash_has_not_died_and_starts_again(child):
+    server = child("well")
+    server.start()
+    server.kill()
+    server.kill()
+    assert (server.is_alive, server.has_died) == (False, False)
+    server.start()
+    assert (server.is_alive, server.has_died) == (True, False)
 
 
 def test_a_server_is_told_to_end_with_its_parent(child):
@@ -77,10 +89,12 @@ def test_a_server_that_ends_for_nobody_is_killed(child, started):
 
 def test_a_server_that_died_is_not_alive(child, started):
     server = child("well")
+    assert not server.has_died
     server.start()
     [pid] = started()
     os.kill(pid, signal.SIGKILL)
     assert wait_until(lambda: not server.is_alive)
+    assert server.has_died
 
 
 def test_ctrl_c_while_a_server_starts_ends_it(child, started):
@@ -102,6 +116,24 @@ def test_the_embedded_momento_tells_where_it_is(started):
     line = momento.start()
     assert line == f"momento: listening on {momento.endpoint}"
     assert momento.endpoint.startswith("127.0.0.1:")
+    momento.stop()
+    assert started() == {}
+
+
+def test_the_embedded_momento_is_emptied_and_starts_again_where_it_was(started):
+    momento = MomentoProcess([CACHE])
+    momento.start()
+    before = momento.variables
+    with contextlib.closing(Raw(momento)) as raw:
+        raw.set(b"c", b"1")
+        momento.flush()
+        assert raw.get(b"c") is None
+    momento.kill()
+    with pytest.raises(ChildError, match=r"^the embedded Momento server was not emptied$"):
+        momento.flush()
+    momento.start()
+    momento.flush()
+    assert momento.variables == before
     momento.stop()
     assert started() == {}
 

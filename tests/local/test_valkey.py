@@ -64,6 +64,19 @@ def test_each_read_and_each_swap_is_an_operation(running):
     assert process.operations() == 4
 
 
+def test_it_is_emptied_and_starts_again_where_it_was(running):
+    process, server = running
+    server.command("SET", "c", "1")
+    process.flush()
+    assert server.command("EXISTS", "c") == 0
+    before = process.variables
+    process.kill()
+    with pytest.raises(ChildError, match=r"^the Valkey server was not emptied$"):
+        process.flush()
+    process.start()
+    assert (process.variables, server.command("PING")) == (before, b"PONG")
+
+
 def test_a_page_in_a_browser_cannot_write_there(running):
     _, server = running
     with socket.create_connection(("127.0.0.1", server.port)) as page:

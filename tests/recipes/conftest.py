@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from benchmarks.recipes.recipes import RECIPES
+from benchmarks.recipes.lineup import RECIPES
 from benchmarks.recipes.run import run
 from benchmarks.recipes.scenario import CONSUMERS, Scenario
 

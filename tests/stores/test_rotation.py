@@ -116,6 +116,13 @@ def test_a_reader_reads_with_it_in_the_same_call(door):
     assert door.secret.asked == 1
 
 
+def test_a_reader_fetches_it_however_little_time_a_call_of_its_has(door):
+    door.rotate()
+    assert door.store.values(["a"], RENEWAL_S - 0.5) == ([], OTHER_KEY)
+    assert door.store.values(["a"], TIME_S) == ([None], None)
+    assert door.secret.asked == 1
+
+
 @pytest.mark.parametrize("secret", [OLD, None], ids=["the same", "unreadable"])
 def test_a_key_that_stays_wrong_is_fetched_once_a_minute(door, secret):
     door.rotate()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typer.testing import CliRunner
 
 from tally.cli.commands import app
-from tally.environment import TABLES, VALKEY
+from tally.environment import MOMENTO, TABLES, VALKEY
 
 NOTHING = dict.fromkeys(
     [
@@ -16,6 +16,7 @@ NOTHING = dict.fromkeys(
         *("SQS_QUEUE_URL", "SQS_DLQ_URL", "TALLY_URL"),
         *("MOMENTO_LOCAL", "MOMENTO_CACHE_NAME", "MOMENTO_API_KEY", "MOMENTO_ENDPOINT"),
         *("MOMENTO_API_KEY_SECRET", "MOMENTO_TTL_SECONDS", "COUNTER_GUARANTEE"),
+        *(f"OLD_{name}" for name in (*MOMENTO, *VALKEY)),
         *("MAX_COUNTER_VALUE", "FORCE_COLOR", "TTY_COMPATIBLE", *VALKEY, *TABLES),
         "AWS_ENDPOINT_URL_DYNAMODB",
     ]

@@ -49,6 +49,7 @@ def read(event: str) -> Outcome | None:
     try:
         with Reader.from_environment(os.environ) as reader:
             assert_type(reader.count("page:home"), int | None)
+            assert_type(reader.counts(["a"], consistent=True), dict[str, int | None])
             return reader.outcome("page:home", event)
     except ReadError as error:
         assert_type(error.trouble, Trouble | None)

@@ -39,22 +39,32 @@ LINE_EVERY_S = 2.0
 BAR_CHARS = 60
 
 
-def demo(
+Durable = Annotated[
+    bool,
+    typer.Option(
+        "--durable", help="Have a table of DynamoDB decide; the store is the cache before it."
+    ),
+]
+
+
+def demo(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passes by name)
     events: Annotated[int, typer.Option(min=1, help="Increments to publish.")] = 100_000,
     counters: Annotated[int, typer.Option(min=1, help="Counters they are for.")] = 100,
     consumers: Annotated[int, typer.Option(min=2, max=16, help="Consumer processes.")] = 3,
     seed: Annotated[int, typer.Option(help="Draws the order and the lost deletes.")] = 1,
     store: Annotated[StoreKind, typer.Option(help="Where the counters live.")] = StoreKind.MOMENTO,
+    durable: Durable = False,  # noqa: FBT002 (typer makes an option of it)
     output: Annotated[Output, typer.Option(help="What stdout is for.")] = Output.TEXT,
 ) -> None:
     """Publish, lose deletes, kill two consumers, send bad messages; then see that counts are exact.
 
-    Everything runs on this machine; Valkey is a real server that is found on it. Exit status 1 if
-    a count is off, or a message is lost.
+    Everything runs on this machine; Valkey is a real server that is found on it. With a table, the
+    cache before it is also emptied twice, and away once. Exit status 1 if a count is off, or a
+    message is lost.
     """
     if events < counters:
         refuse(f"{counters} counters need at least as many --events")
-    options = Options(events, counters, consumers, seed, store)
+    options = Options(events, counters, consumers, seed, store, durable)
     os.environ.update(proxy_variables(os.environ))  # for Momento's SDK, which asks only these
     try:
         with interruptible(), Demo(options, Watch(), now_ms=now_ms()) as running:
@@ -124,6 +134,7 @@ def _rows(look: Look) -> list[tuple[str, str]]:
         ("duplicates absorbed", f"{metrics['EventsDuplicate']:,}"),
         ("consumers killed", str(look.kills)),
         ("dead letters", str(look.depth.dead)),
+        *([("cache", look.cache)] if look.cache else []),
     ]
 
 

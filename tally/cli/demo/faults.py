@@ -1,9 +1,12 @@
-"""The demo's faults: deletes that are lost, and consumers that are killed in mid-batch."""
+"""The demo's faults: deletes that are lost, consumers that are killed, a cache that is away."""
 
 import dataclasses
 import random
 import threading
-from typing import TYPE_CHECKING, Any
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tally.local.lambda_.environment import Function, Invocation
 from tally.local.lambda_.runtime import FunctionError
@@ -16,6 +19,13 @@ LOST_SHARE = 0.05
 
 KILL_AFTER = 0.5
 """When a batch is killed, as a part of what the consumer's last batch took: amid its writes."""
+
+FLUSH_AT, AWAY_AT, BACK_AT, FLUSH_AGAIN_AT = 0.2, 0.4, 0.6, 0.8
+"""When the cache before a table fails, as parts of the events published. The second consumer is to
+be killed while it is away."""
+
+MIN_AWAY_S = 2.0
+"""How long it is away at least, in seconds: several batches are counted meanwhile."""
 
 KILLED = FunctionError("Runtime.ExitError", "killed before it could answer")
 
@@ -91,3 +101,72 @@ class MortalFunction:
         return dataclasses.replace(
             invocation, response=None, error=invocation.error or KILLED, output=""
         )
+
+
+class Cache(Protocol):
+    """A server of its own that holds copies."""
+
+    def flush(self) -> None:
+        """Empty it."""
+
+    def kill(self) -> None:
+        """End it, and with it all that it holds."""
+
+    def start(self) -> str:
+        """Start it where it was."""
+
+
+class FailingCache:
+    """The cache before a table, which is emptied, taken down and brought back, and emptied again.
+
+    Args:
+        cache: what fails.
+        wait: waits the seconds given.
+        clock: monotonic, in seconds.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        wait: Callable[[float], object],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._cache = cache
+        self._wait = wait
+        self._clock = clock
+        self._went_at = 0.0
+        self._due = deque(
+            (
+                (FLUSH_AT, self._flush),
+                (AWAY_AT, self._take_down),
+                (BACK_AT, self._bring_back),
+                (FLUSH_AGAIN_AT, self._flush),
+            )
+        )
+        self.flushes = 0
+        self.is_away = False
+        self.away_s = 0.0
+
+    def strike(self, published: float) -> None:
+        """Do what is due when this part of the events is published; in one thread.
+
+        Raises:
+            ChildError: the cache does not do it.
+        """
+        while self._due and published >= self._due[0][0]:
+            self._due.popleft()[1]()
+
+    def _flush(self) -> None:
+        self._cache.flush()
+        self.flushes += 1
+
+    def _take_down(self) -> None:
+        self.is_away = True
+        self._went_at = self._clock()
+        self._cache.kill()
+
+    def _bring_back(self) -> None:
+        self._wait(max(0.0, self._went_at + MIN_AWAY_S - self._clock()))
+        self._cache.start()
+        self.away_s = self._clock() - self._went_at
+        self.is_away = False

@@ -11,7 +11,7 @@ from typing import Any, Self
 from botocore.exceptions import BotoCoreError
 
 from tally.cli.demo import workload
-from tally.cli.demo.faults import ForgetfulSqs, MortalFunction
+from tally.cli.demo.faults import FailingCache, ForgetfulSqs, MortalFunction
 from tally.local.lambda_.environment import Function
 from tally.local.lambda_.event_source import Batching
 from tally.local.sqs.queue import Depth
@@ -51,10 +51,17 @@ SETTINGS = StackSettings(
         "MAX_COUNTER_VALUE": "",
         "MOMENTO_TTL_SECONDS": "",
         "VALKEY_TTL_SECONDS": "",
+        "COUNTER_TTL_SECONDS": "",
+        "CACHE_TTL_SECONDS": "",
         "POWERTOOLS_LOG_LEVEL": "INFO",
         "POWERTOOLS_METRICS_DISABLED": "false",
     },
 )
+
+
+DURABLE_VISIBILITY_S = 6
+"""The time until a message comes back where a table decides: there a batch can take seconds, since
+each swap is a request of its own to moto."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +73,7 @@ class Options:
     consumers: int
     seed: int
     store: StoreKind = StoreKind.MOMENTO
+    is_durable: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +88,8 @@ class Look:
     kills: int
     depth: Depth
     seen: Seen
+    cache: str = ""
+    """Whether the cache before a table is there; empty where no table decides."""
 
     @property
     def reported(self) -> int:
@@ -113,7 +123,7 @@ class Demo:
         self.mortals: list[MortalFunction] = []
         self._dooms = threading.Semaphore(0)
         self.stack = Stack(
-            dataclasses.replace(SETTINGS, consumers=options.consumers, store=options.store),
+            _settings(options),
             observe=watch.observe,
             wrap_sqs=self._wrap_sqs,
             wrap_function=self._wrap_function,
@@ -123,6 +133,9 @@ class Demo:
         self.messages = 0
         self._published = 0
         self._stopping = threading.Event()
+        self.cache: FailingCache | None = None
+        if options.is_durable:
+            self.cache = FailingCache(self.stack.store, self._stopping.wait)
         self._ending = ExitStack()
 
     def __enter__(self) -> Self:
@@ -191,7 +204,13 @@ class Demo:
             self.kills,
             self.stack.queue.depth(),
             self.watch.look(),
+            self._cache_state(),
         )
+
+    def _cache_state(self) -> str:
+        if self.cache is None:
+            return ""
+        return "away" if self.cache.is_away else "there"
 
     def _is_at_rest(self, look: Look) -> bool:
         depth = look.depth
@@ -215,6 +234,8 @@ class Demo:
                     publisher.publish_fields(fields)
                 publisher.flush()
                 self._published += len(chunk)
+                if self.cache:
+                    self.cache.strike(self._published / len(increments))
                 self.messages = sum(one.stats.messages for one in publishers)
                 while self._waiting > MAX_WAITING_MESSAGES and not self._stopping.is_set():
                     self._stopping.wait(LOOK_EVERY_S / 10)
@@ -232,3 +253,12 @@ class Demo:
     def _wrap_function(self, function: Function) -> Function:
         self.mortals.append(MortalFunction(function, self._dooms))
         return self.mortals[-1]
+
+
+def _settings(options: Options) -> StackSettings:
+    settings = dataclasses.replace(
+        SETTINGS, consumers=options.consumers, store=options.store, is_durable=options.is_durable
+    )
+    if options.is_durable:
+        settings = dataclasses.replace(settings, visibility_timeout_s=DURABLE_VISIBILITY_S)
+    return settings

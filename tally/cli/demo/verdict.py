@@ -5,8 +5,11 @@ import dataclasses
 from rich.console import Console
 from rich.table import Table
 
+from tally.cli.demo.faults import FailingCache
 from tally.cli.demo.run import Demo
 from tally.cli.demo.workload import DemoCounter
+from tally.environment import TABLE_NAME
+from tally.local.cache import open_cache
 from tally.publishing.packing import MAX_ENTRIES
 from tally.reading.reader import Reader
 
@@ -28,6 +31,21 @@ class DeadLetter:
 
 
 @dataclasses.dataclass(frozen=True)
+class Durable:
+    """What there is to say of a table, and of the cache before it."""
+
+    write_units: int
+    read_units: int
+    """As consumers counted them, by the size of each item; not those that were killed."""
+    flushes: int
+    away_s: float
+    unset: int
+    """Copies that the cache has not taken, as far as is known."""
+    shown: dict[str, int | None]
+    """What the cache shows of each counter."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Verdict:
     """Whether all is right, and the figures of the run."""
 
@@ -44,6 +62,8 @@ class Verdict:
     """What it is called."""
     operations: int
     seconds: float
+    durable: Durable | None = None
+    """None where no table decides."""
 
     @property
     def exact(self) -> int:
@@ -70,9 +90,12 @@ def judge(demo: Demo) -> Verdict:
     """
     names = [counter.name for counter in demo.plan]
     demo.stack.check()
-    operations = demo.stack.store.operations()
-    with Reader.from_environment(demo.stack.variables) as reader:
-        counts = reader.counts(names)
+    durable = _durable(demo, demo.cache, names) if demo.cache else None
+    operations = demo.watch.look().metrics["StoreOperations"]
+    if durable is None:  # the server counts those of killed consumers as well
+        operations = demo.stack.store.operations()
+    with Reader(demo.stack.open_store()) as reader:
+        counts = reader.counts(names, consistent=durable is not None)
     return Verdict(
         counters=[(counter, counts[counter.name]) for counter in demo.plan],
         dead_letters=_dead_letters(demo),
@@ -82,9 +105,24 @@ def judge(demo: Demo) -> Verdict:
         redelivered=demo.sqs.lost if demo.sqs else 0,
         kills=demo.kills,
         metrics=dict(demo.watch.look().metrics),
-        store=demo.stack.store.store,
+        store=TABLE_NAME if durable else demo.stack.store.store,
         operations=operations,
         seconds=demo.seconds,
+        durable=durable,
+    )
+
+
+def _durable(demo: Demo, failing: FailingCache, names: list[str]) -> Durable:
+    metrics = demo.watch.look().metrics
+    with Reader(open_cache(demo.stack.store)) as cache:
+        shown = cache.counts(names)
+    return Durable(
+        write_units=metrics["StoreOperations"] - metrics["StoreReads"],
+        read_units=metrics["StoreReads"],
+        flushes=failing.flushes,
+        away_s=failing.away_s,
+        unset=metrics["CacheSetsFailed"],
+        shown=shown,
     )
 
 
@@ -110,7 +148,8 @@ def show(verdict: Verdict) -> None:
         out.print(f"dead letter: {letter.what}: {letter.reason}", soft_wrap=True)
     for line in _figures(verdict):
         out.print(line, soft_wrap=True)
-    out.print(f"{verdict.exact} of {len(verdict.counters)} counters exact", style="bold")
+    where = " in the table" if verdict.durable else ""
+    out.print(f"{verdict.exact} of {len(verdict.counters)} counters exact{where}", style="bold")
     if not verdict.is_right:
         out.print("Something is off.", style="bold red")
 
@@ -134,12 +173,33 @@ def _counters(verdict: Verdict) -> Table:
 def _figures(verdict: Verdict) -> list[str]:
     rate = verdict.events / verdict.seconds if verdict.seconds else 0
     duplicates, lost = (verdict.metrics.get(name, 0) for name in ("EventsDuplicate", "SwapsLost"))
-    an_event = verdict.operations / verdict.events
+    durable = verdict.durable
+    store = _of_a_table(verdict, durable) if durable else _of_a_cache(verdict)
     return [
         f"{verdict.events:,} increments in {verdict.messages:,} messages",
         f"counted in {verdict.seconds:.1f} s: {rate:,.0f} events/s",
         f"{verdict.redelivered} messages delivered again",
         f"{verdict.kills} consumers killed in mid-batch",
         f"{duplicates:,} duplicates absorbed, {lost:,} swaps lost and decided again",
-        f"{verdict.operations:,} {verdict.store} operations: {an_event:.3f} an event",
+        *store,
+    ]
+
+
+def _of_a_cache(verdict: Verdict) -> list[str]:
+    an_event = verdict.operations / verdict.events
+    return [f"{verdict.operations:,} {verdict.store} operations: {an_event:.3f} an event"]
+
+
+def _of_a_table(verdict: Verdict, durable: Durable) -> list[str]:
+    writes, reads = durable.write_units, durable.read_units
+    an_event = [f"{units / verdict.events:.3f}" for units in (writes, reads)]
+    pairs = [(durable.shown[counter.name], count) for counter, count in verdict.counters]
+    none = sum(shown is None for shown, _ in pairs)
+    same = sum(shown is not None and shown == count for shown, count in pairs)
+    older = len(pairs) - same - none
+    return [
+        f"{writes:,} write and {reads:,} read units: {' and '.join(an_event)} an event",
+        f"the cache was emptied {durable.flushes} times, and away for {durable.away_s:.1f} s",
+        f"copies that it did not take: {durable.unset:,}",
+        f"the cache shows: {same} counts of the table, {older} older, {none} not there",
     ]

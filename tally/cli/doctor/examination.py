@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import os
 import random
 import time
@@ -26,7 +27,7 @@ from tally.cli.doctor.checks import (
     good,
     skipped,
 )
-from tally.cli.doctor.table import DYNAMODB, check_table
+from tally.cli.doctor.table import DYNAMODB, KEY, PUT_S, check_set_up, check_table, check_writes
 from tally.cli.doctor.table import REACH as TABLE_REACH
 from tally.cli.doctor.valkey import REACH as VALKEY_REACH
 from tally.cli.doctor.valkey import VALKEY, VERSION, check_valkey
@@ -143,7 +144,8 @@ class Examination:
             return
         is_usable = True
         for finding in found:
-            is_rule = finding.name not in {MOMENTO, CACHE, VALKEY, VERSION, DYNAMODB}
+            names = {DYNAMODB} if isinstance(place, Table) else {MOMENTO, CACHE, VALKEY, VERSION}
+            is_rule = finding.name not in names
             is_usable = is_usable and (is_rule or finding.verdict is not Mark.BAD)
             is_local = isinstance(place, Valkey) and place.host in LOOPBACK
             yield _excused(finding, "server") if is_rule and is_local else finding
@@ -153,12 +155,35 @@ class Examination:
     def _looked_at(self, place: Place, store: Store) -> Iterable[Finding]:
         reader, counter = self.world.reader(store), self.world.own_counter()
         if isinstance(place, Table):
-            return [check_table(place.name, lambda: reader.count(counter, consistent=True))]
+            return self._table(place, store, self._cache(place))
         if isinstance(place, Cache):
             return checks.check_cache(place.name, lambda: reader.count(counter))
         from tally.stores.valkey.info import server_info  # noqa: PLC0415 (hiredis: Momento has none)
 
         return check_valkey(lambda: reader.count(counter), server_info(place))
+
+    def _cache(self, place: Table) -> Iterable[Finding]:
+        """Of the cache before a table only whether it answers: it may forget."""
+        if place.cache is None:
+            return []
+        cache = self._open.enter_context(contextlib.closing(open_store(place.cache)))
+        return itertools.islice(self._looked_at(place.cache, cache), 1)
+
+    def _table(self, place: Table, store: Store, cache: Iterable[Finding]) -> Iterator[Finding]:
+        reader, counter = self.world.reader(store), self.world.own_counter()
+        answers = check_table(place.name, lambda: reader.count(counter, consistent=True))
+        yield answers
+        if answers.verdict is Mark.OK:
+            yield check_writes(store, counter, time.monotonic() + PUT_S)  # the store's own clock
+            try:
+                client = self.world.connect("dynamodb")
+            except CONNECT_ERRORS as error:
+                yield skipped(KEY, f"it cannot be asked: {described(error)}")
+            else:
+                self._open.callback(client.close)
+                is_local = is_loopback(urlsplit(client.meta.endpoint_url).netloc)
+                yield from check_set_up(place, client, is_local=is_local)
+        yield from cache
 
     def _aws(self) -> Iterator[Finding]:
         if not self.queue_url:

@@ -24,8 +24,11 @@ POLLERS = 5
 LONG_POLL_S = 20
 """How long a receive waits at most for a message (SQS API, WaitTimeSeconds)."""
 
-METRICS = len(dataclasses.fields(Activity))
-"""Of the consumer's own, each billed once there was an invocation in the month."""
+TABLE_METRICS = 2
+"""Of the consumer's own, those that are written only where a table decides."""
+
+METRICS = len(dataclasses.fields(Activity)) - TABLE_METRICS
+"""The others, each billed once there was an invocation in the month."""
 
 ALARM_METRICS = 17
 """What the alarms of template.yaml look at: an alarm of two metrics is billed as two."""
@@ -62,9 +65,7 @@ def bill(figures: Figures) -> list[BillLine]:
     gb_s = invocations * figures.duration_s * figures.load.memory_mb / MEMORY_GB_MB
     sends, deletes = _sends_per_s(figures) * MONTH_S, _deletes_per_s(figures) * MONTH_S
     receives = _receives_per_s(figures) * MONTH_S
-    stored_gb = figures.stored_bytes / GB_BYTES
-    transferred_gb = figures.transferred_bytes_per_s * MONTH_S / GB_BYTES
-    operations = figures.operations_per_s * MONTH_S
+    metrics = METRICS + (TABLE_METRICS if figures.load.durable else 0)
     logged_gb = invocations * LOG_BYTES / GB_BYTES
     return [
         BillLine("SQS", "sends", sends, prices.sqs_million_requests, MILLION),
@@ -72,16 +73,54 @@ def bill(figures: Figures) -> list[BillLine]:
         BillLine("SQS", "deletes", deletes, prices.sqs_million_requests, MILLION),
         BillLine("Lambda", "invocations", invocations, prices.lambda_million_requests, MILLION),
         BillLine("Lambda", "GB-s", gb_s, prices.lambda_gb_s),
-        BillLine("Momento", "GB stored", stored_gb, prices.momento_gb_month),
-        BillLine("Momento", "GB transferred", transferred_gb, prices.momento_gb_transferred),
-        BillLine("Momento", "operations", operations, prices.momento_million_operations, MILLION),
-        BillLine("CloudWatch", "metrics", METRICS, prices.cloudwatch_metric),
+        *(_table(figures) if figures.load.durable else _momento(figures)),
+        BillLine("CloudWatch", "metrics", metrics, prices.cloudwatch_metric),
         BillLine("CloudWatch", "alarm metrics", ALARM_METRICS, prices.cloudwatch_alarm_metric),
         BillLine("CloudWatch", "dashboard", 1, prices.cloudwatch_dashboard),
         BillLine("CloudWatch", "GB logged", logged_gb, prices.cloudwatch_gb_logged),
-        BillLine("Secrets Manager", "secret", 1, prices.secret),
-        BillLine("AWS", "GB transferred", transferred_gb, prices.aws_gb_transferred),
+        *([] if figures.load.durable else _beside_momento(figures)),
     ]
+
+
+def _momento(figures: Figures) -> list[BillLine]:
+    prices, stored_gb = figures.load.prices, figures.stored_bytes / GB_BYTES
+    operations = figures.operations_per_s * MONTH_S
+    price = prices.momento_million_operations
+    return [
+        BillLine("Momento", "GB stored", stored_gb, prices.momento_gb_month),
+        BillLine(
+            "Momento", "GB transferred", _transferred_gb(figures), prices.momento_gb_transferred
+        ),
+        BillLine("Momento", "operations", operations, price, MILLION),
+    ]
+
+
+def _beside_momento(figures: Figures) -> list[BillLine]:
+    """A table needs no key, and AWS takes nothing for what its functions carry there."""
+    prices = figures.load.prices
+    return [
+        BillLine("Secrets Manager", "secret", 1, prices.secret),
+        BillLine("AWS", "GB transferred", _transferred_gb(figures), prices.aws_gb_transferred),
+    ]
+
+
+def _table(figures: Figures) -> list[BillLine]:
+    prices, stored_gb = figures.load.prices, figures.stored_bytes / GB_BYTES
+    writes, reads = figures.write_units_per_s * MONTH_S, figures.read_units_per_s * MONTH_S
+    write_price, read_price = (
+        prices.dynamodb_million_write_units,
+        prices.dynamodb_million_read_units,
+    )
+    return [
+        BillLine("DynamoDB", "write units", writes, write_price, MILLION),
+        BillLine("DynamoDB", "read units", reads, read_price, MILLION),
+        BillLine("DynamoDB", "GB stored", stored_gb, prices.dynamodb_gb_month),
+        BillLine("DynamoDB", "GB to recover", stored_gb, prices.dynamodb_recovery_gb_month),
+    ]
+
+
+def _transferred_gb(figures: Figures) -> float:
+    return figures.transferred_bytes_per_s * MONTH_S / GB_BYTES
 
 
 def total_usd(lines: Iterable[BillLine]) -> float:

@@ -19,6 +19,8 @@ from tally.cli.plan.load import (
     MAX_UNGATHERED,
     MAX_WINDOW_S,
     MIN_MEMORY_MB,
+    ROUND_TRIP_MS,
+    TABLE_ROUND_TRIP_MS,
     IdentityForm,
     Load,
     Prices,
@@ -68,10 +70,26 @@ Memory = Annotated[
     typer.Option("--memory", min=MIN_MEMORY_MB, max=MAX_MEMORY_MB, help="The function's, in MB."),
 ]
 RoundTrip = Annotated[
-    float, typer.Option("--round-trip", min=0, max=10_000, help="Of a call to Momento, in ms.")
+    float | None,
+    typer.Option(
+        "--round-trip",
+        min=0,
+        max=10_000,
+        help=f"Of a call to the store, in ms: {ROUND_TRIP_MS:g} if not given, "
+        f"{TABLE_ROUND_TRIP_MS:g} with --durable.",
+    ),
+]
+Durable = Annotated[
+    bool, typer.Option("--durable", help="Counters in a table of DynamoDB (COUNTER_TABLE).")
 ]
 Quota = Annotated[
-    float, typer.Option("--quota", min=1, max=MAX_LOAD, help="Momento operations a second.")
+    float,
+    typer.Option(
+        "--quota",
+        min=1,
+        max=MAX_LOAD,
+        help="Momento operations a second; of a table there is none.",
+    ),
 ]
 GivenPrices = Annotated[
     list[str] | None,
@@ -95,16 +113,19 @@ def plan(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
     received: Received = DEFAULT.received,
     timeout_s: Timeout = DEFAULT.timeout_s,
     memory_mb: Memory = DEFAULT.memory_mb,
-    round_trip_ms: RoundTrip = DEFAULT.round_trip_ms,
+    round_trip_ms: RoundTrip = None,
     quota_per_s: Quota = DEFAULT.quota_per_s,
+    durable: Durable = DEFAULT.durable,
     price: GivenPrices = None,
     output: StdOut = Output.TEXT,
 ) -> None:
-    """Tell what a load costs at Momento, SQS and Lambda, and what to change if it does not fit.
+    """Tell what a load costs at Momento and AWS, and what to change if it does not fit.
 
     Exit status 0: it fits. 1: it does not. It asks nobody: the formulas, and what they leave out,
-    are in docs/planning.md.
+    are in docs/planning.md. With --durable counters are in DynamoDB, and not at Momento.
     """
+    if round_trip_ms is None:
+        round_trip_ms = TABLE_ROUND_TRIP_MS if durable else ROUND_TRIP_MS
     given = {name: value for name, value in locals().items() if name in FIELDS}
     load = Load(**given, prices=_prices(price or ()))
     _check(load)

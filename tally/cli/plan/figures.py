@@ -5,12 +5,11 @@ import math
 from dataclasses import dataclass
 
 from tally.cli.plan.load import VISIBILITY_FACTOR, IdentityForm, Load
+from tally.cli.plan.terms import MOMENTO, TABLE, Terms
 from tally.cli.plan.value import EvenLedger, value_bytes
 from tally.counters.ledger import Limits
 from tally.reading.waiting import QUIET_WAIT_S
 from tally.settling.copies import MAX_COPIES, MAX_COPIES_BYTES
-from tally.stores.momento.calls import BILLED_BYTES, CONDITIONAL_FACTOR
-from tally.stores.momento.store import MAX_CALLS_IN_FLIGHT
 
 LEDGER = Limits()
 """How much a ledger remembers, as the consumer has it."""
@@ -44,6 +43,7 @@ class Figures:
 
     def __init__(self, load: Load) -> None:
         self.load = load
+        self.terms = terms(load)
         self.alike = alike(load)
 
     @property
@@ -109,8 +109,30 @@ class Figures:
 
     @functools.cached_property
     def operations_per_s(self) -> float:
-        """As Momento bills all of these."""
-        return sum(map(self._operations_per_s, self.alike))
+        """As the store bills all of these."""
+        return self.write_units_per_s + self.read_units_per_s
+
+    @functools.cached_property
+    def write_units_per_s(self) -> float:
+        """As the store bills swaps, stored and lost."""
+        return sum(map(self._write_units_per_s, self.alike))
+
+    @property
+    def read_units_per_s(self) -> float:
+        """As it bills reads."""
+        return sum(map(self._read_units_per_s, self.alike))
+
+    @property
+    def copy_operations_per_s(self) -> float:
+        """What Momento bills for the copies of a cache before a table, one for each stored swap."""
+        return sum(
+            self._writes_per_s(each) * MOMENTO.write_units(each.stored_bytes) for each in self.alike
+        )
+
+    @property
+    def hottest_write_units_per_s(self) -> float:
+        """Of the counter that has the most of them."""
+        return max(self._write_units_per_s(each) / each.counters for each in self.alike)
 
     @property
     def operations_a_batch(self) -> float:
@@ -155,8 +177,9 @@ class Figures:
 
     @property
     def stored_bytes(self) -> int:
-        """All values."""
-        return sum(each.counters * each.stored_bytes for each in self.alike)
+        """All values, with what the store keeps beside them."""
+        beside = self.terms.stored_bytes
+        return sum(each.counters * (each.stored_bytes + beside) for each in self.alike)
 
     @property
     def transferred_bytes_per_s(self) -> float:
@@ -217,11 +240,14 @@ class Figures:
         lost = lost_races(self.load.consumers, self._open_s(each), self.between_s)
         return self._writes_per_s(each) * lost
 
-    def _operations_per_s(self, each: "Alike") -> float:
-        """A swap costs twice its value's chunks, a read once; a lost race is one of each."""
-        lost = self._lost_per_s(each)
-        swaps, reads = self._writes_per_s(each) + lost, self._reads_per_s(each) + lost
-        return each.chunks * (CONDITIONAL_FACTOR * swaps + reads)
+    def _write_units_per_s(self, each: "Alike") -> float:
+        """A lost race costs what a stored swap does."""
+        swaps = self._writes_per_s(each) + self._lost_per_s(each)
+        return each.chunks * self.terms.write_factor * swaps
+
+    def _read_units_per_s(self, each: "Alike") -> float:
+        lost = self._lost_per_s(each) if self.terms.reads_after_loss else 0.0
+        return self.terms.read_units(each.stored_bytes) * (self._reads_per_s(each) + lost)
 
     def _unread_share(self, each: "Alike") -> float:
         """How much of the writes needs a read first, because no warm copy fits.
@@ -240,15 +266,17 @@ class Figures:
 
     def _duration_s(self, messages: float) -> float:
         """A read where one is needed and a swap, so many in flight at once, and the work."""
-        waves = max(1.0, self._distinct(messages * self.load.packed) / MAX_CALLS_IN_FLIGHT)
-        trips = 1.0 + max(map(self._unread_share, self.alike))
-        return waves * trips * self.load.round_trip_ms / 1_000 + self._fold_s(messages)
+        counters = self._distinct(messages * self.load.packed)
+        writes = max(1.0, counters / self.terms.writes_at_once)
+        reads = max(1.0, counters / self.terms.reads_at_once)
+        trips = writes + reads * max(map(self._unread_share, self.alike))
+        return trips * self.load.round_trip_ms / 1_000 + self._fold_s(messages)
 
     def _fold_s(self, messages: float) -> float:
         events = messages * self.load.packed
         core_s = BATCH_CPU_S + messages * MESSAGE_CPU_S + events * EVENT_CPU_S
         for each in self.alike:
-            a_write_s = WRITE_CPU_S + each.stored_sources * SOURCE_CPU_S
+            a_write_s = WRITE_CPU_S + self.terms.write_cpu_s + each.stored_sources * SOURCE_CPU_S
             core_s += each.counters * each.present(events) * a_write_s
         return core_s / min(1.0, self.load.memory_mb / CORE_MB)
 
@@ -297,7 +325,7 @@ class Alike:
     @property
     def stored_bytes(self) -> int:
         """The value as long as the ledger lets it become, by forgetting."""
-        return min(self.value_bytes, LEDGER.max_bytes)
+        return min(self.value_bytes, terms(self.load).limits.max_bytes)
 
     @property
     def stored_sources(self) -> int:
@@ -306,8 +334,13 @@ class Alike:
 
     @property
     def chunks(self) -> int:
-        """What Momento bills the value as: each 1,024 bytes begun."""
-        return -(-self.stored_bytes // BILLED_BYTES)
+        """What a write of the value is billed as: each 1,024 bytes begun."""
+        return terms(self.load).write_units(self.stored_bytes)
+
+
+def terms(load: Load) -> Terms:
+    """Those of the store that holds the counters."""
+    return TABLE if load.durable else MOMENTO
 
 
 def alike(load: Load) -> list[Alike]:

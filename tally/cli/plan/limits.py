@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, islice
 from typing import Any
 
-from tally.cli.plan.figures import LEDGER, Figures
+from tally.cli.plan.figures import Figures
 from tally.cli.plan.load import (
     MAX_BATCH_SIZE,
     MAX_CONSUMERS,
@@ -19,6 +19,7 @@ from tally.cli.plan.load import (
     IdentityForm,
     Load,
 )
+from tally.cli.plan.terms import ITEM_UNITS_PER_S, NEW_TABLE_UNITS_PER_S
 from tally.publishing.packing import BILLED_BYTES as MESSAGE_BILLED_BYTES
 from tally.settling.progress import MAX_THROTTLED_TRIES
 from tally.settling.rounds import MAX_RESERVED_SHARE, RESERVE_PER_MESSAGE_S, RESERVE_S
@@ -75,12 +76,17 @@ class Advice:
 def limits(figures: Figures) -> list[Limit]:
     """All limits, whether the load keeps them or not."""
     load = figures.load
+    if load.durable:
+        units = figures.hottest_write_units_per_s
+        store = Limit("hottest counter", units, ITEM_UNITS_PER_S, "write units/s")
+    else:
+        store = Limit("operations", figures.operations_per_s, load.quota_per_s, "/s")
     return [
-        Limit("operations", figures.operations_per_s, load.quota_per_s, "/s"),
+        store,
         Limit("races", figures.contention, MAX_CONTENTION, "of the time"),
         Limit("events", load.events_per_s, figures.capacity_per_s, "/s"),
         Limit("a full batch", figures.longest_s, _usable_s(figures), "s"),
-        Limit("value", figures.value_bytes, LEDGER.max_bytes, "bytes"),
+        Limit("value", figures.value_bytes, figures.terms.limits.max_bytes, "bytes"),
         Limit("in flight", figures.in_flight, MAX_IN_FLIGHT, "messages"),
     ]
 
@@ -99,8 +105,9 @@ def _usable_s(figures: Figures) -> float:
 
 def notes(figures: Figures) -> list[str]:
     """What breaks no limit and is worth knowing all the same."""
-    found, chunks = [], figures.value_chunks
-    if figures.operations_a_batch > figures.load.quota_per_s:
+    durable, chunks = figures.load.durable, figures.value_chunks
+    found = _table_notes(figures) if durable else []
+    if not durable and figures.operations_a_batch > figures.load.quota_per_s:
         found.append(
             f"A batch is {figures.operations_a_batch:,.0f} operations at nearly one moment, more "
             "than the quota of a second. How much of a burst Momento lets through is not "
@@ -117,6 +124,20 @@ def notes(figures: Figures) -> list[str]:
             f"If all messages fail, the {MAX_IN_FLIGHT:,} that a queue has in flight at most are "
             f"reached after {full_s:,.0f} s, and SQS hands out no more: pause the consumer then."
         )
+    return found
+
+
+def _table_notes(figures: Figures) -> list[str]:
+    found = []
+    if figures.write_units_per_s > NEW_TABLE_UNITS_PER_S:
+        found.append(
+            f"A new table on demand gives {NEW_TABLE_UNITS_PER_S:,} write units a second, and up "
+            "to twice its former peak within half an hour: warm it up, or let the load grow."
+        )
+    found.append(
+        f"A cache before the table takes {figures.writes_per_s:,.1f} copies a second, at Momento "
+        f"{figures.copy_operations_per_s:,.1f} operations. They are in no limit and no price here."
+    )
     return found
 
 
@@ -176,7 +197,8 @@ def _quotas(load: Load, _: Steps) -> list[float]:
     """What is needed, rounded up."""
     needed = math.ceil(Figures(load).operations_per_s)
     enough = _round_numbers(needed, 10 * needed, FINE)[0]
-    return [float(enough)] if needed > load.quota_per_s else []
+    is_short = needed > load.quota_per_s and not load.durable
+    return [float(enough)] if is_short else []
 
 
 KNOBS: dict[str, Callable[[Load, Steps], Iterable[Any]]] = {

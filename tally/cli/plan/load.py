@@ -35,6 +35,9 @@ MAX_TIMEOUT_S = 900
 MAX_RECEIVED = 10
 """Messages that one receive brings at most (SQS API, ReceiveMessage)."""
 
+ROUND_TRIP_MS, TABLE_ROUND_TRIP_MS = 2.0, 5.0
+"""Of a call to Momento, and of one to DynamoDB, unless told otherwise."""
+
 PRICES_AS_OF = "2026-11"
 """When the youngest of the default prices was read; docs/planning.md has each with its source.
 They are defaults to be replaced, and no claim about today."""
@@ -68,6 +71,10 @@ class Prices:
     cloudwatch_gb_logged: float = 0.50
     secret: float = 0.40
     aws_gb_transferred: float = 0.01
+    dynamodb_million_write_units: float = 0.625
+    dynamodb_million_read_units: float = 0.125
+    dynamodb_gb_month: float = 0.25
+    dynamodb_recovery_gb_month: float = 0.20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +98,9 @@ class Load:
     received: int = MAX_RECEIVED
     timeout_s: int = 30
     memory_mb: int = 1_024
-    round_trip_ms: float = 2.0
+    round_trip_ms: float = ROUND_TRIP_MS
     quota_per_s: float = 100.0
+    durable: bool = False
     prices: Prices = field(default_factory=Prices)
 
     @property

@@ -71,7 +71,7 @@ def as_json(figures: Figures) -> dict[str, Any]:
         "default_prices_as_of": PRICES_AS_OF,
         "figures": {
             group: {name: getattr(figures, name) for name in names}
-            for group, names in FIGURES.items()
+            for group, names in _groups(figures).items()
         },
         "checks": _limits_json(limits(figures)),
         "notes": notes(figures),
@@ -86,6 +86,15 @@ def as_json(figures: Figures) -> dict[str, Any]:
         "bill": [asdict(line) | {"usd": line.usd} for line in lines],
         "usd_a_month": total_usd(lines),
     }
+
+
+def _groups(figures: Figures) -> dict[str, tuple[str, ...]]:
+    """Those of FIGURES; of a table under its own name, and with its units apart."""
+    if not figures.load.durable:
+        return FIGURES
+    units = ("write_units_per_s", "read_units_per_s", "hottest_write_units_per_s")
+    table = {"table": (*FIGURES["momento"], *units, "copy_operations_per_s")}
+    return {name: names for name, names in FIGURES.items() if name != "momento"} | table
 
 
 def _limits_json(shown: list[Limit]) -> list[dict[str, Any]]:
@@ -120,7 +129,13 @@ def _rows(figures: Figures) -> Iterator[tuple[str, float, str]]:
     yield "batches/s", figures.batches_per_s, "of {} messages, {} events, {} counters".format(*each)
     yield "ms a batch", figures.duration_s * MS, f"a full one {number(figures.longest_s * MS)}"
     yield "counter writes/s", figures.writes_per_s, f"with {reads} reads and {lost} lost races"
-    yield "Momento operations/s", figures.operations_per_s, "{} a batch, {} an event".format(*costs)
+    if figures.load.durable:
+        writes = number(figures.write_units_per_s / figures.load.events_per_s)
+        yield "write units/s", figures.write_units_per_s, f"{writes} an event"
+        yield "read units/s", figures.read_units_per_s, "consistent, for each 4,096 bytes"
+    else:
+        what = "{} a batch, {} an event".format(*costs)
+        yield "Momento operations/s", figures.operations_per_s, what
     yield "bytes of a value", figures.value_bytes, f"billed as {figures.value_chunks:,} x 1,024"
     quiet = f"no backlog; up to {quietly} with little traffic"
     yield "s until counted", figures.until_counted_s, quiet

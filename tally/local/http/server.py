@@ -6,8 +6,6 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-import grpc
-from momento.auth import CredentialProvider
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tally.local.child import ChildError
@@ -16,15 +14,10 @@ from tally.local.http.site import Site
 from tally.local.http.status import Status
 from tally.local.lambda_.environment import Invocation, LambdaEnvironment
 from tally.local.lambda_.runtime import FunctionSettings
-from tally.local.momento.server import MomentoProcess
 from tally.local.ports import LOOPBACK
-from tally.local.stack import CACHE, Stack, StackSettings, functions_folder
-from tally.local.valkey import ValkeyProcess
+from tally.local.stack import Stack, StackSettings, functions_folder
 from tally.local.watch import Watch
 from tally.reading.reader import Reader
-from tally.stores.momento.store import MomentoStore
-from tally.stores.opening import open_store
-from tally.stores.port import Store
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -41,9 +34,6 @@ SILENCE_S = 30
 
 STOP_TIMEOUT_S = 5.0
 """How long the server's thread may take to end; it looks twice a second whether it should."""
-
-NO_PROXY = (("grpc.enable_http_proxy", 0),)
-"""A proxy that this process's environment names has no business with loopback."""
 
 
 @contextlib.contextmanager
@@ -67,7 +57,7 @@ def serving(
             settings=API_FUNCTION,
         )
         parts.callback(api.close)
-        reader = parts.enter_context(Reader(_store(stack.store)))
+        reader = parts.enter_context(Reader(stack.open_store()))
         status = Status(
             watch,
             depth=stack.queue.depth,
@@ -114,12 +104,3 @@ class _Quiet(WSGIRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Print no line for each request."""
-
-
-def _store(process: MomentoProcess | ValkeyProcess) -> Store:
-    if isinstance(process, ValkeyProcess):
-        return open_store(process.address)
-    nobody, endpoint = CredentialProvider.for_momento_local(), process.endpoint
-    return MomentoStore(
-        CACHE, nobody, open_channel=lambda: grpc.insecure_channel(endpoint, NO_PROXY)
-    )

@@ -1,4 +1,5 @@
 """The server, on a port of loopback: in this process, or in one of its own."""
+# ruff: noqa: SLF001 -- Momento's generated messages begin with an underscore
 
 import threading
 import time
@@ -7,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 import grpc
+from momento_wire_types import controlclient_pb2 as pb
+from momento_wire_types import controlclient_pb2_grpc as rpc
 
-from tally.local.child import Child
+from tally.local.child import Child, ChildError
 from tally.local.momento.control_calls import Account, SigningKeys
 from tally.local.momento.dispatch import Dispatch
 from tally.local.momento.faults import Plan, fair_weather
@@ -26,6 +29,9 @@ MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
 MIN_PING_INTERVAL_MS = 1_000
 """SDKs ping an idle connection every 5 s; gRPC's own policy would cut them off for it."""
+
+FLUSH_S = 5.0
+"""How long a server may take to empty a cache."""
 
 _OPTIONS = (
     # Otherwise a second server on the port starts without an error and takes part of the calls.
@@ -128,21 +134,33 @@ class MomentoProcess(Child):
     store = "Momento"
 
     def __init__(self, caches: Sequence[str], *, port: int = 0) -> None:
-        self._caches = caches
-        options = [f"--cache={cache}" for cache in caches]
-        super().__init__("tally.local.momento", [f"--port={port}", *options])
+        self.cache = caches[0]
+        self._options = [f"--cache={cache}" for cache in caches]
+        super().__init__("tally.local.momento", [f"--port={port}", *self._options])
         self.endpoint = ""
 
     def start(self) -> str:
-        """Start the server; raises as a Child does."""
+        """Start the server, a second time where it was; raises as a Child does."""
         line = super().start()
         self.endpoint = line.rpartition(" ")[2]
+        self._arguments = [f"--port={self.endpoint.rpartition(':')[2]}", *self._options]
         return line
+
+    def flush(self) -> None:
+        """Empty its first cache; ChildError if it does not say that it has."""
+        request = pb._FlushCacheRequest(cache_name=self.cache)
+        with grpc.insecure_channel(self.endpoint) as channel:
+            control = rpc.ScsControlStub(channel)  # type: ignore[no-untyped-call] # generated code
+            try:
+                control.FlushCache(request, timeout=FLUSH_S, metadata=[("authorization", "")])
+            except grpc.RpcError as error:
+                message = "the embedded Momento server was not emptied"
+                raise ChildError(message) from error
 
     @property
     def variables(self) -> dict[str, str]:
         """The environment that keeps counters in its first cache."""
-        return {"MOMENTO_LOCAL": self.endpoint, "MOMENTO_CACHE_NAME": self._caches[0]}
+        return {"MOMENTO_LOCAL": self.endpoint, "MOMENTO_CACHE_NAME": self.cache}
 
     def operations(self) -> int:
         """The operations that Momento would have billed so far."""

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
@@ -81,25 +81,37 @@ def queue_arn(client: "SQSClient", queue_url: str) -> str:
 
 def sqs_client(endpoint_url: str) -> "SQSClient":
     """A client of the local SQS; it reads no profile, configuration file or proxy of the user."""
+    client: SQSClient = client_of(
+        "sqs",
+        endpoint_url,
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S,
+        retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
+        max_pool_connections=MAX_CONNECTIONS,
+    )
+    return client
+
+
+def client_of(service: str, endpoint_url: str, **options: Any) -> Any:  # noqa: ANN401 (those of botocore's Config; boto3's stubs know services by literal names only)
+    """A client of a service on this machine, which reads nothing of the user's either.
+
+    Args:
+        service: as boto3 calls it.
+        endpoint_url: where it listens.
+        options: of botocore's Config.
+    """
     nothing = (None, None, None, None)
     nowhere = (None, None, os.devnull, None)
     core = botocore.session.Session(
         session_vars={"profile": nothing, "config_file": nowhere, "credentials_file": nowhere}
     )
-    session = boto3.Session(
+    session: Any = boto3.Session(
         aws_access_key_id=TEST_KEY,
         aws_secret_access_key=TEST_KEY,
         region_name=REGION,
         botocore_session=core,
     )
-    config = Config(
-        connect_timeout=CONNECT_TIMEOUT_S,
-        read_timeout=READ_TIMEOUT_S,
-        retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
-        max_pool_connections=MAX_CONNECTIONS,
-        proxies={},
-    )
-    return session.client("sqs", endpoint_url=endpoint_url, config=config)
+    return session.client(service, endpoint_url=endpoint_url, config=Config(proxies={}, **options))
 
 
 def proxy_variables(environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,7 @@
-"""SQS on loopback: moto's queues over HTTP, one request at a time; a long poll waits its turn."""
+"""SQS on loopback: moto over HTTP, one request at a time; a long poll waits its turn.
+
+moto serves DynamoDB at the same address, and so under the same lock.
+"""
 
 import io
 import json
@@ -31,6 +34,9 @@ LONGEST_POLL_S = 20
 TARGET, ACTION = "AmazonSQS.ReceiveMessage", "ReceiveMessage"
 """The one request that may wait, by its header; SDKs from before 2023 send a form instead."""
 
+TABLES = "DynamoDB_"
+"""How the header of a request begins that is for a table, and brings no queue a message."""
+
 WAIT = "WaitTimeSeconds"
 
 
@@ -45,11 +51,12 @@ def make_sqs_server(port: int = 0) -> BaseWSGIServer:
 
 
 class OneAtATime:
-    """A lock around moto, whose queues are not made for threads.
+    """A lock around moto, whose queues and tables are not made for threads.
 
     A delete replaces the list of messages: one beside it is undone (seen here, 2 to 6 of 600), and
-    a send beside it can be lost. A long poll must not hold the lock while it waits, so its waiting
-    is done here and not in moto.
+    a send beside it can be lost. Of two conditional writes that meet in a table, both can come true
+    (3 of 60). A long poll must not hold the lock while it waits, so its waiting is done here and
+    not in moto.
     """
 
     def __init__(
@@ -67,12 +74,13 @@ class OneAtATime:
             refusal = Response("no page may ask this\n", HTTPStatus.FORBIDDEN)
             return refusal(environ, start_response)
         with self._changed:
-            body = Request(environ).get_data()
-            if poll := _long_poll(environ.get("HTTP_X_AMZ_TARGET"), body):
+            body, target = Request(environ).get_data(), environ.get("HTTP_X_AMZ_TARGET")
+            if poll := _long_poll(target, body):
                 response = self._receive(environ, *poll)
             else:
                 response = self._ask(environ, body)
-                self._changed.notify_all()
+                if not (target or "").startswith(TABLES):
+                    self._changed.notify_all()
         return response(environ, start_response)
 
     def _receive(self, environ: "WSGIEnvironment", body: bytes, wait_s: int) -> Response:

@@ -132,6 +132,14 @@ def token_of(value: bytes) -> bytes:
     return hashlib.blake2b(value, digest_size=TOKEN_BYTES).digest()
 
 
+def value_of(item: Item | None) -> bytes | None:
+    """What an item has for a value, for readers; an empty one, which is no counter's, if none."""
+    if not item:
+        return None
+    value = item.get(VALUE, {}).get("B")
+    return value if isinstance(value, bytes) else b""
+
+
 def copy_of(item: Item | None) -> Copy | Failed:
     """What an item holds; no item is no counter.
 

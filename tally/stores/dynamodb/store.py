@@ -11,7 +11,7 @@ from tally.counters.ledger import Limits
 from tally.stores.dynamodb.asking import Batch, Put, get, put
 from tally.stores.dynamodb.calls import Calls, MakeThreads, connector
 from tally.stores.dynamodb.flights import Ask, Flights
-from tally.stores.dynamodb.items import Items, copy_of, token_of
+from tally.stores.dynamodb.items import Item, Items, copy_of, token_of, value_of
 from tally.stores.dynamodb.troubles import UNSENT
 from tally.stores.port import (
     Copy,
@@ -95,7 +95,8 @@ class DynamoStore:
         asked = iter(counters)
         chunks = iter(lambda: list(islice(asked, MAX_KEYS)), [])
         for chunk, answer in self._flights.all(chunks, self._get, MAX_READS_IN_FLIGHT, ends_at):
-            yield from self._read(chunk, answer)
+            for counter, item in self._items_of(chunk, answer):
+                yield counter, item if isinstance(item, Failed) else copy_of(item)
 
     def write(
         self, writes: Iterable[Swap], ends_at: float
@@ -112,11 +113,12 @@ class DynamoStore:
         Raises:
             StoreClosedError: close() was called.
         """
+        answer = self._flights.one(counters, self._get, deadline_s)
         values: list[bytes | None] = []
-        for _, copy in self._read(counters, self._flights.one(counters, self._get, deadline_s)):
-            if isinstance(copy, Failed):
-                return values, copy
-            values.append(copy.value)
+        for _, item in self._items_of(counters, answer):
+            if isinstance(item, Failed):
+                return values, item
+            values.append(value_of(item))
         return values, None
 
     def found(
@@ -136,9 +138,9 @@ class DynamoStore:
     def _put(self, swap: Swap, _ends_at: float) -> Ask:
         return partial(put, items=self._items, swap=swap)
 
-    def _read(
+    def _items_of(
         self, counters: Sequence[str], answer: Batch | Failed
-    ) -> Iterator[tuple[str, Copy | Failed]]:
+    ) -> Iterator[tuple[str, Item | Failed | None]]:
         """What an answer tells of each counter that was asked for; it is billed."""
         batch = Batch({}, counters, answer) if isinstance(answer, Failed) else answer
         left = set(batch.left)
@@ -147,9 +149,9 @@ class DynamoStore:
                 self._bill_read(counter, None, batch.error)
                 yield counter, batch.error
                 continue
-            copy = copy_of(batch.items.get(counter))
-            self._bill_read(counter, None if isinstance(copy, Failed) else copy.value)
-            yield counter, copy
+            item = batch.items.get(counter)
+            self._bill_read(counter, value_of(item))
+            yield counter, item
 
     def _written(self, swap: Swap, answer: Put | Failed) -> Stored | LostRace | Failed:
         """What became of a swap; it is billed, a lost race by what stands there."""

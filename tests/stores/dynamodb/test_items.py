@@ -2,12 +2,16 @@
 
 import contextlib
 import hashlib
+import random
 import time
 
 import pytest
 
+from tally.counters.counter import Counter, fold
 from tally.counters.event import Event
 from tally.counters.ledger import Limits
+from tally.reading.errors import ReadError
+from tally.reading.reader import Reader
 from tally.settling.copies import Copies
 from tally.settling.progress import Activity
 from tally.settling.rounds import Rounds
@@ -127,8 +131,19 @@ def test_what_other_hands_have_changed_is_refused_and_not_overwritten(table, sto
     table.put(counter={"S": "c"}, **attributes)
     assert read(store, "c", "d") == {"c": NO_COUNTER, "d": ABSENT}
     assert swap(store, "c", ABSENT, b"1\n") == NO_COUNTER
-    assert store.values(["d", "c"], 60) == ([None], NO_COUNTER)
     assert table.item("c") == {"counter": {"S": "c"}, **attributes}
+
+
+@pytest.mark.parametrize("attributes", FOREIGN)
+def test_a_reader_is_told_the_value_and_of_none_that_it_is_no_counter(table, attributes):
+    table.put(counter={"S": "c"}, **attributes)
+    with Reader(table.store()) as reader:
+        if count := attributes.get("value", {}).get("B"):
+            assert reader.count("c") == int(count[:2])
+        else:
+            with pytest.raises(ReadError) as caught:
+                reader.counts(["none", "c"])
+            assert (caught.value.counter, caught.value.trouble) == ("c", None)
 
 
 @pytest.mark.parametrize(
@@ -157,6 +172,17 @@ def test_a_ledger_with_many_sources_stays_within_one_write_unit(store):
     Writer(rounds, Copies()).settle({"c": events}, time.monotonic() + 60, Activity())
     value = read(store, "c")["c"].value
     assert 900 < len(value) <= 965
+
+
+@pytest.mark.parametrize(("increments", "forgets"), [(6_500, False), (6_600, True)])
+def test_a_value_remembers_6500_named_increments_however_recent(increments, forgets):
+    at = 1_790_000_000_000
+    draws = random.Random(1)
+    identities = [draws.getrandbits(64) for _ in range(increments)]
+    events = [Event("c", source, 0, at) for source in identities]
+    value = fold(None, events, Items("t", None, Clock()).limits("c")).value
+    assert (Counter(value).ledger.floor_ms >= at) is forgets
+    assert len(value or b"") <= 65_536
 
 
 @pytest.mark.parametrize(

@@ -10,33 +10,15 @@ from consumer import wiring
 from consumer.settings import ConsumerSettings
 from tally.cli.dlq.letters import judge_from
 from tally.local.momento.server import HOST, MomentoServer
-from tally.local.sqs.aws import REGION, TEST_KEY
 from tally.reading.reader import Reader, Reading
 from tally.stores.opening import open_store
 from tally.stores.port import Source
 from tests.support.lambda_event import event, failures, increment, name, record
 from tests.support.momento import Raw
 from tests.support.momento_channel import CACHE
-from tests.support.terminal import QUIET, Said, Terminal
+from tests.support.terminal import Said, Terminal
 
 NOWHERE = "http://127.0.0.1:9/queue"
-
-
-@pytest.fixture
-def told(table, monkeypatch):
-    """The variables of a deployment with a table, which boto3 finds in this process's own."""
-    aws = {
-        "AWS_ENDPOINT_URL_DYNAMODB": table.endpoint_url,
-        "AWS_ACCESS_KEY_ID": TEST_KEY,
-        "AWS_SECRET_ACCESS_KEY": TEST_KEY,
-        "AWS_DEFAULT_REGION": REGION,
-    }
-    for variable, value in (QUIET | aws).items():
-        if value is None:
-            monkeypatch.delenv(variable, raising=False)
-        else:
-            monkeypatch.setenv(variable, value)
-    return aws | {"COUNTER_TABLE": table.name}
 
 
 @pytest.fixture
@@ -129,15 +111,43 @@ def test_dead_letters_are_judged_by_the_table(told):
         assert judge([]) == []
 
 
-@pytest.mark.parametrize(
-    ("table_name", "line"),
-    [
-        (None, "✓ DynamoDB: the table '{}' answers"),
-        ("none", "✗ DynamoDB: there is no table '{}'"),
-    ],
-)
-def test_a_doctor_asks_the_table(told, table_name, line):
-    variables = told | {"SQS_QUEUE_URL": NOWHERE}
-    variables["COUNTER_TABLE"] = table_name or told["COUNTER_TABLE"]
-    said = Terminal(variables)("doctor", "--no-round-trip")
-    assert line.format(variables["COUNTER_TABLE"]) in said.stdout.splitlines()[1]
+def findings(variables):
+    """What a doctor says of a table, without the environment before it and SQS after it."""
+    said = Terminal(variables | {"SQS_QUEUE_URL": NOWHERE})("doctor", "--no-round-trip")
+    return said.stdout.partition("✗ SQS")[0].splitlines()[1:]
+
+
+def test_a_doctor_asks_the_table_and_writes_nothing(told, table):
+    assert findings(told) == [
+        f"✓ DynamoDB: the table '{table.name}' answers",
+        "✓ table writes: a swap that had to fail was refused, so nothing was written",
+        "✓ table key: counter (S, HASH)",
+        "✓ time to live: counters stay for ever",
+        "– point-in-time recovery: the table is local",
+    ]
+    assert table.client.scan(TableName=table.name)["Count"] == 0
+
+
+def test_a_doctor_finds_that_no_counter_would_end(told, table):
+    assert "✗ time to live: off, so no counter ends; enable it, by the attribute expires" in (
+        findings(told | {"COUNTER_TTL_SECONDS": "3600"})
+    )
+    table.client.update_time_to_live(
+        TableName=table.name,
+        TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
+    )
+    assert "✓ time to live: by expires, 3600 s after the last swap" in (
+        findings(told | {"COUNTER_TTL_SECONDS": "3600"})
+    )
+
+
+def test_a_doctor_asks_the_cache_before_the_table_as_well(told, cached):
+    assert findings(told | cached[0])[-1] == "✓ Momento: it takes the key"
+    away = {"MOMENTO_LOCAL": "127.0.0.1:9", "MOMENTO_CACHE_NAME": CACHE}
+    assert findings(told | away)[-1].startswith("✗ Momento: ")
+
+
+def test_a_doctor_stops_at_a_table_that_is_not_there(told):
+    assert findings(told | {"COUNTER_TABLE": "none"}) == [
+        "✗ DynamoDB: there is no table 'none'; create it, or mend COUNTER_TABLE or the region"
+    ]

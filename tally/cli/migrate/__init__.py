@@ -1,0 +1,1 @@
+"""`tally migrate`: copies counters from a cache into a table, while nobody counts."""
