@@ -10,7 +10,10 @@ from consumer.settings import ConsumerSettings
 from tally.stores.opening import open_store
 
 HALT_AT_ROUND = "HALT_AT_ROUND"
-"""The variable that tells in which round of its life the process stops, from 1 on."""
+"""The variable that tells in which round of its life the process stops, from 1 on.
+
+Rounds in which nothing is to be written are not counted: a machine under load reads again.
+"""
 
 
 class HaltingStore:
@@ -25,18 +28,17 @@ class HaltingStore:
 
     def write(self, writes, ends_at):
         """Swap, after SIGCONT if this is the round."""
-        self._rounds += 1
-        is_due = self._rounds == self._at_round
-        return self._store.write(halted(writes) if is_due else writes, ends_at)
+        return self._store.write(self._halted(writes), ends_at)
 
-
-def halted(writes):
-    """Stop before the first write goes on."""
-    for place, write in enumerate(writes):
-        if place == 0:
-            # This thread, so that it does nothing more: a signal to the process may meet another.
-            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
-        yield write
+    def _halted(self, writes):
+        """Stop before the first write goes on, if this is the round."""
+        for place, write in enumerate(writes):
+            self._rounds += place == 0
+            if place == 0 and self._rounds == self._at_round:
+                # This thread, so that it does nothing more: a signal to the process may meet
+                # another.
+                signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+            yield write
 
 
 @functools.cache

@@ -62,7 +62,7 @@ def test_a_consumer_stopped_before_its_swap_loses_it_when_it_goes_on(
     started_with, variables, knows_by
 ):
     is_warm = knows_by == "a warm copy"
-    halting = {HALT_AT_ROUND: str(1 + 2 * is_warm)}
+    halting = {HALT_AT_ROUND: str(1 + is_warm)}
     zombie = started_with("tests.integration.halting.lambda_handler", **halting)
     other = started_with("consumer.handler.lambda_handler")
     first = zombie if is_warm else other

@@ -5,6 +5,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from tally.stores.mirroring import MAX_AGE_S
+from tests.simulation.dynamodb import FREEZE_S
 from tests.simulation.facts import Delivery
 from tests.simulation.faults import Fault
 from tests.simulation.network import BUSY_S, LATE_S, SLOW_S, Caller
@@ -16,10 +17,7 @@ from tests.simulation.world import World
 AWAY_S = 30.0
 """How long nobody is there."""
 
-FROZEN_S = 20.0
-"""How long a process may stand still before a copy leaves it."""
-
-MAX_DELAY_S = MAX_AGE_S + 2 * BUSY_S + FROZEN_S + LATE_S + SLOW_S
+MAX_DELAY_S = MAX_AGE_S + 2 * BUSY_S + FREEZE_S + LATE_S + SLOW_S
 """From the begin of a put to the effect of its Set: ours until it leaves, and what is between."""
 
 MAX_STATES = 8

@@ -14,8 +14,8 @@ from tally.stores.durable import DurableStore
 from tally.stores.dynamodb.store import DynamoStore
 from tally.stores.secret import Key
 from tally.stores.valkey.store import ValkeyStore
-from tests.simulation.copies import FROZEN_S, Cache, CopyLine
-from tests.simulation.dynamodb import Client, Threads
+from tests.simulation.copies import Cache, CopyLine
+from tests.simulation.dynamodb import FREEZE_S, Client, Threads
 from tests.simulation.facts import Delivery
 from tests.simulation.faults import Fault
 from tests.simulation.network import Caller, KilledError
@@ -90,7 +90,7 @@ class Beside:
             KilledError: it is not.
         """
         if self._world.dice.strikes(Fault.FROZEN):
-            self.sleep_until(self._world.timeline.now_s + self._random.uniform(0.0, FROZEN_S))
+            self.sleep_until(self._world.timeline.now_s + self._random.uniform(0.0, FREEZE_S))
         if self._is_over:
             raise KilledError
 
