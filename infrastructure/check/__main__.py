@@ -15,7 +15,7 @@ LOG_LINES = 20
 
 
 def main() -> None:
-    """Build the packages, run them as Lambda would, and deploy them with both kinds of queue."""
+    """Build the packages, run them as Lambda would, and deploy them in each kind of deployment."""
     with tempfile.TemporaryDirectory(prefix="tally-deploy-") as made:
         folder = Path(made)
         packages = build(folder)

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from infrastructure.check.checking import expect, say, wait_until
-from infrastructure.check.deployment import deploy
+from infrastructure.check.deployment import deploy, remove
 from infrastructure.check.ministack import MiniStack, ministack
 from tally.local.momento.server import MomentoServer
 from tally.publishing.publisher import Publisher
 from tally.reading.reader import Reader
+from tally.stores.dynamodb.store import DynamoStore
 
 CACHE = "tally"
 INCREMENTS = 1_000
@@ -33,15 +34,21 @@ VISIBILITY_S = 2
 
 MAX_COUNTING_S = 120
 MAX_ANSWER_S = 30
-KINDS = ("standard", "fifo")
+KINDS = {
+    "standard": {"QueueType": "standard"},
+    "fifo": {"QueueType": "fifo"},
+    "durable": {"CounterTable": "create"},
+}
+"""The parameters of each deployment: both queues, and a table with Momento for its cache."""
+
 KEYLESS_STATUS, ACCEPTED, OK = 403, 202, 200
 
 
 def check(kind: str, zips: Mapping[str, bytes], log: Path) -> None:
-    """Deploy with a kind of queue, and see everything counted once.
+    """Deploy with the parameters of a kind, and see everything counted once.
 
     Args:
-        kind: one of KINDS.
+        kind: of KINDS.
         zips: the package of each function.
         log: of MiniStack and the functions.
 
@@ -50,15 +57,14 @@ def check(kind: str, zips: Mapping[str, bytes], log: Path) -> None:
     """
     with MomentoServer(caches=[CACHE]) as server, ministack(log) as aws:
         momento = server.endpoint
-        outputs = deploy(aws, zips, momento, {"QueueType": kind})
+        outputs = deploy(aws, zips, momento, KINDS[kind])
         queue = aws.client("sqs")
         _check_visibility(aws, outputs)
         visibility = {"VisibilityTimeout": str(VISIBILITY_S)}
         queue.set_queue_attributes(QueueUrl=outputs["QueueUrl"], Attributes=visibility)
         _publish(queue, outputs["QueueUrl"])
         expected = {f"c{n}": INCREMENTS // COUNTERS for n in range(COUNTERS)} | {"bounded": MAX}
-        variables = {"MOMENTO_CACHE_NAME": CACHE, "MOMENTO_LOCAL": momento}
-        with Reader.from_environment(variables) as reader:
+        with _reader(aws, outputs, momento) as reader:
             wait_until(
                 lambda: reader.counts(expected) == expected, MAX_COUNTING_S, "the counts are wrong"
             )
@@ -70,6 +76,24 @@ def check(kind: str, zips: Mapping[str, bytes], log: Path) -> None:
             wait_until(lambda: _is_empty(queue, outputs["QueueUrl"]), MAX_COUNTING_S, "not empty")
             expect(reader.counts(expected) == expected, "the counts changed afterwards")
             say(kind, "the queue is empty, and the counts are the same: nothing counted twice")
+            if _table(outputs):
+                remove(aws)
+                expect(reader.counts(expected) == expected, "the table went with the stack")
+                say(kind, "the stack is removed, and the table has the counts")
+
+
+def _table(outputs: Mapping[str, str]) -> str:
+    """The name of the table that decides; empty if there is none."""
+    _, *words = outputs["ExportCommand"].split()
+    return dict(word.split("=", 1) for word in words).get("COUNTER_TABLE", "")
+
+
+def _reader(aws: MiniStack, outputs: Mapping[str, str], momento: str) -> Reader:
+    """Reads the counts where they are decided: in the table, or else in Momento."""
+    if table := _table(outputs):
+        return Reader(DynamoStore(table, connect=lambda: aws.client("dynamodb")))
+    variables = {"MOMENTO_CACHE_NAME": CACHE, "MOMENTO_LOCAL": momento}
+    return Reader.from_environment(variables)
 
 
 def _check_visibility(aws: MiniStack, outputs: Mapping[str, str]) -> None:

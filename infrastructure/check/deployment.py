@@ -98,6 +98,23 @@ def deploy(
     return {each["OutputKey"]: each["OutputValue"] for each in outputs}
 
 
+def remove(aws: MiniStack) -> None:
+    """Delete the stack, with all that it does not keep.
+
+    Raises:
+        CheckFailedError: MiniStack does not delete it.
+    """
+    clouds = aws.client("cloudformation")
+    stack_id = clouds.describe_stacks(StackName=STACK)["Stacks"][0]["StackId"]
+    clouds.delete_stack(StackName=STACK)
+
+    def is_gone() -> bool:
+        [stack] = clouds.describe_stacks(StackName=stack_id)["Stacks"]
+        return bool(stack["StackStatus"] == "DELETE_COMPLETE")
+
+    wait_until(is_gone, MAX_DEPLOY_S, "the stack is still there")
+
+
 def prepared(template: Mapping[str, Any], momento: str) -> dict[str, Any]:
     """The template with this machine's packages and Momento, less what MiniStack cannot do."""
     made: dict[str, Any] = copy.deepcopy(dict(template))
@@ -109,8 +126,10 @@ def prepared(template: Mapping[str, Any], momento: str) -> dict[str, Any]:
         function["Environment"]["Variables"]["MOMENTO_LOCAL"] = momento
     board = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     for name in of_an_expression(resources):  # which MiniStack knows no alarm of
-        del resources[name]
+        condition = resources.pop(name).get("Condition")
         board[0] = board[0].replace(f'"${{{name}.Arn}}",', "")
+        if condition:  # then it is the only one of a word of its own
+            board[1] = {k: "" if f"{name}.Arn" in str(v) else v for k, v in board[1].items()}
     for path in resources["Api"]["Properties"]["Body"]["paths"].values():
         methods = path["Fn::If"][1]
         methods["get"] = methods["post"] = methods.pop(ANY_METHOD)

@@ -18,6 +18,8 @@ VALKEY = {
     "ValkeyPasswordSecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:pw-AbCdEf",
 }
 
+TABLE = {"CounterTable": "create"}
+
 
 @pytest.fixture(scope="session")
 def template():
@@ -35,6 +37,12 @@ def deploy(template):
 def deploy_valkey(template):
     """The stack that parameters make, with counters in Valkey."""
     return lambda **parameters: TemplateStack(template, {**VALKEY, **parameters})
+
+
+@pytest.fixture(scope="session")
+def deploy_table(template):
+    """The stack that parameters make, with counters in a table that it makes, and no cache."""
+    return lambda **parameters: TemplateStack(template, {**TABLE, **parameters})
 
 
 @pytest.fixture(scope="session")

@@ -111,7 +111,7 @@ def test_the_zip_of_a_package_has_its_files(tmp_path):
         assert archive.read("consumer/handler.py") == b"1"
 
 
-OF_AN_EXPRESSION = {"DeadLettersAlarm", "MoreDeadLettersAlarm", "GivingUpAlarm"}
+OF_AN_EXPRESSION = {"DeadLettersAlarm", "MoreDeadLettersAlarm", "GivingUpAlarm", "CopiesAlarm"}
 
 
 def test_only_what_ministack_cannot_do_is_taken_out(template):

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import pytest
 
@@ -26,6 +27,13 @@ AWS_METRICS = {
     },
     "AWS/Lambda": {"ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles"},
     "AWS/ApiGateway": {"4XXError", "5XXError", "Count", "Latency"},
+    "AWS/DynamoDB": {
+        "ConsumedReadCapacityUnits",
+        "ConsumedWriteCapacityUnits",
+        "ReadThrottleEvents",
+        "SystemErrors",
+        "WriteThrottleEvents",
+    },
     "AWS/Logs": {"IncomingBytes"},
 }
 """AWS's own, as its documents name them."""
@@ -35,6 +43,11 @@ AWS_DIMENSIONS = {
     "AWS/Lambda": [{"FunctionName": "ConsumerFunction"}],
     "AWS/ApiGateway": [{"ApiName": "tally", "Stage": "v1"}],
     "AWS/Logs": [{"LogGroupName": "ConsumerLogGroup"}],
+    "AWS/DynamoDB": [
+        {"TableName": "CountersTable"},
+        {"TableName": "CountersTable", "Operation": "PutItem"},
+        {"TableName": "CountersTable", "Operation": "BatchGetItem"},
+    ],
 }
 ALARMS = {
     "DeadLettersAlarm": ("waiting + held", None, (1, 1), 0),
@@ -49,10 +62,17 @@ ALARMS = {
     "GivingUpAlarm": ("returned - invalid", None, (3, 11), 0),
     "ValueBytesAlarm": ("ValueBytes", "Maximum", (1, 1), Limits().max_bytes // 2),
     "VanishedAlarm": ("CountersVanished", "Sum", (1, 1), 0),
+    "TableThrottlesAlarm": ("WriteThrottleEvents", "Sum", (3, 11), 0),
+    "TableErrorsAlarm": ("SystemErrors", "Sum", (3, 11), 0),
+    "CopiesAlarm": ("failed / stored", None, (3, 30), 0.5),
     "ApiErrorsAlarm": ("5XXError", "Sum", (3, 30), 0),
     "ApiRefusalsAlarm": ("4XXError", "Average", (3, 30), 0.5),
 }
-RETRIED = ("ErrorsAlarm", "ThrottlesAlarm", "DurationAlarm", "GivingUpAlarm")
+OF_A_TABLE = ("TableThrottlesAlarm", "TableErrorsAlarm", "CopiesAlarm")
+RETRIED = (
+    *("ErrorsAlarm", "ThrottlesAlarm", "DurationAlarm", "GivingUpAlarm"),
+    *("TableThrottlesAlarm", "TableErrorsAlarm"),
+)
 """Of what a message meets again when it comes back: three tries of one ring."""
 
 DAY_S = 86_400
@@ -86,12 +106,31 @@ QUESTIONS = {
     ],
 }
 
+ALONE = {"CounterTable": "create", "MomentoEndpoint": "", "MomentoApiKeySecretArn": ""}
+"""A table without a cache."""
+
+API = {"# The HTTP API": ["Requests", "Time to answer"]}
+A_TABLE = {"# The table": ["Units", "Refused and failed", "Copies for the cache"]}
+
 
 @pytest.fixture
-def emitted(stack, capsys):
-    """What the consumer emits in this stack: its namespace, metrics and dimensions."""
-    told = stack["ConsumerFunction"]["Environment"]["Variables"]
-    observer(told).publish(Activity())
+def with_table(deploy):
+    """A stack with all that there is: a table, and Momento for its cache."""
+    return deploy(CounterTable="create")
+
+
+@pytest.fixture(params=["none", "create"])
+def either(request, deploy):
+    """A stack without a table, and one with."""
+    return deploy(CounterTable=request.param)
+
+
+@pytest.fixture
+def emitted(either, capsys):
+    """What the consumer emits in such a stack: its namespace, metrics and dimensions."""
+    told = either["ConsumerFunction"]["Environment"]["Variables"]
+    of_a_table = {"store_reads": 1, "cache_sets_failed": 1} if "COUNTER_TABLE" in told else {}
+    observer(told).publish(Activity(**of_a_table))
     record = json.loads(capsys.readouterr().out)
     [directive] = record["_aws"]["CloudWatchMetrics"]
     [names] = directive["Dimensions"]
@@ -130,24 +169,27 @@ def plain(widget):
     return [metric for metric in metrics if isinstance(metric[0], str)]
 
 
-def test_every_metric_that_is_watched_is_emitted(stack, emitted):
+def test_every_metric_that_is_watched_is_emitted(either, emitted):
     namespace, metrics, dimensions = emitted
     known = {**AWS_METRICS, namespace: metrics}
     dimensioned = {**AWS_DIMENSIONS, namespace: [dimensions]}
-    found = list(watched(stack))
+    found = list(watched(either))
     assert [each for each in found if each[1] not in known.get(each[0], ())] == []
     assert [each for each in found if each[2] not in dimensioned[each[0]]] == []
 
 
-def test_every_metric_of_the_consumer_is_on_the_dashboard(stack, emitted):
+def test_every_metric_of_the_consumer_is_on_the_dashboard(either, emitted):
     namespace, metrics, _ = emitted
     shown = {
-        metric[1] for widget in widgets(stack) for metric in plain(widget) if metric[0] == namespace
+        metric[1]
+        for widget in widgets(either)
+        for metric in plain(widget)
+        if metric[0] == namespace
     }
     assert shown == metrics
 
 
-def test_each_alarm_asks_at_its_mark(stack):
+def test_each_alarm_asks_at_its_mark(stack, with_table):
     asked = {
         name: (
             alarm.get("MetricName") or alarm["Metrics"][0]["Expression"],
@@ -158,23 +200,24 @@ def test_each_alarm_asks_at_its_mark(stack):
             ),
             alarm["Threshold"],
         )
-        for name, alarm in alarms(stack).items()
+        for name, alarm in alarms(with_table).items()
     }
     assert asked == ALARMS
+    assert alarms(stack).keys() == ALARMS.keys() - OF_A_TABLE
 
 
-def test_every_alarm_asks_for_more_than_its_mark_and_rests_without_data(stack):
-    for alarm in alarms(stack).values():
+def test_every_alarm_asks_for_more_than_its_mark_and_rests_without_data(with_table):
+    for alarm in alarms(with_table).values():
         assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
         assert alarm["TreatMissingData"] == "notBreaching"
         assert len(alarm["AlarmDescription"]) > 40
 
 
-def test_alarms_reach_the_topic_if_there_is_one(stack, deploy):
-    told = deploy(AlarmTopicArn=TOPIC)
+def test_alarms_reach_the_topic_if_there_is_one(with_table, deploy):
+    told = deploy(AlarmTopicArn=TOPIC, CounterTable="create")
     for name, alarm in alarms(told).items():
         assert (alarm["AlarmActions"], alarm["OKActions"]) == ([TOPIC], [TOPIC])
-        assert not {"AlarmActions", "OKActions"} & stack[name].keys()
+        assert not {"AlarmActions", "OKActions"} & with_table[name].keys()
 
 
 @pytest.mark.parametrize(
@@ -212,7 +255,9 @@ def paces(template, deploy):
     parameters = template["Parameters"]
     names = ("FunctionTimeoutSeconds", "BatchingWindowSeconds", "QueueType")
     offered = itertools.product(*(parameters[name]["AllowedValues"] for name in names))
-    return [deploy(**dict(zip(names, told, strict=True))) for told in offered]
+    return [
+        deploy(**dict(zip(names, told, strict=True)), CounterTable="create") for told in offered
+    ]
 
 
 def timeout_s(stack):
@@ -245,6 +290,12 @@ def test_no_alarm_looks_back_further_than_three_tries_take(paces, name):
         stacks = list(alike)
         most_s = max(map(three_tries_s, stacks)) + 2 * MINUTE_S
         assert {stack[name]["EvaluationPeriods"] for stack in stacks} == {-(-most_s // MINUTE_S)}
+
+
+def test_each_alarm_has_its_entry_in_the_runbook():
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    headings = re.findall(r"^### (\w+Alarm)$", text, re.MULTILINE)
+    assert headings == list(ALARMS)
 
 
 def test_the_runbook_says_how_long_alarms_wait(stack, deploy):
@@ -299,21 +350,27 @@ def test_the_dashboard_answers_three_questions(deploy):
 
 
 def test_the_dashboard_shows_the_api_if_there_is_one(stack):
-    assert questions(stack) == {**QUESTIONS, "# The HTTP API": ["Requests", "Time to answer"]}
+    assert questions(stack) == {**QUESTIONS, **API}
+
+
+def test_the_dashboard_shows_the_table_if_there_is_one(with_table, deploy):
+    assert questions(with_table) == {**QUESTIONS, **API, **A_TABLE}
+    assert questions(deploy(HttpApi="no", CounterTable="counters")) == {**QUESTIONS, **A_TABLE}
 
 
 @pytest.mark.parametrize("api", ["yes", "no"])
 @pytest.mark.parametrize("ttl", [60, 86_400])
-def test_the_dashboard_shows_every_alarm(deploy, api, ttl):
-    stack = deploy(HttpApi=api, MomentoTtlSeconds=ttl)
+@pytest.mark.parametrize("told", [{}, {"CounterTable": "create"}, ALONE])
+def test_the_dashboard_shows_every_alarm(deploy, api, ttl, told):
+    stack = deploy(HttpApi=api, MomentoTtlSeconds=ttl, **told)
     [shown] = [each for each in widgets(stack) if each["type"] == "alarm"]
     assert shown["properties"]["alarms"] == [f"{name}.Arn" for name in alarms(stack)]
 
 
-def test_no_widget_lies_on_another(stack):
+def test_no_widget_lies_on_another(with_table):
     cells = [
         (x, y)
-        for widget in widgets(stack)
+        for widget in widgets(with_table)
         for x in range(widget["x"], widget["x"] + widget["width"])
         for y in range(widget["y"], widget["y"] + widget["height"])
     ]

@@ -15,8 +15,8 @@ KEY = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d"
 SERVER = Valkey("valkey.example.com", 6_380, username="tally", password_secret=WRITER_ARN)
 READER = Valkey("valkey.example.com", 6_380, username="reader", password_secret=READER_ARN)
 OF_THE_API = {"ApiValkeyUsername": "reader", "ApiValkeyPasswordSecretArn": READER_ARN}
-NOT_OF_A_DEPLOYMENT = {"MOMENTO_API_KEY", "MOMENTO_LOCAL", "VALKEY_PASSWORD", *TABLES}
-"""A key or a password itself, which belongs into the secret, a server without one, and a table."""
+NOT_OF_A_DEPLOYMENT = {"MOMENTO_API_KEY", "MOMENTO_LOCAL", "VALKEY_PASSWORD"}
+"""A key or a password itself, which belongs into the secret, and a server without one."""
 
 QUEUE_URL = "https://sqs.example.com/1/queue"
 FUNCTIONS = ("ConsumerFunction", "ApiFunction")
@@ -72,12 +72,13 @@ def test_the_api_reads_valkey_as_the_consumer_does_or_as_a_user_of_its_own(deplo
 def test_a_function_is_told_of_one_store(stack, deploy_valkey, function):
     assert not set(VALKEY) & variables(stack, function).keys()
     assert not set(MOMENTO) & variables(deploy_valkey(), function).keys()
+    assert not set(TABLES) & variables(stack, function).keys()
 
 
 def test_every_variable_of_a_store_that_the_consumer_reads_is_one_that_the_template_tells(
     stack, deploy_valkey
 ):
-    stacks = [stack, deploy_valkey()]
+    stacks = [stack, deploy_valkey(), deploy_valkey(CounterTable="create")]
     asked = set().union(*(consumer_of(each)[1] for each in stacks))
     told = set().union(*(variables(each, "ConsumerFunction") for each in stacks))
     assert asked - told == NOT_OF_A_DEPLOYMENT
@@ -121,13 +122,16 @@ def test_an_api_with_a_password_reads_it_where_the_consumer_has_none(deploy_valk
 @pytest.mark.parametrize(
     ("parameters", "problem"),
     [
-        (REQUIRED, "counters live in Momento or in Valkey"),
-        ({"MomentoApiKeyKmsKeyArn": KEY}, "counters live in Momento or in Valkey"),
+        (REQUIRED, "take Momento or Valkey, not both"),
+        ({"MomentoApiKeyKmsKeyArn": KEY}, "take Momento or Valkey, not both"),
         ({"CounterGuarantee": "at-least-once"}, "CounterGuarantee=at-least-once needs Momento"),
         ({"ValkeyPasswordSecretArn": ""}, "ValkeyUsername needs ValkeyPasswordSecretArn"),
         ({"ApiValkeyUsername": "reader"}, "ApiValkeyPasswordSecretArn are given together"),
         ({"ApiValkeyPasswordSecretArn": READER_ARN}, "ApiValkeyUsername and .* together"),
-        ({"ValkeyUrl": ""}, "MomentoEndpoint is missing .or ValkeyUrl.*; a user or a secret"),
+        (
+            {"ValkeyUrl": ""},
+            "MomentoEndpoint is missing .or ValkeyUrl.*; a user or a secret of Valkey",
+        ),
         ({"VpcSubnetIds": "subnet-0a"}, "VpcSubnetIds and VpcSecurityGroupIds are given together"),
         ({"VpcSecurityGroupIds": "sg-0c"}, "VpcSubnetIds and VpcSecurityGroupIds are given"),
     ],

@@ -31,7 +31,8 @@ METRICS = len(dataclasses.fields(Activity)) - TABLE_METRICS
 """The others, each billed once there was an invocation in the month."""
 
 ALARM_METRICS = 17
-"""What the alarms of template.yaml look at: an alarm of two metrics is billed as two."""
+"""What the alarms of template.yaml look at, without those of a table: an alarm of two metrics is
+billed as two."""
 
 LOG_BYTES = 1_800
 """What an invocation logs: 1,300 of its metrics' record, three lines of Lambda's own, and 26 for
