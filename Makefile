@@ -92,7 +92,7 @@ template-check: $(READY) $(DEPLOY)/.ready $(CHECKOV)/.ready ## the template and 
 	$(BIN)/python -m pytest -q tests/infrastructure
 	PATH="$(CURDIR)/$(DEPLOY):$$PATH" $(DEPLOY)/sam build
 
-deploy-check: template-check .venv-ministack/bin/.ready ## that it deploys and runs: both packages, both queues
+deploy-check: template-check .venv-ministack/bin/.ready ## that it deploys and runs: both packages, both queues, a table
 	$(BIN)/python -m infrastructure.check
 
 audit: $(READY) ## known vulnerabilities in what the Lambdas run with, where an advisory source answers

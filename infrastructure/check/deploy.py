@@ -69,6 +69,8 @@ def check(kind: str, zips: Mapping[str, bytes], log: Path) -> None:
                 lambda: reader.counts(expected) == expected, MAX_COUNTING_S, "the counts are wrong"
             )
             say(kind, f"{len(expected)} counters exact")
+            if _table(outputs):
+                _check_copies(kind, momento, expected)
             _check_dead_letters(queue, outputs["DeadLetterQueueUrl"])
             say(kind, f"{len(BAD)} bad messages in the dead letters, and no other")
             _check_api(aws, outputs, reader)
@@ -92,8 +94,22 @@ def _reader(aws: MiniStack, outputs: Mapping[str, str], momento: str) -> Reader:
     """Reads the counts where they are decided: in the table, or else in Momento."""
     if table := _table(outputs):
         return Reader(DynamoStore(table, connect=lambda: aws.client("dynamodb")))
-    variables = {"MOMENTO_CACHE_NAME": CACHE, "MOMENTO_LOCAL": momento}
-    return Reader.from_environment(variables)
+    return _of_momento(momento)
+
+
+def _of_momento(momento: str) -> Reader:
+    return Reader.from_environment({"MOMENTO_CACHE_NAME": CACHE, "MOMENTO_LOCAL": momento})
+
+
+def _check_copies(kind: str, momento: str, expected: Mapping[str, int]) -> None:
+    """The cache has some, none of them ahead of the table; nobody promises more."""
+    with _of_momento(momento) as cache:
+        copies = {
+            name: count for name, count in cache.counts(expected).items() if count is not None
+        }
+    expect(copies, "the cache has no copy of the table's counters")
+    expect(all(expected[name] >= count for name, count in copies.items()), "a copy is ahead")
+    say(kind, f"the cache has copies of {len(copies)} of them")
 
 
 def _check_visibility(aws: MiniStack, outputs: Mapping[str, str]) -> None:
