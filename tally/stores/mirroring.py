@@ -33,7 +33,10 @@ class Mirror(Protocol):
         """Set values of counters; why not, of each that was not."""
 
     def cancel(self) -> None:
-        """Take back what has not left yet, from another thread."""
+        """Take back what has not left yet, from another thread, and use new connections then.
+
+        Those that did not answer may be silent for good.
+        """
 
 
 class Waiting(NamedTuple):

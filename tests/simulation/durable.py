@@ -160,7 +160,7 @@ def open_durable(
     opened = partial(CopyLine, world, cache, lines, random)
     return DurableStore(
         table,
-        lambda: _open_cache(opened, **clocks),
+        _open_cache(opened, **clocks),
         plan.copy_ttl_s,
         executor=lambda _most, _name: beside,
         condition=lambda: Changed(world, client.caller, beside),

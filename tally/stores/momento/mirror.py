@@ -38,9 +38,10 @@ class MomentoMirror:
         return [self._failure(call, key) for call in sent]
 
     def cancel(self) -> None:
-        """Take back what has not left yet, from another thread."""
+        """Take back what has not left yet, from another thread, and use a new channel then."""
         for call in self._sent:
             call.cancel()
+        self._channel.renew()
 
     def _failure(self, call: Any, key: str) -> Failed | None:  # noqa: ANN401 (a gRPC future)
         try:

@@ -34,7 +34,8 @@ class ValkeyMirror:
         return told
 
     def cancel(self) -> None:
-        """Nothing is to be taken back: a pipeline leaves at once, and ends with its deadline."""
+        """Use new connections; a pipeline leaves at once, and ends with its own deadline."""
+        self._pipelines.renew()
 
     def _command(self, value: tuple[str, bytes]) -> bytes:
         counter, stored = value
