@@ -3,10 +3,10 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
 from tally.stores.port import Failed
+from tally.stores.threads import Threads
 
 WAIT_S = 0.25
 """How long the end of a batch may wait for copies, in seconds; a cache answers within some ms."""
@@ -54,7 +54,7 @@ class Mirroring:
         mirror: sets them.
         wall_clock: the time of day, in seconds.
         wait_s: how long the end of a batch may wait, in seconds.
-        executor: makes so many threads of a name.
+        make_threads: makes so many threads of a name.
         condition: makes what they and the batch wait at.
     """
 
@@ -64,15 +64,15 @@ class Mirroring:
         *,
         wall_clock: Callable[[], float],
         wait_s: float = WAIT_S,
-        executor: Callable[[int, str], Executor] = ThreadPoolExecutor,
+        make_threads: Callable[[int, str], Threads] = Threads,
         condition: Callable[[], threading.Condition] = threading.Condition,
     ) -> None:
         self._mirror = mirror
         self._wall_clock = wall_clock
         self._wait_s = wait_s
-        self._executor = executor
+        self._make_threads = make_threads
         self._changed = condition()
-        self._thread: Executor | None = None
+        self._thread: Threads | None = None
         self._is_running = False
         self._is_waited_for = True
         self._batch = 0
@@ -98,7 +98,7 @@ class Mirroring:
             self._waiting_bytes += len(value)
             if not self._is_running:
                 self._is_running = True
-                self._thread = self._thread or self._executor(1, "tally-mirror")
+                self._thread = self._thread or self._make_threads(1, "tally-mirror")
                 self._thread.submit(self._run)
 
     def finish(self, most_s: float) -> int:
@@ -128,7 +128,7 @@ class Mirroring:
         with self._changed:
             self._forget()
             if self._thread is not None:
-                self._thread.shutdown(wait=False)
+                self._thread.leave()
 
     def _forget(self) -> None:
         self._waiting.clear()

@@ -289,7 +289,7 @@ def test_a_key_that_is_rotated_is_fetched_by_whoever_sets_copies():
     with MomentoServer([CACHE], api_keys={"new"}) as server:
         credentials = CredentialProvider("old", HOST, HOST, HOST, server.port)
         cache = MomentoStore(CACHE, credentials, key=Key("old", lambda: "new"))
-        with contextlib.closing(DurableStore(MemoryStore(), cache, 60)) as store:
+        with contextlib.closing(DurableStore(MemoryStore(), cache, 60, wait_s=LONG_S)) as store:
             swap = Swap("c", ABSENT, VALUE)
             [(_, stored)] = store.write([swap], time.monotonic() + LONG_S)
             assert store.finish(time.monotonic() + LONG_S) == 1
