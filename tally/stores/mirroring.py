@@ -32,10 +32,12 @@ class Mirror(Protocol):
     def set(self, values: Sequence[tuple[str, bytes]], deadline_s: float) -> list[Failed | None]:
         """Set values of counters; why not, of each that was not."""
 
-    def cancel(self) -> None:
-        """Take back what has not left yet, from another thread, and use new connections then.
+    def cancel(self, *, is_silent: bool) -> None:
+        """Take back what has not left yet, from another thread.
 
-        Those that did not answer may be silent for good.
+        Args:
+            is_silent: whether nothing was answered at all; then new connections are used from now
+                on, as these may lead nowhere. Of a cache that is only slow they are worth keeping.
         """
 
 
@@ -117,7 +119,7 @@ class Mirroring:
             self._is_waited_for = not (was_waited_for and is_away)
             if not self._is_answered():
                 self._forget()
-                self._mirror.cancel()
+                self._mirror.cancel(is_silent=is_away)
             failed = self._begun - self._set
             self._batch += 1
             self._begun = self._dropped = self._answered = self._set = 0
