@@ -1,5 +1,6 @@
 """Sets copies in a cache, beside the rounds of a batch; they are waited for once, not for long."""
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -141,13 +142,21 @@ class Mirroring:
 
     def _run(self) -> None:
         """Set what waits, until nothing does."""
-        for batch, values in iter(self._next, None):
-            failures = self._mirror.set(values, DEADLINE_S)
-            with self._changed:
-                if batch == self._batch:
-                    self._answered += len(values)
-                    self._set += failures.count(None)
-                    self._changed.notify_all()
+        with contextlib.ExitStack() as broken:
+            broken.callback(self._stopped)
+            for batch, values in iter(self._next, None):
+                failures = self._mirror.set(values, DEADLINE_S)
+                with self._changed:
+                    if batch == self._batch:
+                        self._answered += len(values)
+                        self._set += failures.count(None)
+                        self._changed.notify_all()
+            broken.pop_all()
+
+    def _stopped(self) -> None:
+        """Have the next copy begin anew: what a client raises must not end all copies for good."""
+        with self._changed:
+            self._is_running = False
 
     def _next(self) -> tuple[int, list[tuple[str, bytes]]] | None:
         """The batch, and what is to be set in one go, without what is too old by now."""

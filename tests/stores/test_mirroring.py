@@ -147,6 +147,19 @@ def test_none_begins_later_than_two_seconds_after_its_put(
     assert mirror.cancelled == []
 
 
+def test_what_a_client_raises_ends_the_copies_of_its_batch_and_of_no_other(mirroring, mirror):
+    answers, mirror.set = mirror.set, lambda _values, _deadline_s: 1 // 0
+    begin(mirroring, "a")
+    assert mirroring.finish(SHORT_S) == 1
+    assert wait_until(lambda: not mirroring._is_running)
+    mirror.set = answers
+    begin(mirroring, "b")
+    assert mirroring.finish(LONG_S) in {0, 1}  # it need not wait after one without an answer
+    begin(mirroring, "c")
+    assert mirroring.finish(LONG_S) == 0
+    assert ("c", b"1") in mirror.calls[-1]
+
+
 def test_more_than_a_cache_can_take_is_dropped(mirroring, mirror):
     mirror.may_answer.clear()
     begin(mirroring, "first")
