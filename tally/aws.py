@@ -10,8 +10,9 @@ import botocore.exceptions as boto
 AWS_ERRORS = (boto.BotoCoreError, boto.ClientError)
 """What a call may raise."""
 
-CONNECT_ERRORS = (*AWS_ERRORS, ValueError)
-"""What making a client may raise: ValueError is botocore's about an endpoint that is invalid."""
+CONNECT_ERRORS = (*AWS_ERRORS, ValueError, OSError)
+"""What making a client may raise: ValueError is botocore's about an endpoint that is invalid, and
+OSError what it leaves of a file or a program that is to have the credentials."""
 
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5.0, 30.0
 """A read may take longer than a long poll."""
@@ -48,6 +49,8 @@ TELLING = (
     boto.ProfileNotFound,
     boto.ReadTimeoutError,
     boto.SSLError,
+    FileNotFoundError,
+    PermissionError,
 )
 """Errors whose text has only what somebody set up: an endpoint, a profile, a file, a region. Of any
 other it may quote: a header that HTTP does not take, which can be the session's token, what a
@@ -92,7 +95,8 @@ def connect(
         options: of botocore's Config besides.
 
     Raises:
-        BotoCoreError, ValueError: CONNECT_ERRORS; no region, no such profile, or no endpoint.
+        BotoCoreError, ValueError, OSError: CONNECT_ERRORS; no region, profile, endpoint or
+            file of credentials as it is told.
     """
     import boto3  # noqa: PLC0415 # takes 0.2 s, which an import of ours need not wait for
     from botocore.config import Config  # noqa: PLC0415 # the same

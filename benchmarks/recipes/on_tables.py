@@ -36,6 +36,6 @@ def tally(environment: Environment) -> Handle:
         connect=lambda: client,
         clock=environment.world.timeline,
         wall_clock=environment.world.timeline,
-        executor=Threads,  # type: ignore[arg-type] # a peer of it
+        make_threads=Threads,  # type: ignore[arg-type] # a peer of it
     )
     return ours_on(table, environment)

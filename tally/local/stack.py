@@ -165,7 +165,7 @@ class Stack:
         if not self._settings.is_durable:
             return open_cache(self.store)
         table = table_store(self.queue.endpoint_url)
-        return DurableStore(table, lambda: open_cache(self.store), CACHE_TTL_S)
+        return DurableStore(table, open_cache(self.store), CACHE_TTL_S)
 
     def check(self) -> None:
         """See that all parts run; ChildError, with their names, if some have died."""

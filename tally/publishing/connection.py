@@ -104,7 +104,7 @@ class Connection:
         """The client; one of our own is made if there is none, and leaves connections that idled.
 
         Raises:
-            BotoCoreError, ValueError: `aws.CONNECT_ERRORS`.
+            BotoCoreError, ValueError, OSError: `aws.CONNECT_ERRORS`.
         """
         now = self._wall()
         self._is_new = self._client is None
@@ -154,7 +154,7 @@ def connect(queue_url: str, *, attempt_s: float = READ_TIMEOUT_S) -> SqsClient:
         attempt_s: how long SQS may be silent, and a connection take at most, in seconds.
 
     Raises:
-        BotoCoreError, ValueError: `aws.CONNECT_ERRORS`.
+        BotoCoreError, ValueError, OSError: `aws.CONNECT_ERRORS`.
     """
     client: Any = aws.connect(
         "sqs",

@@ -1,14 +1,12 @@
 """Durable counters: a table decides, and a cache serves what the table has stored."""
 
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from tally.counters.counter import Counter
 from tally.counters.errors import UnreadableValueError
 from tally.counters.ledger import Limits
-from tally.environment import SettingsError
 from tally.stores.mirroring import Mirror, Mirroring
 from tally.stores.port import (
     Copy,
@@ -19,14 +17,10 @@ from tally.stores.port import (
     Store,
     Stored,
     Swap,
-    Trouble,
 )
 
 CACHE_DEADLINE_S = 0.5
 """How long a reader may wait for the cache before it asks the table, in seconds."""
-
-RENEW_EVERY_S = 60.0
-"""Once in this time a cache that refuses its key is opened anew, with the key as it is then."""
 
 
 class MirroredStore(Store, Protocol):
@@ -43,7 +37,7 @@ class DurableStore:
 
     Args:
         table: decides.
-        open_cache: opens the cache.
+        cache: serves; closing this closes both.
         copy_ttl_s: how long a copy stays in it, in seconds.
         clock: monotonic, in seconds.
         wall_clock: the time of day, in seconds.
@@ -53,7 +47,7 @@ class DurableStore:
     def __init__(
         self,
         table: Store,
-        open_cache: Callable[[], MirroredStore],
+        cache: MirroredStore,
         copy_ttl_s: int,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -64,8 +58,8 @@ class DurableStore:
         self.max_calls_in_flight = table.max_calls_in_flight
         self.deadline_s = table.deadline_s
         self._table = table
-        self._cache = Serving(open_cache, copy_ttl_s, wall_clock)
-        self._mirroring = Mirroring(self._cache, wall_clock=wall_clock, **options)
+        self._cache = cache
+        self._mirroring = Mirroring(cache.mirror(copy_ttl_s), wall_clock=wall_clock, **options)
         self._clock = clock
         self._wall_clock = wall_clock
 
@@ -129,15 +123,21 @@ class DurableStore:
         began_at = self._clock()
         found: dict[str, Found] = {}
         if not consistent:
-            copies = self._cache.values(counters, min(deadline_s / 2, CACHE_DEADLINE_S))
-            found |= {counter: Found(value, Source.CACHE) for counter, value in copies.items()}
+            # Why the cache does not tell, nobody needs to know: the table is asked.
+            copies, _ = self._cache.values(counters, min(deadline_s / 2, CACHE_DEADLINE_S))
+            told = zip(counters, copies, strict=False)
+            found |= {
+                counter: Found(value, Source.CACHE)
+                for counter, value in told
+                if value is not None and _holds(value)
+            }
         lacking = [counter for counter in counters if counter not in found]
         failure = None
         if lacking:
             left_s = deadline_s - (self._clock() - began_at)
             values, failure = self._table.values(lacking, max(left_s, deadline_s / 2))
-            told = zip(lacking, values, strict=False)
-            found |= {counter: Found(value, Source.TABLE) for counter, value in told}
+            stored = zip(lacking, values, strict=False)
+            found |= {counter: Found(value, Source.TABLE) for counter, value in stored}
         answers: list[Found] = []
         for counter in counters:
             if counter not in found:
@@ -149,70 +149,6 @@ class DurableStore:
         for swap in writes:
             put_at[swap.counter] = self._wall_clock()
             yield swap
-
-
-class Serving:
-    """A cache that is asked and told, and opened anew when it takes its key no longer.
-
-    Args:
-        opens: opens it.
-        copy_ttl_s: how long a copy stays in it, in seconds.
-        wall_clock: the time of day, in seconds.
-    """
-
-    def __init__(
-        self, opens: Callable[[], MirroredStore], copy_ttl_s: int, wall_clock: Callable[[], float]
-    ) -> None:
-        self._opens = opens
-        self._copy_ttl_s = copy_ttl_s
-        self._wall_clock = wall_clock
-        self._lock = threading.Lock()
-        self._opened_at = float("-inf")
-        self._store = opens()
-        self._mirror = self._store.mirror(copy_ttl_s)
-
-    def values(self, counters: Sequence[str], deadline_s: float) -> Mapping[str, bytes]:
-        """The values of the counters that it holds, as far as it answers and they can be read.
-
-        Raises:
-            StoreClosedError: close() was called.
-        """
-        values, failure = self._store.values(counters, deadline_s)
-        self._renew_if_refused([failure])
-        told = zip(counters, values, strict=False)
-        return {counter: value for counter, value in told if value is not None and _holds(value)}
-
-    def set(self, values: Sequence[tuple[str, bytes]], deadline_s: float) -> list[Failed | None]:
-        """Set values of counters; why not, of each that was not."""
-        failures = self._mirror.set(values, deadline_s)
-        self._renew_if_refused(failures)
-        return failures
-
-    def cancel(self) -> None:
-        """Take back what has not left yet, and use new connections: these may be silent."""
-        self._mirror.cancel()
-        self._store.renew()
-
-    def close(self) -> None:
-        """Close it."""
-        self._store.close()
-
-    def _renew_if_refused(self, failures: Sequence[Failed | None]) -> None:
-        """Open it anew where it refuses the key, which may have been rotated."""
-        if not any(failure and failure.trouble is Trouble.BROKEN_SETUP for failure in failures):
-            return
-        if not self._lock.acquire(blocking=False):
-            return  # another thread does
-        try:
-            if abs(self._wall_clock() - self._opened_at) >= RENEW_EVERY_S:
-                self._opened_at = self._wall_clock()
-                before, self._store = self._store, self._opens()
-                self._mirror = self._store.mirror(self._copy_ttl_s)
-                before.renew()  # not closed: another thread may be asking it
-        except SettingsError:
-            pass  # the old one goes on refusing, and is tried again
-        finally:
-            self._lock.release()
 
 
 def _holds(value: bytes) -> bool:

@@ -1,12 +1,13 @@
 """Sets copies in a cache, beside the rounds of a batch; they are waited for once, not for long."""
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
 from tally.stores.port import Failed
+from tally.stores.threads import Threads
 
 WAIT_S = 0.25
 """How long the end of a batch may wait for copies, in seconds; a cache answers within some ms."""
@@ -32,8 +33,13 @@ class Mirror(Protocol):
     def set(self, values: Sequence[tuple[str, bytes]], deadline_s: float) -> list[Failed | None]:
         """Set values of counters; why not, of each that was not."""
 
-    def cancel(self) -> None:
-        """Take back what has not left yet, from another thread."""
+    def cancel(self, *, is_silent: bool) -> None:
+        """Take back what has not left yet, from another thread.
+
+        Args:
+            is_silent: whether nothing was answered at all; then new connections are used from now
+                on, as these may lead nowhere. Of a cache that is only slow they are worth keeping.
+        """
 
 
 class Waiting(NamedTuple):
@@ -51,7 +57,7 @@ class Mirroring:
         mirror: sets them.
         wall_clock: the time of day, in seconds.
         wait_s: how long the end of a batch may wait, in seconds.
-        executor: makes so many threads of a name.
+        make_threads: makes so many threads of a name.
         condition: makes what they and the batch wait at.
     """
 
@@ -61,15 +67,15 @@ class Mirroring:
         *,
         wall_clock: Callable[[], float],
         wait_s: float = WAIT_S,
-        executor: Callable[[int, str], Executor] = ThreadPoolExecutor,
+        make_threads: Callable[[int, str], Threads] = Threads,
         condition: Callable[[], threading.Condition] = threading.Condition,
     ) -> None:
         self._mirror = mirror
         self._wall_clock = wall_clock
         self._wait_s = wait_s
-        self._executor = executor
+        self._make_threads = make_threads
         self._changed = condition()
-        self._thread: Executor | None = None
+        self._thread: Threads | None = None
         self._is_running = False
         self._is_waited_for = True
         self._batch = 0
@@ -95,7 +101,7 @@ class Mirroring:
             self._waiting_bytes += len(value)
             if not self._is_running:
                 self._is_running = True
-                self._thread = self._thread or self._executor(1, "tally-mirror")
+                self._thread = self._thread or self._make_threads(1, "tally-mirror")
                 self._thread.submit(self._run)
 
     def finish(self, most_s: float) -> int:
@@ -114,7 +120,7 @@ class Mirroring:
             self._is_waited_for = not (was_waited_for and is_away)
             if not self._is_answered():
                 self._forget()
-                self._mirror.cancel()
+                self._mirror.cancel(is_silent=is_away)
             failed = self._begun - self._set
             self._batch += 1
             self._begun = self._dropped = self._answered = self._set = 0
@@ -125,7 +131,7 @@ class Mirroring:
         with self._changed:
             self._forget()
             if self._thread is not None:
-                self._thread.shutdown(wait=False)
+                self._thread.leave()
 
     def _forget(self) -> None:
         self._waiting.clear()
@@ -136,13 +142,21 @@ class Mirroring:
 
     def _run(self) -> None:
         """Set what waits, until nothing does."""
-        for batch, values in iter(self._next, None):
-            failures = self._mirror.set(values, DEADLINE_S)
-            with self._changed:
-                if batch == self._batch:
-                    self._answered += len(values)
-                    self._set += failures.count(None)
-                    self._changed.notify_all()
+        with contextlib.ExitStack() as broken:
+            broken.callback(self._stopped)
+            for batch, values in iter(self._next, None):
+                failures = self._mirror.set(values, DEADLINE_S)
+                with self._changed:
+                    if batch == self._batch:
+                        self._answered += len(values)
+                        self._set += failures.count(None)
+                        self._changed.notify_all()
+            broken.pop_all()
+
+    def _stopped(self) -> None:
+        """Have the next copy begin anew: what a client raises must not end all copies for good."""
+        with self._changed:
+            self._is_running = False
 
     def _next(self) -> tuple[int, list[tuple[str, bytes]]] | None:
         """The batch, and what is to be set in one go, without what is too old by now."""

@@ -3,7 +3,6 @@
 import importlib
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from tally.environment import Cache, Place, Table, Valkey
@@ -43,9 +42,9 @@ def _table(table: Table, clock: Clock, load: Load) -> Store:
     decides: Store = dynamodb.DynamoStore(table.name, ttl_s=table.ttl_s, clock=clock)
     if table.cache is None:
         return decides
-    opens = partial(_cache, table.cache, None, clock, load)
+    cache = _cache(table.cache, None, clock, load)
     durable = load("tally.stores.durable")
-    store: Store = durable.DurableStore(decides, opens, table.cache_ttl_s, clock=clock)
+    store: Store = durable.DurableStore(decides, cache, table.cache_ttl_s, clock=clock)
     return store
 
 

@@ -176,21 +176,21 @@ COPIES = (
         "the cache's value where the table has none",
         "A counter whose life is over is shown as if it were there.",
         _DURABLE,
-        "            told = zip(lacking, values, strict=False)\n",
-        "            kept = self._cache.values(lacking, CACHE_DEADLINE_S)\n"
-        "            values = [kept.get(each) if value is None else value\n"
-        "                      for each, value in zip(lacking, values, strict=False)]\n"
-        "            told = zip(lacking, values, strict=False)\n",
+        "            stored = zip(lacking, values, strict=False)\n",
+        "            kept, _ = self._cache.values(lacking, CACHE_DEADLINE_S)\n"
+        "            values = [old if value is None else value\n"
+        "                      for old, value in zip(kept, values, strict=False)]\n"
+        "            stored = zip(lacking, values, strict=False)\n",
     ),
     Mutation(
         "an error of the cache taken for a failure",
         "A cache that is away takes all readers with it.",
         _DURABLE,
-        "            copies = self._cache.values(counters, min(deadline_s / 2, CACHE_DEADLINE_S))",
-        "            _, failure = self._cache._store.values(counters, CACHE_DEADLINE_S)\n"
+        "            copies, _ = self._cache.values(",
+        "            _, failure = self._cache.values(counters, CACHE_DEADLINE_S)\n"
         "            if failure:\n"
         "                return [], failure\n"
-        "            copies = self._cache.values(counters, CACHE_DEADLINE_S)",
+        "            copies, _ = self._cache.values(",
     ),
     Mutation(
         "the cache asked where the table is meant",

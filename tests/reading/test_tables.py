@@ -39,7 +39,7 @@ class World:
     def __init__(self):
         self.clock = Clock()
         self.table, self.cache = Table(), FakeCache()
-        store = DurableStore(self.table, lambda: self.cache, 60, clock=self.clock)
+        store = DurableStore(self.table, self.cache, 60, clock=self.clock)
         self.reader = Reader(store, clock=self.clock, sleep=self.clock.sleep, uniform=Draws())
 
     def put(self, counter, stored=None, cached=None):

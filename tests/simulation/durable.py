@@ -76,7 +76,7 @@ class Beside:
         self.wakes_at_s = self._world.timeline.now_s
         self._world.timeline.act(self._world.executor, live)
 
-    def shutdown(self, *, wait: bool) -> None:
+    def leave(self) -> None:
         """What is on its way ends in its own time."""
 
     def end(self) -> None:
@@ -154,15 +154,15 @@ def open_durable(
         ttl_s=plan.ttl_s if plan.expires else None,
         deadline_s=DEADLINE_S,
         connect=lambda: client,
-        executor=Threads,
+        make_threads=Threads,
         **clocks,
     )
     opened = partial(CopyLine, world, cache, lines, random)
     return DurableStore(
         table,
-        lambda: _open_cache(opened, **clocks),
+        _open_cache(opened, **clocks),
         plan.copy_ttl_s,
-        executor=lambda _most, _name: beside,
+        make_threads=lambda _most, _name: beside,
         condition=lambda: Changed(world, client.caller, beside),
         **clocks,
     )

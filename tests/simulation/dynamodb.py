@@ -116,7 +116,7 @@ class Client:
 
 
 class Threads:
-    """A peer of ThreadPoolExecutor."""
+    """A peer of the threads in which a store calls."""
 
     def __init__(self, most: int, _name: str) -> None:
         self._most = most
@@ -137,10 +137,8 @@ class Threads:
         self._flights.append(flight)
         return flight
 
-    def shutdown(self, *, wait: bool, cancel_futures: bool) -> None:
+    def leave(self) -> None:
         """Each call has begun, and ends in its own time."""
-        if wait or not cancel_futures:
-            violated("waited for what does not answer")
 
 
 class Fate(NamedTuple):

@@ -67,14 +67,14 @@ def dynamodb(request):
 def dynamodb_and_momento(request):
     table = request.getfixturevalue("table")
     with MomentoServer([CACHE]) as server:
-        yield lambda: durable(table, lambda: store_of(server)), time.monotonic
+        yield lambda: durable(table, store_of(server)), time.monotonic
 
 
 @contextlib.contextmanager
 def dynamodb_and_valkey(request):
     table = request.getfixturevalue("table")
     server = request.getfixturevalue("valkey")
-    yield lambda: durable(table, lambda: store_at(server.address)), time.monotonic
+    yield lambda: durable(table, store_at(server.address)), time.monotonic
 
 
 KINDS = [

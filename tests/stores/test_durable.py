@@ -6,21 +6,24 @@ import threading
 import time
 
 import pytest
+from momento.auth import CredentialProvider
 
 from consumer.batch import Consumer
 from tally.counters.counter import fold, read_count
 from tally.counters.event import INT64_MAX
 from tally.counters.ledger import Limits
-from tally.environment import SettingsError, Valkey
+from tally.environment import Valkey
 from tally.local.momento.server import MomentoServer
 from tally.settling.copies import Copies
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
-from tally.stores.durable import RENEW_EVERY_S, DurableStore
+from tally.stores.durable import DurableStore
 from tally.stores.errors import BrokenSetupError, StoreClosedError
 from tally.stores.memory import Items, MemoryStore
 from tally.stores.momento.mirror import CANCELLED
-from tally.stores.port import ABSENT, Failed, Found, LostRace, Source, Swap, Trouble
+from tally.stores.momento.store import MomentoStore
+from tally.stores.port import ABSENT, Copy, Failed, Found, LostRace, Source, Stored, Swap, Trouble
+from tally.stores.secret import Key
 from tally.stores.valkey.troubles import NO_ANSWER
 from tests.support.clock import Clock
 from tests.support.consumers import events, store_of
@@ -29,6 +32,7 @@ from tests.support.log import Log
 from tests.support.mirrors import AWAY, REFUSED, FakeCache
 from tests.support.momento import Raw
 from tests.support.momento_channel import CACHE
+from tests.support.processes import wait_until
 from tests.support.resp_peer import HOST, Peer
 from tests.support.silent_proxy import SilentProxy
 from tests.support.valkey import store_at
@@ -43,21 +47,10 @@ class World:
 
     def __init__(self):
         self.items = Items()
-        self.caches = []
+        self.cache = FakeCache()
         self.clock = Clock()
-        self.failures = []
         self.table = MemoryStore(self.items)
-        self.store = DurableStore(self.table, self.open, 60, wall_clock=self.clock)
-
-    def open(self):
-        if self.failures:
-            raise self.failures.pop()
-        self.caches.append(FakeCache())
-        return self.caches[-1]
-
-    @property
-    def cache(self):
-        return self.caches[-1]
+        self.store = DurableStore(self.table, self.cache, 60, wall_clock=self.clock)
 
     def write(self, *swaps):
         answers = [answer for _, answer in self.store.write(swaps, time.monotonic() + LONG_S)]
@@ -90,12 +83,12 @@ def test_what_is_unknown_or_lost_is_not_set(world):
     world.items.put("c", VALUE)
     [lost], failed = world.write(Swap("c", ABSENT, NEWER))
     assert (lost, failed) == (LostRace(world.items.copies["c"]), 0)
-    doubtful = DurableStore(Doubtful(world.items), world.open, 60)
+    doubtful = DurableStore(Doubtful(world.items), world.cache, 60)
     swap = Swap("d", ABSENT, VALUE)
     assert list(doubtful.write([swap], time.monotonic() + LONG_S)) == [(swap, AWAY)]
     assert doubtful.finish(time.monotonic() + LONG_S) == 0
     assert world.items.copies["d"].value == VALUE
-    assert [cache.contents for cache in world.caches] == [{}, {}]
+    assert world.cache.contents == {}
 
 
 def test_the_cache_is_not_asked_what_to_decide(world):
@@ -113,7 +106,7 @@ def test_its_age_is_that_of_its_put(world):
         def write(self, writes, ends_at):
             yield from list(super().write(writes, ends_at))
 
-    store = DurableStore(Slow(world.items), world.open, 60, wall_clock=world.clock)
+    store = DurableStore(Slow(world.items), world.cache, 60, wall_clock=world.clock)
     assert len(list(store.write(swaps(), time.monotonic() + LONG_S))) == 1
     assert store.finish(time.monotonic() + LONG_S) == 1
     assert world.cache.contents == {}
@@ -159,75 +152,14 @@ class Away(MemoryStore):
 
 
 def test_where_the_table_is_away_the_first_of_them_are_told_and_why_not_all(world):
-    store = DurableStore(Away(), lambda: world.cache, 60)
+    store = DurableStore(Away(), world.cache, 60)
     world.cache.contents.update({"a": VALUE, "c": VALUE})
     assert store.values(["a", "c"], LONG_S) == ([VALUE, VALUE], None)
     assert store.values(["a", "b", "c"], LONG_S) == ([VALUE], AWAY)
 
 
-def test_a_cache_that_refuses_its_key_is_opened_anew_once_a_minute(world):
-    world.cache.failure = REFUSED
-    first = world.cache
-    world.store.values(["c"], LONG_S)
-    assert len(world.caches) == 2
-    assert first.renewed == 1  # and not closed: others may be asking it
-    world.cache.failure = REFUSED
-    world.clock.now_s += RENEW_EVERY_S - 1
-    world.store.values(["c"], LONG_S)
-    assert len(world.caches) == 2
-    world.clock.now_s += 1
-    world.store.values(["c"], LONG_S)
-    assert len(world.caches) == 3
-    world.cache.contents["c"] = VALUE
-    assert world.store.found(["c"], LONG_S, consistent=False) == ([CACHED], None)
-
-
-def test_copies_go_to_the_cache_that_was_opened_anew(world):
-    world.cache.mirrored.failure = REFUSED
-    assert world.write(Swap("c", ABSENT, VALUE))[1] == 1
-    seen = world.items.copies["c"]
-    assert world.write(Swap("c", seen, NEWER))[1] == 0
-    assert [cache.contents for cache in world.caches] == [{}, {"c": NEWER}]
-
-
-def test_where_its_secret_cannot_be_read_the_old_one_is_kept(world):
-    world.cache.failure = REFUSED
-    world.failures = [SettingsError(["no"])]
-    world.store.values(["c"], LONG_S)
-    assert len(world.caches) == 1
-    world.cache.failure, world.cache.contents["c"] = None, VALUE
-    assert world.store.values(["c"], LONG_S) == ([VALUE], None)
-
-
-def test_one_thread_opens_it_and_no_other_waits(world):
-    found = []
-    world.cache.failure = REFUSED
-    world.open, opens = lambda: None, world.open
-
-    def again():
-        found.append(world.store.values(["c"], LONG_S))  # as another thread would, meanwhile
-        return opens()
-
-    store = DurableStore(world.table, again_after_first(opens, again), 60, wall_clock=world.clock)
-    world.store = store
-    world.cache.failure = REFUSED
-    store.values(["c"], LONG_S)
-    assert found == [([None], None)]
-    assert len(world.caches) == 3
-
-
-def again_after_first(first, again):
-    """Opens by the one, and then by the other."""
-    left = [again, first]
-
-    def opens():
-        return left.pop()()
-
-    return opens
-
-
 def test_a_closed_store_answers_nothing(world):
-    with contextlib.closing(DurableStore(world.table, FakeCache, 60)) as store:
+    with contextlib.closing(DurableStore(world.table, FakeCache(), 60)) as store:
         pass
     with pytest.raises(StoreClosedError):
         store.values(["c"], LONG_S)
@@ -276,7 +208,7 @@ class BreaksDown(MemoryStore):
 
 
 def test_copies_are_waited_for_where_the_set_up_breaks_in_mid_batch(world, log, capsys):
-    store = DurableStore(BreaksDown(world.items), lambda: world.cache, 60, wall_clock=world.clock)
+    store = DurableStore(BreaksDown(world.items), world.cache, 60, wall_clock=world.clock)
     batch = event(record("m1", increment(0)), record("m2", increment(0, counter="b")))
     with pytest.raises(BrokenSetupError):
         consumer(world, log, store).handle(batch, None)
@@ -294,15 +226,6 @@ def test_reads_and_their_units_are_told_apart(table, log, world, capsys):
     }
 
 
-def test_a_cache_that_goes_silent_gets_new_connections(world):
-    world.cache.mirrored.may_answer.clear()
-    swap = Swap("c", ABSENT, VALUE)
-    assert len(list(world.store.write([swap], time.monotonic() + LONG_S))) == 1
-    assert world.store.finish(time.monotonic()) == 1
-    assert (world.cache.mirrored.cancelled, world.cache.renewed) == (1, 1)
-    world.cache.mirrored.may_answer.set()
-
-
 def test_new_connections_to_the_table_are_for_the_rounds_to_ask_for(world):
     renewed = []
     world.table.renew = lambda: renewed.append("table")
@@ -316,20 +239,25 @@ def test_a_cache_of_momento_that_is_not_there_takes_no_copy():
         assert (failure.trouble, failure.is_missing) == (Trouble.BROKEN_SETUP, True)
 
 
-def test_what_is_on_its_way_to_momento_can_be_taken_back():
-    with MomentoServer([CACHE]) as server, SilentProxy(server.port) as proxy:
-        with contextlib.closing(store_of(proxy)) as cache:
-            assert cache.values(["c"], LONG_S) == ([None], None)
-            proxy.silence()
-            mirror, told = cache.mirror(60), []
-            setting = threading.Thread(
-                target=lambda: told.extend(mirror.set([("c", VALUE)], LONG_S))
-            )
-            setting.start()
-            while setting.is_alive():
-                mirror.cancel()
-                setting.join(0.01)
+def test_what_is_on_its_way_to_momento_can_be_taken_back_and_the_next_has_a_new_connection():
+    with (
+        MomentoServer([CACHE]) as server,
+        SilentProxy(server.port) as proxy,
+        contextlib.closing(store_of(proxy)) as cache,
+    ):
+        assert cache.values(["c"], LONG_S) == ([None], None)
+        proxy.silence()
+        mirror, told = cache.mirror(60), []
+        setting = threading.Thread(target=lambda: told.extend(mirror.set([("c", VALUE)], LONG_S)))
+        setting.start()
+        assert wait_until(lambda: mirror._sent)
+        mirror.cancel(is_silent=True)
+        setting.join()
         assert told == [CANCELLED]
+        for _ in range(2):
+            assert mirror.set([("c", NEWER)], LONG_S) == [None]
+            mirror.cancel(is_silent=False)
+        assert proxy.connections == 2
 
 
 @pytest.mark.parametrize("answer", [b":1\r\n", b"+QUEUED\r\n", b"$-1\r\n"])
@@ -338,7 +266,40 @@ def test_what_is_no_answer_to_a_set_is_no_copy(answer):
         address = Valkey(HOST, peer.port, is_tls=False)
         with contextlib.closing(store_at(address)) as cache:
             assert cache.mirror(60).set([("c", VALUE)], LONG_S) == [NO_ANSWER]
-            cache.mirror(60).cancel()
+
+
+def test_after_copies_without_an_answer_there_is_a_new_connection_to_valkey():
+    connections = []
+
+    def answer(number, _words):
+        connections.append(number)
+        return b"+OK\r\n"
+
+    with Peer(answer) as peer:
+        address = Valkey(HOST, peer.port, is_tls=False)
+        with contextlib.closing(store_at(address)) as cache:
+            mirror = cache.mirror(60)
+            for is_silent in (False, True):
+                assert mirror.set([("c", VALUE)], LONG_S) == [None]
+                mirror.cancel(is_silent=is_silent)
+            assert mirror.set([("c", NEWER)], LONG_S) == [None]
+    first, second, third = connections
+    assert first == second != third
+
+
+def test_a_key_that_is_rotated_is_fetched_by_whoever_sets_copies():
+    with MomentoServer([CACHE], api_keys={"new"}) as server:
+        credentials = CredentialProvider("old", HOST, HOST, HOST, server.port)
+        cache = MomentoStore(CACHE, credentials, key=Key("old", lambda: "new"))
+        with contextlib.closing(DurableStore(MemoryStore(), cache, 60, wait_s=LONG_S)) as store:
+            swap = Swap("c", ABSENT, VALUE)
+            [(_, stored)] = store.write([swap], time.monotonic() + LONG_S)
+            assert store.finish(time.monotonic() + LONG_S) == 1
+            assert isinstance(stored, Stored)
+            swap = Swap("c", Copy(VALUE, stored.token), NEWER)
+            assert len(list(store.write([swap], time.monotonic() + LONG_S))) == 1
+            assert store.finish(time.monotonic() + LONG_S) == 0
+            assert store.found(["c"], LONG_S, consistent=False)[0] == [Found(NEWER, Source.CACHE)]
 
 
 def test_a_copy_in_momento_has_its_time_to_live():

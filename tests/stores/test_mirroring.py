@@ -14,6 +14,7 @@ from tally.stores.mirroring import (
 )
 from tests.support.clock import Clock
 from tests.support.mirrors import AWAY, FakeMirror
+from tests.support.processes import wait_until
 
 LONG_S, SHORT_S = 60.0, 0.02
 
@@ -45,12 +46,12 @@ def test_what_was_stored_is_set_and_waited_for(mirroring, mirror):
     begin(mirroring, "a", "b")
     assert mirroring.finish(LONG_S) == 0
     assert [value for call in mirror.calls for value in call] == [("a", b"1"), ("b", b"1")]
-    assert mirror.cancelled == 0
+    assert mirror.cancelled == []
 
 
 def test_a_batch_that_stored_nothing_waits_for_nothing(mirroring, mirror):
     assert mirroring.finish(LONG_S) == 0
-    assert (mirror.calls, mirror.cancelled) == ([], 0)
+    assert (mirror.calls, mirror.cancelled) == ([], [])
 
 
 def test_rounds_go_on_while_copies_are_on_their_way(mirroring, mirror):
@@ -84,7 +85,7 @@ def test_the_wait_is_short_and_what_is_unanswered_then_is_taken_back(
     began_at = time.monotonic()
     assert mirroring.finish(most_s) == 2
     assert time.monotonic() - began_at < LONG_S / 2
-    assert mirror.cancelled == 1
+    assert mirror.cancelled == [True]
     mirror.may_answer.set()
     mirroring.close()
     assert mirror.calls == [[("a", b"1")]]  # and never the one that had not begun
@@ -100,6 +101,15 @@ def test_after_a_batch_in_which_none_was_answered_the_next_waits_for_none(mirror
     mirror.may_answer.set()
     begin(mirroring, "a")
     assert mirroring.finish(LONG_S) == 0  # and the one after that waits again
+
+
+def test_of_a_cache_that_is_only_slow_the_connections_are_kept(mirroring, mirror):
+    begin(mirroring, "a")
+    assert wait_until(lambda: mirroring._answered == 1)
+    mirror.may_answer.clear()
+    begin(mirroring, "b")
+    assert mirroring.finish(SHORT_S) == 1
+    assert mirror.cancelled == [False]
 
 
 def test_where_one_was_answered_the_next_batch_waits(mirroring, mirror):
@@ -134,7 +144,20 @@ def test_none_begins_later_than_two_seconds_after_its_put(
     begin(mirroring, "a", put_at=wall_clock() - age_s)
     assert mirroring.finish(LONG_S) == failed
     assert len(mirror.calls) == 1 - failed
-    assert mirror.cancelled == 0
+    assert mirror.cancelled == []
+
+
+def test_what_a_client_raises_ends_the_copies_of_its_batch_and_of_no_other(mirroring, mirror):
+    answers, mirror.set = mirror.set, lambda _values, _deadline_s: 1 // 0
+    begin(mirroring, "a")
+    assert mirroring.finish(SHORT_S) == 1
+    assert wait_until(lambda: not mirroring._is_running)
+    mirror.set = answers
+    begin(mirroring, "b")
+    assert mirroring.finish(LONG_S) in {0, 1}  # it need not wait after one without an answer
+    begin(mirroring, "c")
+    assert mirroring.finish(LONG_S) == 0
+    assert ("c", b"1") in mirror.calls[-1]
 
 
 def test_more_than_a_cache_can_take_is_dropped(mirroring, mirror):

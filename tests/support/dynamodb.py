@@ -87,9 +87,9 @@ class Table:
         self.client.delete_item(TableName=self.name, Key={"counter": {"S": counter}})
 
 
-def durable(table, open_cache, copy_ttl_s=60, **options):
+def durable(table, cache, copy_ttl_s=60, **options):
     """A store of a table with a cache before it."""
-    return DurableStore(table.store(), open_cache, copy_ttl_s, **options)
+    return DurableStore(table.store(), cache, copy_ttl_s, **options)
 
 
 SIGNED = f"AWS4-HMAC-SHA256 Credential={TEST_KEY}/20260101/{REGION}/dynamodb/aws4_request"

@@ -17,7 +17,7 @@ class FakeMirror:
         asked: set once there was a call.
         calls: the values of each.
         failure: what becomes of all, if anything.
-        cancelled: how often what was on its way was taken back.
+        cancelled: each time that what was on its way was taken back, whether all was silent.
     """
 
     def __init__(self, values=None):
@@ -26,7 +26,7 @@ class FakeMirror:
         self.asked = threading.Event()
         self.calls = []
         self.failure = None
-        self.cancelled = 0
+        self.cancelled = []
         self._values = {} if values is None else values
 
     def set(self, values, _deadline_s):
@@ -37,8 +37,8 @@ class FakeMirror:
             self._values.update(values)
         return [self.failure] * len(values)
 
-    def cancel(self):
-        self.cancelled += 1
+    def cancel(self, *, is_silent):
+        self.cancelled.append(is_silent)
 
 
 class FakeCache(MemoryStore):

@@ -4,15 +4,17 @@ botocore's time-outs are those of a client and of one read, so that an answer th
 many of them as it has pieces (0.3 s set, 3.9 s taken); and it has no call that does not wait.
 """
 
+import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from tally import aws
 from tally.stores.errors import StoreClosedError
 from tally.stores.port import Failed, Trouble
+from tally.stores.threads import Threads
 
 MAX_IDLE_S = 60.0
 """Connections unused for longer are closed before the next use: a frozen Lambda cannot hear that
@@ -20,7 +22,7 @@ its peer has gone. By the wall clock, since a monotonic one may stand still in a
 
 Answer = TypeVar("Answer")
 
-MakeThreads = Callable[[int, str], Executor]
+MakeThreads = Callable[[int, str], Threads]
 """Makes so many threads, each begun when there is something for it, with a name."""
 
 
@@ -33,7 +35,22 @@ class Call(NamedTuple):
     """
 
     future: Future[Any]
-    threads: Executor
+    threads: Threads
+
+
+class Opened:
+    """What one process has opened.
+
+    A fork of it has none of these threads; and on these connections it would read its parent's
+    answers.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.lock = threading.RLock()
+        self.client: Any = None
+        self.threads: Threads | None = None
+        self.used_at = 0.0
 
 
 class Calls:
@@ -44,7 +61,8 @@ class Calls:
         threads: how many calls may be on their way.
         clock: monotonic, in seconds.
         wall_clock: the time of day, in seconds.
-        executor: makes so many threads of a name.
+        make_threads: makes so many threads of a name.
+        getpid: this process's id, which a fork changes.
     """
 
     def __init__(
@@ -53,21 +71,36 @@ class Calls:
         threads: int,
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
-        executor: MakeThreads = ThreadPoolExecutor,
+        make_threads: MakeThreads = Threads,
+        getpid: Callable[[], int] = os.getpid,
     ) -> None:
         self._connect = connect
         self._most_threads = threads
         self._clock = clock
         self._wall_clock = wall_clock
-        self._executor = executor
-        self._lock = threading.RLock()
-        self._client: Any = None
-        self._threads: Executor | None = None
-        self._used_at = 0.0
+        self._make_threads = make_threads
+        self._getpid = getpid
+        self._opened = [Opened(getpid())]
         self._closed = False
 
-    def begin(self, ask: Callable[[Any], Answer]) -> Call | Failed:
-        """Begin a call; Failed if there can be no client.
+    def ready(self) -> Failed | None:
+        """Have a client, which may take longer than a call; Failed if there can be none.
+
+        Raises:
+            StoreClosedError: there is to be none.
+        """
+        opened = self._of_this_process()
+        with opened.lock:
+            if self._closed:
+                raise StoreClosedError
+            try:
+                opened.client = opened.client or self._connect()
+            except aws.CONNECT_ERRORS as error:
+                return Failed(Trouble.BROKEN_SETUP, aws.described(error))
+            return None
+
+    def begin(self, ask: Callable[[Any], Answer]) -> Call:
+        """Begin a call, after `ready`.
 
         Args:
             ask: does it on the client that it is given, and gives its answer or its error.
@@ -75,20 +108,17 @@ class Calls:
         Raises:
             StoreClosedError: there is to be none.
         """
-        with self._lock:
+        opened = self._of_this_process()
+        with opened.lock:
             if self._closed:
                 raise StoreClosedError
             now = self._wall_clock()
-            try:
-                self._client = self._client or self._connect()
-            except aws.CONNECT_ERRORS as error:
-                return Failed(Trouble.BROKEN_SETUP, aws.described(error))
-            if abs(now - self._used_at) > MAX_IDLE_S:
-                self._client.close()  # its connections; it opens new ones by itself
-            self._used_at = now
-            if self._threads is None:
-                self._threads = self._executor(self._most_threads, "tally-dynamodb")
-            return Call(self._threads.submit(ask, self._client), self._threads)
+            if abs(now - opened.used_at) > MAX_IDLE_S:
+                opened.client.close()  # its connections; it opens new ones by itself
+            opened.used_at = now
+            if opened.threads is None:
+                opened.threads = self._make_threads(self._most_threads, "tally-dynamodb")
+            return Call(opened.threads.submit(ask, opened.client), opened.threads)
 
     def answer(self, call: Call, ends_at: float) -> Any:  # noqa: ANN401 (whatever `ask` gives)
         """The answer of a call; None if it has not come in time.
@@ -99,29 +129,39 @@ class Calls:
         try:
             return call.future.result(max(0.0, ends_at - self._clock()))
         except (TimeoutError, CancelledError):
-            with self._lock:
-                if call.threads is self._threads:
-                    self._abandon()
+            opened = self._of_this_process()
+            with opened.lock:
+                if call.threads is opened.threads:
+                    _abandon(opened)
             return None
 
     def renew(self) -> None:
         """Use new connections from now on, and new threads."""
-        with self._lock:
-            self._abandon()
-            if self._client is not None:
-                self._client.close()
+        opened = self._of_this_process()
+        with opened.lock:
+            _abandon(opened)
+            if opened.client is not None:
+                opened.client.close()
 
     def close(self) -> None:
         """Close the connections, and open no more."""
-        with self._lock:
+        with self._of_this_process().lock:
             self._closed = True
             self.renew()
 
-    def _abandon(self) -> None:
-        """Leave the threads to what they wait for: that ends by botocore's own time-outs."""
-        threads, self._threads = self._threads, None
-        if threads is not None:
-            threads.shutdown(wait=False, cancel_futures=True)
+    def _of_this_process(self) -> Opened:
+        """What a parent had opened stays as it is: its locks may never be free here."""
+        pid = self._getpid()
+        if self._opened[-1].pid != pid:
+            self._opened.append(Opened(pid))
+        return self._opened[-1]
+
+
+def _abandon(opened: Opened) -> None:
+    """Leave the threads to what they wait for: that ends by botocore's own time-outs."""
+    threads, opened.threads = opened.threads, None
+    if threads is not None:
+        threads.leave()
 
 
 def connector(deadline_s: float, connections: int) -> Callable[[], Any]:

@@ -74,7 +74,7 @@ class Flights:
             for item in items:
                 if len(waiting) == most:
                     item_before, answer = self._heard(waiting.popleft())
-                    is_silent = _is_silence(answer) and not any(map(_is_done, waiting))
+                    is_silent = _is_silence(answer) and not any(map(_has_come, waiting))
                     yield item_before, answer
                 waiting.append(self._sent(item, asking, ends_at, is_silent=is_silent))
             while waiting:
@@ -86,6 +86,8 @@ class Flights:
 
     def one(self, item: Item, asking: Callable[[Item, float], Ask], deadline_s: float) -> Any:  # noqa: ANN401 (what the call gives)
         """Ask for one item; a silence is the end of its connection."""
+        if failure := self._calls.ready():
+            return failure
         ends_at = self._clock() + deadline_s
         self._begun += 1
         call = self._calls.begin(asking(item, ends_at))
@@ -97,11 +99,12 @@ class Flights:
     def _sent(
         self, item: Item, asking: Callable[[Item, float], Ask], ends_at: float, *, is_silent: bool
     ) -> Sent[Item]:
+        failure = self._calls.ready()  # in a cold Lambda that takes longer than a call may
         now = self._clock()
         if now >= ends_at:
             return Sent(item, NOT_SENT, ends_at)
-        if is_silent:
-            return Sent(item, UNSENT, ends_at)
+        if failure or is_silent:
+            return Sent(item, failure or UNSENT, ends_at)
         self._begun += 1
         call_ends_at = min(ends_at, now + self._deadline_s)
         call = self._calls.begin(asking(item, call_ends_at))
@@ -149,5 +152,12 @@ def _is_silence(answer: Any) -> bool:  # noqa: ANN401 (what a call gives)
     return answer.error is LATE
 
 
-def _is_done(sent: Sent[Item]) -> bool:
-    return isinstance(sent.call, Call) and sent.call.future.done()
+def _has_come(sent: Sent[Item]) -> bool:
+    """Whether there is an answer to it.
+
+    A future that was cancelled is done as well, and so is a call that botocore gave up.
+    """
+    if not isinstance(sent.call, Call):
+        return False
+    future = sent.call.future
+    return future.done() and not future.cancelled() and not _is_silence(future.result())

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -24,6 +23,7 @@ from tally.stores.port import (
     Trouble,
     Usage,
 )
+from tally.stores.threads import Threads
 
 DEADLINE_S = 1.0
 """How long a call may take, in seconds; as a rule it takes some milliseconds."""
@@ -49,7 +49,7 @@ class DynamoStore:
         connect: makes a client of boto3's that sends nothing twice.
         clock: monotonic, in seconds.
         wall_clock: the time of day, in seconds.
-        executor: makes the threads.
+        make_threads: makes them.
     """
 
     max_calls_in_flight = MAX_CALLS_IN_FLIGHT
@@ -63,14 +63,14 @@ class DynamoStore:
         connect: Callable[[], Any] | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
-        executor: MakeThreads = ThreadPoolExecutor,
+        make_threads: MakeThreads = Threads,
     ) -> None:
         self.usage = Usage()
         self.deadline_s = deadline_s
         self._items = Items(table, ttl_s, wall_clock)
         threads = MAX_CALLS_IN_FLIGHT + MAX_READS_IN_FLIGHT
         connect = connect or connector(deadline_s, threads)
-        self._calls = Calls(connect, threads, clock, wall_clock, executor)
+        self._calls = Calls(connect, threads, clock, wall_clock, make_threads)
         self._flights = Flights(self._calls, self.usage, clock, deadline_s)
         self._clock = clock
 

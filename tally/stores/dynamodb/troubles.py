@@ -71,8 +71,9 @@ UNANSWERED = (
 body raises that is no text. Whatever else botocore raises tells of its set-up: credentials, a
 region, a profile."""
 
-ERRORS = (*AWS_ERRORS, *UNANSWERED)
-"""What a call may raise."""
+ERRORS = (*AWS_ERRORS, *UNANSWERED, OSError)
+"""What a call may raise. An OSError is one of a file or a program that is to have the credentials:
+botocore has its own errors of connections."""
 
 LATE = Failed(UNKNOWN, "no answer in time")
 UNSENT = Failed(UNKNOWN, "not sent: the calls before it had no answer in time")

@@ -37,10 +37,12 @@ class MomentoMirror:
         self._sent = sent
         return [self._failure(call, key) for call in sent]
 
-    def cancel(self) -> None:
-        """Take back what has not left yet, from another thread."""
+    def cancel(self, *, is_silent: bool) -> None:
+        """Take back what has not left yet, and use a new channel if this one is silent."""
         for call in self._sent:
             call.cancel()
+        if is_silent:
+            self._channel.renew()
 
     def _failure(self, call: Any, key: str) -> Failed | None:  # noqa: ANN401 (a gRPC future)
         try:

@@ -33,8 +33,10 @@ class ValkeyMirror:
             told += [_failure(answer) for answer in ran.answers]
         return told
 
-    def cancel(self) -> None:
-        """Nothing is to be taken back: a pipeline leaves at once, and ends with its deadline."""
+    def cancel(self, *, is_silent: bool) -> None:
+        """Use new connections if these are silent; a pipeline that has left ends by itself."""
+        if is_silent:
+            self._pipelines.renew()
 
     def _command(self, value: tuple[str, bytes]) -> bytes:
         counter, stored = value

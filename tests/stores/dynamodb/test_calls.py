@@ -3,21 +3,24 @@
 import base64
 import contextlib
 import json
+import threading
 import time
 from pathlib import Path
 
 import botocore.exceptions as boto
 import pytest
 
-from tally.stores.dynamodb.asking import get
-from tally.stores.dynamodb.calls import MAX_IDLE_S
+from tally.stores.dynamodb.asking import Put, get
+from tally.stores.dynamodb.calls import MAX_IDLE_S, Calls
+from tally.stores.dynamodb.flights import Flights
 from tally.stores.dynamodb.items import Items, token_of
 from tally.stores.dynamodb.store import MAX_CALLS_IN_FLIGHT, MAX_KEYS, DynamoStore
 from tally.stores.dynamodb.troubles import LATE, UNPROCESSED, UNSENT
 from tally.stores.errors import StoreClosedError
-from tally.stores.port import ABSENT, NOT_SENT, Failed, Stored, Swap, Trouble
+from tally.stores.port import ABSENT, NOT_SENT, Failed, Stored, Swap, Trouble, Usage
 from tests.support.clock import Clock
 from tests.support.dynamodb import (
+    LONG_S,
     SILENCE,
     TRICKLE,
     Endpoint,
@@ -32,6 +35,13 @@ STARTED_S = 2.0
 """In which a busy machine, too, has started as many threads as there may be calls in flight."""
 
 UNSIGNED = "InvalidSignatureException (HTTP 400)"
+
+
+class Client:
+    """A client that is only told apart."""
+
+    def close(self):
+        """Close no connection."""
 
 
 @contextlib.contextmanager
@@ -141,6 +151,28 @@ def test_after_a_silence_the_rest_of_a_round_is_not_sent():
         assert told == [LATE] * MAX_CALLS_IN_FLIGHT + [UNSENT] * (100 - MAX_CALLS_IN_FLIGHT)
         assert len(endpoint.asked) <= MAX_CALLS_IN_FLIGHT
         assert store.usage.unanswered == store.usage.operations == MAX_CALLS_IN_FLIGHT
+
+
+def test_calls_that_had_no_thread_yet_when_the_first_had_no_answer_show_no_life():
+    may_end, usage = threading.Event(), Usage()
+    calls = Calls(Client, 1, time.monotonic, time.monotonic)
+    flights = Flights(calls, usage, time.monotonic, SOON_S)
+    asked = flights.all(
+        range(6), lambda *_: lambda _client: may_end.wait(LONG_S), 3, time.monotonic() + LONG_S
+    )
+    assert list(asked) == [*((n, LATE) for n in range(3)), *((n, UNSENT) for n in range(3, 6))]
+    assert usage == Usage(unanswered=3)
+    may_end.set()
+
+
+def test_calls_that_botocore_gave_up_show_no_life_either():
+    calls = Calls(Client, 4, time.monotonic, time.monotonic)
+    flights = Flights(calls, Usage(), time.monotonic, LONG_S)
+    asked = flights.all(
+        range(6), lambda *_: lambda _client: Put(None, LATE), 3, time.monotonic() + LONG_S
+    )
+    late, unsent = Put(None, LATE), UNSENT
+    assert [answer for _, answer in asked] == [late] * 3 + [unsent] * 3
 
 
 def test_one_call_that_is_never_answered_stops_no_other():
@@ -253,7 +285,7 @@ def test_values_renew_by_themselves():
     ],
 )
 def test_without_a_client_nothing_can_succeed_and_nothing_is_kept(error, detail):
-    failures = [error]
+    failures = [error, error]
 
     def connect():
         if failures:
@@ -263,8 +295,48 @@ def test_without_a_client_nothing_can_succeed_and_nothing_is_kept(error, detail)
     with Endpoint(absent) as endpoint:
         store = DynamoStore("counters", connect=connect)
         assert read(store, "c") == [("c", Failed(Trouble.BROKEN_SETUP, detail))]
+        assert store.values(["c"], LONG_S) == ([], Failed(Trouble.BROKEN_SETUP, detail))
         assert read(store, "c") == [("c", ABSENT)]
         store.close()
+
+
+def test_what_it_takes_to_make_the_client_is_no_time_of_the_first_call():
+    clock = Clock()
+
+    def connect():
+        clock.now_s += LONG_S  # as in a Lambda that starts with little memory
+        return client(endpoint.url)
+
+    def made():
+        return endpoint.store(connect=connect, deadline_s=LONG_S / 2, clock=clock)
+
+    with Endpoint(absent) as endpoint:
+        with contextlib.closing(made()) as store:
+            assert list(store.read(["c"], clock() + 3 * LONG_S)) == [("c", ABSENT)]
+        with contextlib.closing(made()) as store:
+            assert store.values(["c"], LONG_S / 2) == ([None], None)
+
+
+def test_a_fork_has_threads_and_connections_of_its_own():
+    clock, pids, told = Clock(), [1], []
+    calls = Calls(Client, 1, clock, clock, getpid=lambda: pids[-1])
+
+    def ask():
+        assert calls.ready() is None
+        told.append(calls.begin(lambda client: client).future.result(LONG_S))
+
+    ask()
+    ask()
+    with calls._opened[-1].lock:  # which another thread of the parent held meanwhile
+        pids.append(2)
+        forked = threading.Thread(target=ask)
+        forked.start()
+        forked.join(LONG_S)
+    ask()
+    assert told[0] is told[1] is not told[2] is told[3]
+    calls.close()
+    with pytest.raises(StoreClosedError):
+        calls.begin(lambda client: client)
 
 
 def test_a_store_of_the_environment_reads_the_standard_variables(monkeypatch):

@@ -2,6 +2,8 @@
 
 import contextlib
 import inspect
+import os
+import re
 import string
 import time
 
@@ -9,6 +11,7 @@ import botocore.exceptions as boto
 import pytest
 from botocore.parsers import ResponseParserError
 
+from tally.stores.dynamodb.store import DynamoStore
 from tally.stores.dynamodb.troubles import (
     NO_ANSWER,
     TROUBLES,
@@ -17,7 +20,7 @@ from tally.stores.dynamodb.troubles import (
     failed,
 )
 from tally.stores.port import ABSENT, Failed, LostRace, Swap, Trouble
-from tests.support.dynamodb import OTHER_SCHEMA, Endpoint, Table, refusal, stored
+from tests.support.dynamodb import LONG_S, OTHER_SCHEMA, Endpoint, Table, refusal, stored
 
 UNKNOWN = [
     *("TransactionConflictException", "ReplicatedWriteConflictException", "InternalServerError"),
@@ -198,3 +201,31 @@ def test_a_connection_that_is_refused_may_have_come_through():
         told = both(store)
     assert [failure.trouble for failure in told] == [Trouble.UNKNOWN_OUTCOME] * 2
     assert told[0].detail.startswith("EndpointConnectionError: ")
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere/token"),
+        ("AWS_CONFIG_FILE", "[default]\ncredential_process = /nowhere/program --key it\n"),
+    ],
+)
+def test_credentials_in_a_file_or_a_program_that_is_not_there_are_a_broken_set_up(
+    variable, text, monkeypatch, tmp_path
+):
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    if variable == "AWS_CONFIG_FILE":
+        (tmp_path / "config").write_text(text)
+        text = str(tmp_path / "config")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere/credentials")
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/counters")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv(variable, text)
+    with contextlib.closing(DynamoStore("counters", deadline_s=LONG_S)) as store:
+        [(_, failure)] = store.read(["c"], time.monotonic() + LONG_S)
+    assert isinstance(failure, Failed)
+    assert failure.trouble is Trouble.BROKEN_SETUP
+    assert re.match(
+        "FileNotFoundError: .* No such file .*'/nowhere/(token|program)'$", failure.detail
+    )
