@@ -123,6 +123,13 @@ def test_a_reader_fetches_it_however_little_time_a_call_of_its_has(door):
     assert door.secret.asked == 1
 
 
+def test_who_sets_copies_fetches_it_for_all_that_the_store_does(door):
+    door.rotate()
+    assert door.store.mirror(60).set([("a", b"1"), ("b", b"2")], TIME_S) == [OTHER_KEY] * 2
+    assert read(door.store, "c") == [ABSENT]
+    assert door.secret.asked == 1
+
+
 @pytest.mark.parametrize("secret", [OLD, None], ids=["the same", "unreadable"])
 def test_a_key_that_stays_wrong_is_fetched_once_a_minute(door, secret):
     door.rotate()

@@ -4,7 +4,7 @@ import pytest
 
 from consumer.settings import ConsumerSettings
 from producer.settings import ApiSettings
-from tally.environment import Cache, Local, SettingsError, Table, Valkey, place_from
+from tally.environment import Cache, Local, SettingsError, Table, Valkey, place_from, store_name
 
 MOMENTO = {"MOMENTO_LOCAL": "127.0.0.1:8080", "MOMENTO_CACHE_NAME": "tally"}
 VALKEY = {"VALKEY_URL": "redis://127.0.0.1:7000"}
@@ -90,3 +90,11 @@ def test_every_mistake_is_told_at_once():
 def test_without_a_table_everything_is_as_it_was():
     assert read(MOMENTO) == ConsumerSettings(CACHE, ttl_s=86_400)
     assert read(MOMENTO | {"COUNTER_TABLE": ""}) == read(MOMENTO)
+
+
+@pytest.mark.parametrize(
+    ("variables", "name"),
+    [({}, "Momento"), (MOMENTO, "Momento"), (VALKEY, "Valkey"), (NAME | VALKEY, "DynamoDB")],
+)
+def test_people_are_told_of_the_store_that_decides(variables, name):
+    assert store_name(variables) == name
