@@ -17,7 +17,6 @@ SERVICE = "tally"
 UNITS = {"bytes": MetricUnit.Bytes, "seconds": MetricUnit.Seconds}
 """By the last word of a field's name; all others are counts."""
 
-
 OF_A_TABLE = frozenset({"store_reads", "cache_sets_failed"})
 """What only counters in a table have to tell. A 0 of these is not written: whoever has no table
 would pay for two metrics that never say anything."""

@@ -152,7 +152,7 @@ def install(
     Args:
         app: the resolver.
         logger: told of what is not the client's own fault; so is a value of another program.
-        on_broken_setup: called when Momento refuses the key.
+        on_broken_setup: called when the store refuses the key.
     """
 
     def answer(error: Exception) -> Response[str]:

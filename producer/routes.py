@@ -60,7 +60,7 @@ def build(
         publisher: a publisher of this process alone, as its `flush` tells of all that it sends.
         reader: where counts and outcomes come from.
         logger: Powertools' own, in JSON.
-        on_broken_setup: called when Momento refuses the key, which may have been rotated.
+        on_broken_setup: called when the store refuses the key, which may have been rotated.
     """
     # Said explicitly: with POWERTOOLS_DEV it would print each event, and x-api-key is in it.
     app = Resolver(enable_validation=True, json_body_deserializer=_json_object, debug=False)

@@ -32,7 +32,7 @@ PASSWORD = "VALKEY_PASSWORD"  # noqa: S105 (the name of a variable)
 PASSWORD_SECRET = "VALKEY_PASSWORD_SECRET"  # noqa: S105 (the name of a variable)
 VALKEY_TTL = "VALKEY_TTL_SECONDS"
 MOMENTO_TTL = "MOMENTO_TTL_SECONDS"
-MOMENTO_NAME, VALKEY_NAME, TABLE_NAME = "Momento", "Valkey", "DynamoDB"
+MOMENTO_NAME, VALKEY_NAME, DYNAMODB_NAME = "Momento", "Valkey", "DynamoDB"
 """The stores, as people call them."""
 
 MOMENTO = (
@@ -307,7 +307,7 @@ class Environment:
 def store_name(variables: Mapping[str, str]) -> str:
     """What people call the store that the variables mean, be they right or wrong."""
     if variables.get(TABLE):
-        return TABLE_NAME
+        return DYNAMODB_NAME
     return VALKEY_NAME if any(variables.get(name) for name in VALKEY) else MOMENTO_NAME
 
 

@@ -1,6 +1,7 @@
 """The documents say what is so, as far as that is cheap to check."""
 
 import ast
+import dataclasses
 import functools
 import re
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ import grpc
 import msgspec
 import pytest
 
+from consumer.observability import metric_name
 from consumer.settings import ConsumerSettings
 from tally.cli.migrate.command import OLD
 from tally.counters import columns
@@ -22,6 +24,7 @@ from tally.counters.ledger import Limits
 from tally.environment import SettingsError
 from tally.publishing import connection, packing, sending, sequence
 from tally.settling import copies, rounds
+from tally.settling.progress import Activity
 from tally.stores.momento import calls, store
 from tally.stores.momento.connection import deadline_s
 from tally.stores.momento.troubles import TROUBLES
@@ -295,6 +298,12 @@ def test_each_status_is_in_the_class_that_the_code_has_it_in(architecture):
 def test_the_settings_are_all_that_the_consumer_reads_and_no_more(architecture):
     rows = table(architecture, "Variable")
     assert {row[0].strip("`") for row in rows} == variables_read()
+
+
+def test_the_metrics_are_all_that_the_consumer_writes_and_no_more(architecture):
+    named = [name for row in table(architecture, "Metric") for name in spans(row[0])]
+    fields = dataclasses.fields(Activity)
+    assert sorted(named) == sorted(metric_name(field.name) for field in fields)
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,11 @@
 """moto's DynamoDB in a process of its own, one request at a time, and clients of it."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
-import botocore.session
-from botocore.config import Config
-
 from benchmarks.dynamodb import peers
-from tally.local.sqs.aws import REGION, TEST_KEY
+from tally.local.sqs.aws import client_of
 from tally.local.sqs.queue import LocalQueue
 
 DEADLINE_S = 30.0
@@ -34,23 +29,12 @@ def client(endpoint_url: str, *, max_attempts: int = 1, **options: Any) -> Any: 
         max_attempts: how often a call is made, the first time included.
         options: of botocore's Config besides.
     """
-    nothing = (None, None, None, None)
-    nowhere = (None, None, os.devnull, None)
-    core = botocore.session.Session(
-        session_vars={"profile": nothing, "config_file": nowhere, "credentials_file": nowhere}
-    )
-    session: Any = boto3.Session(
-        aws_access_key_id=TEST_KEY,
-        aws_secret_access_key=TEST_KEY,
-        region_name=REGION,
-        botocore_session=core,
-    )
-    config = Config(
+    return client_of(
+        "dynamodb",
+        endpoint_url,
         connect_timeout=DEADLINE_S,
         read_timeout=DEADLINE_S,
         retries={"mode": "standard", "total_max_attempts": max_attempts},
         parameter_validation=False,
-        proxies={},
         **options,
     )
-    return session.client("dynamodb", endpoint_url=endpoint_url, config=config)

@@ -9,6 +9,7 @@ import botocore.exceptions as boto
 from benchmarks.recipes.cache import DEADLINE_S
 from benchmarks.recipes.channel import Act, Call, Caller, Errors
 from benchmarks.recipes.table import TRANSACTION_S
+from tests.simulation.dynamodb import URL, AskedError
 from tests.simulation.world import World
 
 MAX_TRIES = 3
@@ -18,7 +19,6 @@ BACKOFF_S = 1.0
 """… after a wait of up to this, and then up to twice this."""
 
 UUID_BITS = 128
-URL = "https://dynamodb.eu-central-1.amazonaws.com"
 ERRORS: Errors = (
     lambda: boto.ConnectionClosedError(endpoint_url=URL),
     lambda: boto.ReadTimeoutError(endpoint_url=URL),
@@ -60,17 +60,6 @@ class Client:
                 wait_s = self.caller.random.uniform(0.0, BACKOFF_S * 2**number)
                 self.caller.sleep_until(self.world.timeline.now_s + wait_s)
         return self.begin(name, request).result()
-
-
-class AskedError(BaseException):
-    """The code of a call has come to its request, whose answer is not there yet.
-
-    Not an Exception, so that no code on its way takes it for an error of its own.
-    """
-
-    def __init__(self, name: str, request: Mapping[str, Any]) -> None:
-        self.name = name
-        self.request = request
 
 
 class Teller:

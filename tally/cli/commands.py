@@ -108,7 +108,7 @@ ALL = (
         "migrate.command:migrate",
         "Copy counters from a cache into the table of COUNTER_TABLE, while no consumer runs.",
     ),
-    Later("local", "up:local", "AWS and Momento on this machine.", is_local=True),
+    Later("local", "up:local", "AWS and a store on this machine.", is_local=True),
     Later(
         "dlq",
         "dlq.command:dlq",

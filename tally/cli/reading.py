@@ -21,7 +21,7 @@ from tally.reading.waiting import MAX_WAIT_S
 from tally.stores.errors import BrokenSetupError
 from tally.stores.opening import open_store
 
-MOMENTO_ERRORS = (ReadError, BrokenSetupError, SettingsError)
+STORE_ERRORS = (ReadError, BrokenSetupError, SettingsError)
 """Why the store cannot be asked; no key is in any of their texts."""
 
 STATUSES = {Outcome.APPLIED: OK, Outcome.REJECTED: 3, Outcome.PENDING: 4, Outcome.FORGOTTEN: 5}
@@ -144,7 +144,7 @@ def reading() -> Iterator[Reader]:
             yield reader
     except (InvalidIncrementError, NoTableError) as error:
         refuse(str(error))
-    except MOMENTO_ERRORS as error:
+    except STORE_ERRORS as error:
         fail(str(error))
 
 

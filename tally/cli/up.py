@@ -41,7 +41,7 @@ CHECK_EVERY_S = 0.5
 
 
 local = typer.Typer(
-    help="AWS and Momento on this machine.", no_args_is_help=True, rich_markup_mode="markdown"
+    help="AWS and a store on this machine.", no_args_is_help=True, rich_markup_mode="markdown"
 )
 
 

@@ -1,1 +1,1 @@
-"""What an increment means: pure, with no clock, no network, no AWS and no Momento."""
+"""What an increment means: pure, with no clock, no network, no AWS and no store."""

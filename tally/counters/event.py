@@ -16,7 +16,7 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 """The bounds of every count and amount; Momento's own counters have the same."""
 
 MAX_COUNTER_BYTES = 512
-"""A counter's name is its Momento key, in UTF-8."""
+"""A counter's name is its key in the store, in UTF-8."""
 
 MAX_FUTURE_MS = 300_000
 """How far `at` may lie after the message's SentTimestamp, and so how far a wild clock can raise the

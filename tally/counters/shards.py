@@ -10,7 +10,7 @@ from tally.counters.event import MAX_COUNTER_BYTES, Increment
 from tally.counters.identity import name_of
 
 MAX_SHARDS = 100
-"""The most parts of one counter: one call to Momento reads them all (`MAX_COUNTERS_PER_CALL`)."""
+"""The most parts of one counter: one call reads them all (`MAX_COUNTERS_PER_CALL`)."""
 
 MARK = "#"
 

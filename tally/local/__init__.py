@@ -1,1 +1,1 @@
-"""AWS and Momento on one machine, for a first try and for tests."""
+"""AWS and a store on one machine, for a first try and for tests."""

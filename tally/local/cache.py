@@ -4,13 +4,11 @@ import grpc
 from momento.auth import CredentialProvider
 
 from tally.local.momento.server import MomentoProcess
+from tally.local.ports import NO_PROXY
 from tally.local.valkey import ValkeyProcess
 from tally.stores.momento.store import MomentoStore
 from tally.stores.valkey.password import password_for
 from tally.stores.valkey.store import ValkeyStore
-
-NO_PROXY = (("grpc.enable_http_proxy", 0),)
-"""A proxy that this process's environment names has no business with loopback."""
 
 
 def open_cache(process: MomentoProcess | ValkeyProcess) -> MomentoStore | ValkeyStore:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 LOOPBACK = "127.0.0.1"
 """The one address that servers here listen on: whoever reaches a port may read and write."""
 
+NO_PROXY = (("grpc.enable_http_proxy", 0),)
+"""For a channel of gRPC: a proxy of this process's environment has no business with loopback."""
+
 LOOPBACK_NAMES = frozenset({LOOPBACK, "localhost"})
 """What a program or a browser may call a server of ours. Any other name is a foreign page's, which
 was made to point here (DNS rebinding)."""

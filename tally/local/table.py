@@ -3,7 +3,6 @@
 import contextlib
 from functools import partial
 
-from tally.aws import CONNECT_TIMEOUT_S, MAX_ATTEMPTS, READ_TIMEOUT_S
 from tally.environment import TABLE
 from tally.local.sqs.aws import MAX_CONNECTIONS, client_of
 from tally.stores.dynamodb.items import COUNTER
@@ -20,14 +19,7 @@ def create_table(endpoint_url: str) -> None:
     Raises:
         BotoCoreError, ClientError: the server does not do it.
     """
-    client = client_of(
-        SERVICE,
-        endpoint_url,
-        connect_timeout=CONNECT_TIMEOUT_S,
-        read_timeout=READ_TIMEOUT_S,
-        retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
-    )
-    with contextlib.closing(client):
+    with contextlib.closing(client_of(SERVICE, endpoint_url)) as client:
         client.create_table(
             TableName=TABLE_NAME,
             BillingMode="PAY_PER_REQUEST",

@@ -226,18 +226,10 @@ class Values:
         self._sleep = sleep
         self._uniform = uniform
 
-    def read(
-        self, counters: Sequence[str], deadline_s: float, tries: int = MAX_TRIES
-    ) -> list[bytes | None]:
+    def latest(self, counters: Sequence[str], deadline_s: float) -> list[bytes | None]:
         """The values of at most MAX_COUNTERS_PER_CALL counters, None where there is none.
 
-        Raises:
-            ReadError: and all else that `found` raises.
-        """
-        return [found.value for found in self.found(counters, deadline_s, tries)]
-
-    def latest(self, counters: Sequence[str], deadline_s: float) -> list[bytes | None]:
-        """The same, of the table alone where there is one.
+        They are those of the table where there is one, whatever its cache shows.
 
         Raises:
             ReadError: and all else that `found` raises.
@@ -254,7 +246,7 @@ class Values:
         *,
         consistent: bool = False,
     ) -> list[Found]:
-        """The same, and where each was read.
+        """The same and where each was read: in a cache before a table, unless `consistent`.
 
         Each try may take `deadline_s`, and asks for what the tries before it did not bring: many
         large values may take longer than one.

@@ -11,13 +11,14 @@ import pytest
 from tally.cli.demo.command import demo
 from tally.cli.demo.faults import MIN_AWAY_S
 from tests.support.processes import children, is_running, signalled_in, tally, wait_until
-from tests.support.terminal import QUIET, Said, Terminal, users_aws
+from tests.support.terminal import NOWHERE, QUIET, Said, Terminal, users_aws
 from tests.support.valkey import needed
 
 SMALL = ("demo", "--events", "3000", "--counters", "20")
 DURABLE = ("demo", "--events", "1500", "--counters", "10", "--durable")
 FOR_PROGRAMS = ("--seed", "2", "--output", "json")
 DEMO_S = 90
+PROXY = dict.fromkeys(["grpc_proxy", "http_proxy", "https_proxy"], NOWHERE)
 BAD = {
     "not JSON": (
         'body: is not JSON (Input data was truncated), found \'{"counter": "page:0", "amount": \''
@@ -51,9 +52,9 @@ def end(process):
 def ends(tmp_path_factory):
     """How demos end, all at the same time: they wait much, for messages to come back.
 
-    One is in the shell of a user of AWS, which it has no use for.
+    All but one are in the shell of a user of AWS, behind a proxy: they have no use for either.
     """
-    user = QUIET | users_aws(tmp_path_factory.mktemp("aws"))
+    user = QUIET | users_aws(tmp_path_factory.mktemp("aws")) | PROXY
     on_valkey = (*SMALL, "--store", "valkey")
     with (
         running() as (broken, parts),

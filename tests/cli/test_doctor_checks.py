@@ -19,9 +19,13 @@ from tally.counters.counter import fold
 from tally.counters.event import Envelope, Event
 from tally.counters.ledger import Limits
 from tally.reading.reader import MAX_TRIES
+from tally.stores.durable import DurableStore
+from tally.stores.memory import Items, MemoryStore
 from tests.cli.deployment import DEAD, MAPPING, QUEUE, FakeAws, world
+from tests.support.clock import Clock
 from tests.support.consumers import NO_KEY, make_momento, make_reader
 from tests.support.lambda_event import SENT_AT_MS
+from tests.support.mirrors import FakeCache
 from tests.support.momento_channel import CACHE, FakeRpcError, ReadChannel
 from tests.support.sqs import QUOTED, FakeSqs, client_error, publisher, stored
 from tests.support.sqs import failing as one_fails
@@ -361,6 +365,16 @@ def test_a_counter_with_a_ledger_tells_what_was_not_counted():
     event = Event("c", 99, 0, SENT_AT_MS, 41)
     channel = ReadChannel(values={"c": fold(None, [event], Limits()).value})
     assert round_trip(channel, FakeSqs(), "c")[1].startswith("✗ round trip: c: pending after ")
+
+
+def test_the_ledger_that_can_tell_is_the_tables_whatever_its_cache_shows():
+    clock, table, cache = Clock(), MemoryStore(Items()), FakeCache()
+    value = fold(None, [Event("c", 99, 0, SENT_AT_MS, 41)], Limits()).value
+    table.items.put("c", value or b"")
+    cache.contents["c"] = b"41"
+    store = DurableStore(table, cache, 60, clock=clock)
+    found = list(check_round_trip(world(None, clock), publisher(FakeSqs()), store, "c", 1.0))
+    assert found[1].line.startswith("✗ round trip: c: pending after ")
 
 
 def test_a_momento_that_refuses_to_be_read_is_told():

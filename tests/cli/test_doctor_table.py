@@ -8,11 +8,8 @@ from tally.environment import Table
 from tally.stores.memory import MemoryStore
 from tally.stores.port import ABSENT, Failed, LostRace, Stored, Trouble
 from tests.support.clock import Clock
+from tests.support.dynamodb import SCHEMA
 
-KEY = {
-    "AttributeDefinitions": [{"AttributeName": "counter", "AttributeType": "S"}],
-    "KeySchema": [{"AttributeName": "counter", "KeyType": "HASH"}],
-}
 OFF = {"TimeToLiveStatus": "DISABLED"}
 ON = {"PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "ENABLED"}}
 DENIED = boto.ClientError({"Error": {"Code": "AccessDeniedException"}}, "DescribeTable")
@@ -26,7 +23,7 @@ WELL = [
 class Answers:
     """The three answers of a client, of which an error is raised."""
 
-    def __init__(self, table=KEY, ends=OFF, recovery=ON):
+    def __init__(self, table=SCHEMA, ends=OFF, recovery=ON):
         self.table, self.ends, self.recovery = table, ends, recovery
 
     def describe_table(self, **_):
@@ -118,7 +115,7 @@ def test_a_table_without_recovery_is_told():
 
 
 def test_of_a_global_table_only_one_with_strong_consistency_may_do():
-    replicas = KEY | {"Replicas": [{"RegionName": "eu-west-1"}]}
+    replicas = SCHEMA | {"Replicas": [{"RegionName": "eu-west-1"}]}
     strong = replicas | {"MultiRegionConsistency": "STRONG"}
     assert lines(table=strong)[1] == (
         "– table regions: a global table of STRONG consistency, which was not tried with counters"

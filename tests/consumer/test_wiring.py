@@ -28,6 +28,7 @@ from tests.support.log import Log
 from tests.support.momento import raw_server
 from tests.support.momento_channel import CACHE, FakeChannel, Fault
 from tests.support.secrets_manager import QUOTED, REFUSAL, secrets_manager
+from tests.support.terminal import put_on
 
 SECRET_NAME = "momento/api-key"  # noqa: S105 (the name of one)
 WAIT_S = 10.0
@@ -136,7 +137,7 @@ def test_a_secret_that_is_not_there_or_is_no_text_is_an_error(secrets):
 def test_a_secret_of_another_region_is_named_and_not_asked_for(account):
     arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key-AbCdEf"
     with secrets_manager(400, REFUSAL) as (variables, asked):
-        account.setenv(*next(iter(variables.items())))
+        put_on(account, variables)
         account.setenv("AWS_DEFAULT_REGION", "eu-central-1")
         problem, _ = refused(arn)
         refused(arn.replace("eu-west-1", "eu-central-1"))
@@ -149,7 +150,7 @@ def test_a_secret_of_another_region_is_named_and_not_asked_for(account):
 
 def test_a_refusal_of_secrets_manager_is_told_without_the_request_that_it_quotes(account):
     with secrets_manager(400, REFUSAL) as (variables, asked):
-        account.setenv(*next(iter(variables.items())))
+        put_on(account, variables)
         problem, shown = refused()
     reason = "InvalidSignatureException (HTTP 400)"
     assert problem == f"MOMENTO_API_KEY_SECRET cannot be read: {reason}"
@@ -160,7 +161,7 @@ def test_a_refusal_of_secrets_manager_is_told_without_the_request_that_it_quotes
 
 def test_secrets_manager_is_asked_twice_and_not_waited_for_longer_than_a_caller_would(account):
     with secrets_manager(500, {}) as (variables, asked):
-        account.setenv(*next(iter(variables.items())))
+        put_on(account, variables)
         assert refused()[0].endswith("(HTTP 500)")
         with contextlib.closing(aws.connect("secretsmanager", **SECRET_PATIENCE)) as client:
             config = client.meta.config
@@ -179,8 +180,7 @@ def test_secrets_manager_is_asked_twice_and_not_waited_for_longer_than_a_caller_
 )
 def test_a_secret_that_cannot_be_asked_for_is_an_error_too(account, variables, reason):
     with secrets_manager(500, {}) as (here, asked):
-        for name, value in (here | variables).items():
-            account.setenv(name, value)
+        put_on(account, here | variables)
         if "AWS_ENDPOINT_URL" in variables:
             account.delenv(*here)
         problem, shown = refused()

@@ -12,7 +12,7 @@ from tally.publishing.publisher import Publisher
 from tally.reading.reader import Reader, Reading
 from tally.stores.port import ABSENT, LostRace, Source, Stored, Swap
 from tests.support.processes import wait_until
-from tests.support.terminal import QUIET, users_aws
+from tests.support.terminal import QUIET, put_on, users_aws
 from tests.support.valkey import needed
 
 WAIT_S = 60.0
@@ -28,11 +28,7 @@ def durable(request, tmp_path_factory):
     user = {"COUNTER_TABLE": "mine", "MOMENTO_TTL_SECONDS": "60", "VALKEY_TTL_SECONDS": "60"}
     shell = QUIET | users_aws(tmp_path_factory.mktemp("aws")) | user
     with pytest.MonkeyPatch.context() as environment:
-        for name, value in shell.items():
-            if value is None:
-                environment.delenv(name, raising=False)
-            else:
-                environment.setenv(name, value)
+        put_on(environment, shell)
         with Stack(StackSettings(store=request.param, is_durable=True)) as stack:
             yield stack
 

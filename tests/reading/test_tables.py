@@ -133,7 +133,6 @@ def test_a_dead_letter_is_judged_by_the_table(world):
     world.put("c", NEW, OLD)
     values = Values(world.reader._store, sleep=world.clock.sleep, uniform=Draws())
     assert values.latest(["c"], 1.0) == [NEW]
-    assert values.read(["c"], 1.0) == [OLD]
 
 
 def test_where_no_table_decides_there_is_no_consistent_read():

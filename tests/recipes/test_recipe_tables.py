@@ -5,19 +5,16 @@ import itertools
 from random import Random
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from benchmarks.dynamodb import moto as local_dynamodb
 from benchmarks.dynamodb import peers
 from benchmarks.dynamodb.peers import Meaning, TooManyConflictsError, count_once, meaning_of, units
 from benchmarks.recipes.dynamodb import MAX_TRIES, UNANSWERED, Client, Teller, Threads
 from benchmarks.recipes.table import TRANSACTION_S, Tables, refusal
 from benchmarks.recipes.truth import Truth
 from tally.counters.event import Increment
-from tally.local.sqs.aws import REGION, TEST_KEY
-from tally.local.sqs.queue import LocalQueue
 from tally.stores.dynamodb.items import Items, copy_of
 from tally.stores.port import ABSENT, Swap
 from tests.recipes.here import Here
@@ -36,18 +33,11 @@ METHODS = {
 @pytest.fixture(scope="module")
 def moto():
     """A client of moto's tables."""
-    with LocalQueue() as queue:
-        client = boto3.client(
-            "dynamodb",
-            endpoint_url=queue.endpoint_url,
-            region_name=REGION,
-            aws_access_key_id=TEST_KEY,
-            aws_secret_access_key=TEST_KEY,
-            config=Config(proxies={}),
-        )
-        with contextlib.closing(client):
-            peers.create(client)
-            yield client
+    with (
+        local_dynamodb.tables() as endpoint_url,
+        contextlib.closing(local_dynamodb.client(endpoint_url)) as client,
+    ):
+        yield client
 
 
 def increment(seq, counter="c", bound=3):

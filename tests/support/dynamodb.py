@@ -8,13 +8,12 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import boto3
 import urllib3
-from botocore.config import Config
 
-from tally.local.sqs.aws import REGION, TEST_KEY
+from tally.local.sqs.aws import REGION, TEST_KEY, client_of
 from tally.stores.durable import DurableStore
 from tally.stores.dynamodb.store import DynamoStore
+from tests.support.terminal import QUIET, put_on
 
 NUMBERS = itertools.count()
 SCHEMA = {
@@ -34,18 +33,15 @@ def client(endpoint_url, deadline_s=LONG_S):
 
     To make one takes longer than most tests.
     """
-    session = boto3.session.Session(
-        aws_access_key_id=TEST_KEY, aws_secret_access_key=TEST_KEY, region_name=REGION
-    )
-    config = Config(
+    return client_of(
+        "dynamodb",
+        endpoint_url,
         connect_timeout=deadline_s,
         read_timeout=deadline_s,
         retries={"mode": "standard", "total_max_attempts": 1},
         parameter_validation=False,
         max_pool_connections=20,
-        proxies={},
     )
-    return session.client("dynamodb", endpoint_url=endpoint_url, config=config)
 
 
 class Table:
@@ -85,6 +81,23 @@ class Table:
     def delete(self, counter):
         """Delete an item, as only DynamoDB's own time to live does."""
         self.client.delete_item(TableName=self.name, Key={"counter": {"S": counter}})
+
+
+def deployed(table, environment):
+    """The variables of a deployment with a table; this process has them too, as boto3 looks there.
+
+    Args:
+        table: that decides.
+        environment: pytest's monkeypatch.
+    """
+    aws = {
+        "AWS_ENDPOINT_URL_DYNAMODB": table.endpoint_url,
+        "AWS_ACCESS_KEY_ID": TEST_KEY,
+        "AWS_SECRET_ACCESS_KEY": TEST_KEY,
+        "AWS_DEFAULT_REGION": REGION,
+    }
+    put_on(environment, QUIET | aws)
+    return aws | {"COUNTER_TABLE": table.name}
 
 
 def durable(table, cache, copy_ttl_s=60, **options):

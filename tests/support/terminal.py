@@ -57,6 +57,15 @@ def users_aws(folder):
     }
 
 
+def put_on(environment, variables):
+    """Have pytest's monkeypatch set variables; what is None is not set."""
+    for name, value in variables.items():
+        if value is None:
+            environment.delenv(name, raising=False)
+        else:
+            environment.setenv(name, value)
+
+
 class Remembering(Mapping[str, str]):
     """An environment that remembers what it was asked for."""
 

@@ -1,6 +1,5 @@
 """`tally demo`: 100,000 increments through SQS, three consumers and faults, to exact counts."""
 
-import os
 import sys
 from typing import Annotated
 
@@ -28,7 +27,6 @@ from tally.cli.output import (
 from tally.cli.signals import interruptible
 from tally.counters.errors import TallyError
 from tally.local.child import ChildError
-from tally.local.sqs.aws import proxy_variables
 from tally.local.stack import StoreKind
 from tally.local.watch import Watch
 from tally.publishing.sequence import now_ms
@@ -65,7 +63,6 @@ def demo(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
     if events < counters:
         refuse(f"{counters} counters need at least as many --events")
     options = Options(events, counters, consumers, seed, store, durable)
-    os.environ.update(proxy_variables(os.environ))  # for Momento's SDK, which asks only these
     try:
         with interruptible(), Demo(options, Watch(), now_ms=now_ms()) as running:
             watch(running, plain=output is Output.JSON or not sys.stderr.isatty())

@@ -58,7 +58,6 @@ SETTINGS = StackSettings(
     },
 )
 
-
 DURABLE_VISIBILITY_S = 6
 """The time until a message comes back where a table decides: there a batch can take seconds, since
 each swap is a request of its own to moto."""

@@ -8,7 +8,7 @@ from rich.table import Table
 from tally.cli.demo.faults import FailingCache
 from tally.cli.demo.run import Demo
 from tally.cli.demo.workload import DemoCounter
-from tally.environment import TABLE_NAME
+from tally.environment import DYNAMODB_NAME
 from tally.local.cache import open_cache
 from tally.publishing.packing import MAX_ENTRIES
 from tally.reading.reader import Reader
@@ -105,7 +105,7 @@ def judge(demo: Demo) -> Verdict:
         redelivered=demo.sqs.lost if demo.sqs else 0,
         kills=demo.kills,
         metrics=dict(demo.watch.look().metrics),
-        store=TABLE_NAME if durable else demo.stack.store.store,
+        store=DYNAMODB_NAME if durable else demo.stack.store.store,
         operations=operations,
         seconds=demo.seconds,
         durable=durable,

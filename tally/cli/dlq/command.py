@@ -21,7 +21,7 @@ from tally.cli.dlq.queue import (
     locate,
 )
 from tally.cli.output import INTERRUPTED, Output, fail, refuse, say_json
-from tally.cli.reading import MOMENTO_ERRORS
+from tally.cli.reading import STORE_ERRORS
 from tally.cli.signals import interruptible
 from tally.environment import store_name
 from tally.publishing.sequence import now_ms
@@ -255,7 +255,7 @@ def _in_one_line() -> Iterator[None]:
         yield
     except AWS_ERRORS as error:
         fail(f"SQS: {described(error)}")
-    except MOMENTO_ERRORS as error:
+    except STORE_ERRORS as error:
         fail(f"{store_name(os.environ)}: {error}")
     except WrongQueueError as error:
         fail(str(error))
@@ -275,7 +275,7 @@ def _judge(*, needed: bool, wanted: bool) -> Iterator[Judge]:
         try:
             if needed or wanted:
                 judge = parts.enter_context(judge_from(os.environ))
-        except MOMENTO_ERRORS as error:
+        except STORE_ERRORS as error:
             if needed:
                 raise
             say(f"{store_name(os.environ)} is not asked: {error}")
@@ -284,7 +284,7 @@ def _judge(*, needed: bool, wanted: bool) -> Iterator[Judge]:
             nonlocal judge
             try:
                 return judge(letters)
-            except MOMENTO_ERRORS as error:
+            except STORE_ERRORS as error:
                 if needed:
                     raise
                 say(f"{store_name(os.environ)} is not asked any more: {error}")

@@ -179,7 +179,7 @@ Judge = Callable[[Sequence[Letter]], list[Letter]]
 
 @contextlib.contextmanager
 def judge_from(variables: Mapping[str, str]) -> Iterator[Judge]:
-    """What asks the ledgers of the cache that the `MOMENTO_*` variables mean.
+    """What asks the ledgers of the place that the variables mean.
 
     Raises:
         SettingsError: a variable is missing or wrong, or the secret cannot be read.

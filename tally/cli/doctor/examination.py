@@ -32,7 +32,7 @@ from tally.cli.doctor.table import REACH as TABLE_REACH
 from tally.cli.doctor.valkey import REACH as VALKEY_REACH
 from tally.cli.doctor.valkey import VALKEY, VERSION, check_valkey
 from tally.cli.output import EXAMPLE
-from tally.cli.reading import MOMENTO_ERRORS
+from tally.cli.reading import STORE_ERRORS
 from tally.counters.errors import shown
 from tally.counters.event import Increment
 from tally.counters.outcome import Outcome
@@ -306,7 +306,7 @@ def check_round_trip(
     try:
         found = wait(look, Pace(world.clock, world.sleep, world.uniform), timeout_s, POLL_S)
         can_tell = found is not Outcome.PENDING or not counter or _has_ledger(world, store, name)
-    except MOMENTO_ERRORS as error:
+    except STORE_ERRORS as error:
         yield bad(ROUND_TRIP, f"the count cannot be read: {error}", reach)
         return
     yield _arrival(name, found, _ms(world.clock() - sent_at), can_tell=can_tell)
@@ -336,7 +336,7 @@ def _arrival(name: str, found: Outcome, waited: str, *, can_tell: bool) -> Findi
 def _has_ledger(world: World, store: Store, counter: str) -> bool:
     """Whether a counter could tell: one that is not there could not, nor a bare integer."""
     values = Values(store, sleep=world.sleep, uniform=world.uniform)
-    [value] = values.read([counter], store.deadline_s)
+    [value] = values.latest([counter], store.deadline_s)
     return value is not None and b"\n" in value
 
 

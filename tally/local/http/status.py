@@ -91,7 +91,7 @@ class Status:
         return [{"name": name, "count": texts[name]} for name in names]
 
     def _read(self, names: list[str]) -> Mapping[str, int | None]:
-        """The counts, or the error of Momento; what another program wrote is no count, and None."""
+        """The counts, or why the store fails; what another program wrote is no count, and None."""
         try:
             return self.counts(names)
         except ReadError as error:

@@ -9,6 +9,8 @@ import grpc
 import msgspec
 from google.protobuf.message import Message
 
+from tally.local.ports import NO_PROXY
+
 STATS_METHOD = "/tally.Local/Stats"
 """Our one call beside Momento's: it answers MomentoStats as JSON, to an empty request."""
 
@@ -95,7 +97,7 @@ class Meter:
 
 def read_stats(endpoint: str, timeout_s: float = STATS_TIMEOUT_S) -> MomentoStats:
     """The counters of the embedded server at `host:port`; grpc.RpcError if there is none."""
-    with grpc.insecure_channel(endpoint) as channel:
+    with grpc.insecure_channel(endpoint, NO_PROXY) as channel:
         call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(STATS_METHOD)
         answer = call(b"", timeout=timeout_s)
     return msgspec.json.decode(answer, type=MomentoStats)

@@ -17,7 +17,7 @@ from tally.local.momento.dispatch import Dispatch
 from tally.local.momento.faults import Plan, fair_weather
 from tally.local.momento.metering import Meter, MomentoStats, read_stats
 from tally.local.momento.store import Caches, Clock
-from tally.local.ports import LOOPBACK, why_not
+from tally.local.ports import LOOPBACK, NO_PROXY, why_not
 
 HOST = LOOPBACK
 
@@ -149,7 +149,7 @@ class MomentoProcess(Child):
     def flush(self) -> None:
         """Empty its first cache; ChildError if it does not say that it has."""
         request = pb._FlushCacheRequest(cache_name=self.cache)
-        with grpc.insecure_channel(self.endpoint) as channel:
+        with grpc.insecure_channel(self.endpoint, NO_PROXY) as channel:
             control = rpc.ScsControlStub(channel)  # type: ignore[no-untyped-call] # generated code
             try:
                 control.FlushCache(request, timeout=FLUSH_S, metadata=[("authorization", "")])

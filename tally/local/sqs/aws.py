@@ -37,6 +37,13 @@ MAX_RECEIVE_COUNT = 5
 MAX_CONNECTIONS = 32
 """How many threads may share a client without waiting for a connection."""
 
+PATIENCE: Mapping[str, Any] = {
+    "connect_timeout": CONNECT_TIMEOUT_S,
+    "read_timeout": READ_TIMEOUT_S,
+    "retries": {"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
+}
+"""That of a client, as botocore's Config takes it, where nothing else is said."""
+
 
 @dataclass(frozen=True)
 class Queues:
@@ -81,14 +88,7 @@ def queue_arn(client: "SQSClient", queue_url: str) -> str:
 
 def sqs_client(endpoint_url: str) -> "SQSClient":
     """A client of the local SQS; it reads no profile, configuration file or proxy of the user."""
-    client: SQSClient = client_of(
-        "sqs",
-        endpoint_url,
-        connect_timeout=CONNECT_TIMEOUT_S,
-        read_timeout=READ_TIMEOUT_S,
-        retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
-        max_pool_connections=MAX_CONNECTIONS,
-    )
+    client: SQSClient = client_of("sqs", endpoint_url, max_pool_connections=MAX_CONNECTIONS)
     return client
 
 
@@ -98,8 +98,9 @@ def client_of(service: str, endpoint_url: str, **options: Any) -> Any:  # noqa: 
     Args:
         service: as boto3 calls it.
         endpoint_url: where it listens.
-        options: of botocore's Config.
+        options: of botocore's Config, instead of PATIENCE or beside it.
     """
+    config: Any = {"proxies": {}, **PATIENCE, **options}
     nothing = (None, None, None, None)
     nowhere = (None, None, os.devnull, None)
     core = botocore.session.Session(
@@ -111,7 +112,7 @@ def client_of(service: str, endpoint_url: str, **options: Any) -> Any:  # noqa: 
         region_name=REGION,
         botocore_session=core,
     )
-    return session.client(service, endpoint_url=endpoint_url, config=Config(proxies={}, **options))
+    return session.client(service, endpoint_url=endpoint_url, config=Config(**config))
 
 
 def proxy_variables(environment: Mapping[str, str]) -> dict[str, str]:

@@ -2,22 +2,10 @@
 
 import pytest
 
-from tally.local.sqs.aws import REGION, TEST_KEY
-from tests.support.terminal import QUIET
+from tests.support.dynamodb import deployed
 
 
 @pytest.fixture
 def told(table, monkeypatch):
-    """The variables of a deployment with a table, which boto3 finds in this process's own."""
-    aws = {
-        "AWS_ENDPOINT_URL_DYNAMODB": table.endpoint_url,
-        "AWS_ACCESS_KEY_ID": TEST_KEY,
-        "AWS_SECRET_ACCESS_KEY": TEST_KEY,
-        "AWS_DEFAULT_REGION": REGION,
-    }
-    for variable, value in (QUIET | aws).items():
-        if value is None:
-            monkeypatch.delenv(variable, raising=False)
-        else:
-            monkeypatch.setenv(variable, value)
-    return aws | {"COUNTER_TABLE": table.name}
+    """The variables of a deployment with a table, which this process has as well."""
+    return deployed(table, monkeypatch)

@@ -13,6 +13,7 @@ from tally.stores.valkey.password import password_for
 from tally.stores.valkey.store import ValkeyStore
 from tests.support.resp_peer import HOST, Peer
 from tests.support.secrets_manager import QUOTED, REFUSAL, secrets_manager
+from tests.support.terminal import put_on
 
 SECRET = "valkey/key"  # noqa: S105 (its name)
 OLD, NEW = "the-old-password", "the-new-password"
@@ -65,7 +66,7 @@ def test_a_password_of_another_kind_is_an_error_that_does_not_quote_it(secrets, 
 
 def test_a_secret_that_cannot_be_read_is_told_without_the_request(account):
     with secrets_manager(400, REFUSAL) as (variables, _):
-        account.setenv(*next(iter(variables.items())))
+        put_on(account, variables)
         with pytest.raises(SettingsError) as caught:
             password_for(Valkey("cache", 1, password_secret=SECRET))
     reason = "InvalidSignatureException (HTTP 400)"
