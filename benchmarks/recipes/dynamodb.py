@@ -87,7 +87,7 @@ class Teller:
 
 
 class Threads:
-    """A peer of ThreadPoolExecutor for calls of one request: no thread waits.
+    """A peer of a store's threads for calls of one request: no thread waits.
 
     The code of a call is run up to its request, and once more when the answer has come.
     """
@@ -103,7 +103,7 @@ class Threads:
             return Flight(ask, client.client, client.client.begin(asked.name, asked.request))
         raise TypeError(ask)
 
-    def shutdown(self, **_: Any) -> None:  # noqa: ANN401 (ThreadPoolExecutor's own)
+    def leave(self) -> None:
         """Nothing is left."""
 
 
