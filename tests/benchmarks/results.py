@@ -64,7 +64,7 @@ def on_tables():
         },
         counted={durable.OURS: 1, durable.ADD: 2, durable.TRANSACTION: 1},
         grown=[Side(place.events, times(1.0, 0.05), 0.1, 0.1, 0) for place in durable.PLACES],
-        memory=Memory(100, (102_400, 102_400), (81_920, 81_920)),
+        memory=Memory(200, (102_400, 102_400), (81_920, 81_920)),
     )
 
 

@@ -151,8 +151,8 @@ def test_memory_is_told_of_both_stores():
     assert report.tables(results())["held"].splitlines()[2:] == [
         "| Momento: Python's objects | 100.0 | 100.0 | 200, 1,000 |",
         "| Momento: the process at its peak | 80.0 | 80.0 | 200, 1,000 |",
-        "| DynamoDB: Python's objects | 100.0 | 100.0 | 20, 100 |",
-        "| DynamoDB: the process at its peak | 80.0 | 80.0 | 20, 100 |",
+        "| DynamoDB: Python's objects | 100.0 | 100.0 | 40, 200 |",
+        "| DynamoDB: the process at its peak | 80.0 | 80.0 | 40, 200 |",
     ]
 
 
