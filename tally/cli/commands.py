@@ -101,7 +101,7 @@ ALL = (
     Later(
         "plan",
         "plan.command:plan",
-        "Tell what a load costs at Momento and AWS, and what to change if it does not fit.",
+        "Tell what a load costs a month, and what to change if it does not fit.",
     ),
     Later(
         "migrate",

@@ -270,6 +270,7 @@ def test_each_64_kib_of_a_request_is_billed(events, packed, sends, receives):
         (["--price", "lambda-gb-s=-1"], "--price: 'lambda-gb-s=-1' must be NAME=USD, such as"),
         (["--price", "lambda-gb-s=inf"], "--price: 'lambda-gb-s=inf' must be NAME=USD, such as"),
         (["--events", "0"], "Invalid value for '--events'"),
+        (["--durable", "--quota", "100"], "--quota is Momento's, and with --durable nothing goes"),
         (["--events", "nan"], "Invalid value for '--events'"),
         (["--hot-share", "nan"], "Invalid value for '--hot-share'"),
     ],

@@ -83,12 +83,13 @@ Durable = Annotated[
     bool, typer.Option("--durable", help="Counters in a table of DynamoDB (COUNTER_TABLE).")
 ]
 Quota = Annotated[
-    float,
+    float | None,
     typer.Option(
         "--quota",
         min=1,
         max=MAX_LOAD,
-        help="Momento operations a second; of a table there is none.",
+        help=f"Momento operations a second: {DEFAULT.quota_per_s:g} if not given; "
+        "a table has no quota.",
     ),
 ]
 GivenPrices = Annotated[
@@ -114,16 +115,19 @@ def plan(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
     timeout_s: Timeout = DEFAULT.timeout_s,
     memory_mb: Memory = DEFAULT.memory_mb,
     round_trip_ms: RoundTrip = None,
-    quota_per_s: Quota = DEFAULT.quota_per_s,
+    quota_per_s: Quota = None,
     durable: Durable = DEFAULT.durable,
     price: GivenPrices = None,
     output: StdOut = Output.TEXT,
 ) -> None:
-    """Tell what a load costs at Momento and AWS, and what to change if it does not fit.
+    """Tell what a load costs a month, and what to change if it does not fit.
 
     Exit status 0: it fits. 1: it does not. It asks nobody: the formulas, and what they leave out,
     are in docs/planning.md. With --durable counters are in DynamoDB, and not at Momento.
     """
+    if durable and quota_per_s is not None:
+        refuse("--quota is Momento's, and with --durable nothing goes there: leave one of them out")
+    quota_per_s = quota_per_s or DEFAULT.quota_per_s
     if round_trip_ms is None:
         round_trip_ms = TABLE_ROUND_TRIP_MS if durable else ROUND_TRIP_MS
     given = {name: value for name, value in locals().items() if name in FIELDS}
