@@ -46,6 +46,7 @@ SPAN = re.compile(r"`([^`]+)`")
 PATH = re.compile(r"[\w.*-]+(/[\w.*-]+)*/?")
 OURS = re.compile(rf"\b(?:{'|'.join(CODE)})/[\w/.-]*\w\.\w+")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+PICTURE = re.compile(r'\bsrc(?:set)?="([^"]+)"')
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 MAKE = re.compile(r"\bmake ([a-z][a-z-]*)")
 TEST = re.compile(r"test_\w+")
@@ -88,7 +89,8 @@ def holds(path: Path) -> bool:
 
 
 def broken_links(text: str, document: Path) -> Iterator[str]:
-    for link in LINK.findall(FENCE.sub("", text)):
+    told = FENCE.sub("", text)
+    for link in [*LINK.findall(told), *PICTURE.findall(told)]:
         path, _, anchor = unquote(link).partition("#")
         target = document.parent / path
         if re.match(r"[a-z]+:", link):
@@ -199,6 +201,11 @@ export GONE_TOO=1
         "nothing is called GONE_AWAY",
         "nothing is called GONE_TOO",
     ]
+
+
+def test_a_picture_that_is_not_there_is_found():
+    text = '<img src="docs/img/page.png"> <source srcset="docs/img/gone.png">'
+    assert complaints(text, ROOT / "README.md") == ["docs/img/gone.png leads nowhere"]
 
 
 def test_each_statement_of_the_guarantees_names_a_test():
