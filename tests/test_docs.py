@@ -33,6 +33,8 @@ from tests.support.tidy import PACKAGES
 
 ROOT = Path(__file__).parent.parent
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
+FORMAT = ROOT / "docs" / "format.md"
+SETTINGS = ROOT / "docs" / "settings.md"
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 CODE = (*PACKAGES, "benchmarks", "examples", "infrastructure", "requirements", "tests")
 MADE = (".venv", "build", "dist")  # what a path may begin with and not be in the repository
@@ -44,6 +46,7 @@ SPAN = re.compile(r"`([^`]+)`")
 PATH = re.compile(r"[\w.*-]+(/[\w.*-]+)*/?")
 OURS = re.compile(rf"\b(?:{'|'.join(CODE)})/[\w/.-]*\w\.\w+")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+PICTURE = re.compile(r'\bsrc(?:set)?="([^"]+)"')
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 MAKE = re.compile(r"\bmake ([a-z][a-z-]*)")
 TEST = re.compile(r"test_\w+")
@@ -86,7 +89,8 @@ def holds(path: Path) -> bool:
 
 
 def broken_links(text: str, document: Path) -> Iterator[str]:
-    for link in LINK.findall(FENCE.sub("", text)):
+    told = FENCE.sub("", text)
+    for link in [*LINK.findall(told), *PICTURE.findall(told)]:
         path, _, anchor = unquote(link).partition("#")
         target = document.parent / path
         if re.match(r"[a-z]+:", link):
@@ -176,7 +180,7 @@ def test_what_there_is_not_is_found():
     text = """# A heading: its `code`
 
 `tally/counters/event.py` `tally/counters/*.py` `docs/` `gone/` `gone.md` `page:home`
-[here](docs/architecture.md#the-value) [above](#a-heading-its-code) [web](https://example.com/x)
+[here](docs/format.md#the-value) [above](#a-heading-its-code) [web](https://example.com/x)
 [gone](docs/gone.md) [no heading](docs/architecture.md#gone) `make test` `make gone`
 `MOMENTO_LOCAL=127.0.0.1:8080` `AWS_REGION` `MAX_ROUNDS` `NOT_FOUND` `GONE_AWAY` `test_gone`
 
@@ -197,6 +201,11 @@ export GONE_TOO=1
         "nothing is called GONE_AWAY",
         "nothing is called GONE_TOO",
     ]
+
+
+def test_a_picture_that_is_not_there_is_found():
+    text = '<img src="docs/img/page.png"> <source srcset="docs/img/gone.png">'
+    assert complaints(text, ROOT / "README.md") == ["docs/img/gone.png leads nowhere"]
 
 
 def test_each_statement_of_the_guarantees_names_a_test():
@@ -232,9 +241,14 @@ def architecture() -> str:
 
 
 @pytest.fixture(scope="module")
-def example(architecture) -> Mapping[str, tuple[bytes, str]]:
+def settings() -> str:
+    return SETTINGS.read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def example() -> Mapping[str, tuple[bytes, str]]:
     """The fields of the example of a value: their bytes, and what MessagePack they are."""
-    rows = table(architecture, "Field | Bytes")
+    rows = table(FORMAT.read_text("utf-8"), "Field | Bytes")
     return {field: (bytes.fromhex(hexed.strip("`")), text) for field, hexed, text, _ in rows}
 
 
@@ -295,13 +309,13 @@ def test_each_status_is_in_the_class_that_the_code_has_it_in(architecture):
     }
 
 
-def test_the_settings_are_all_that_the_consumer_reads_and_no_more(architecture):
-    rows = table(architecture, "Variable")
+def test_the_settings_are_all_that_the_consumer_reads_and_no_more(settings):
+    rows = table(settings, "Variable")
     assert {row[0].strip("`") for row in rows} == variables_read()
 
 
-def test_the_metrics_are_all_that_the_consumer_writes_and_no_more(architecture):
-    named = [name for row in table(architecture, "Metric") for name in spans(row[0])]
+def test_the_metrics_are_all_that_the_consumer_writes_and_no_more(settings):
+    named = [name for row in table(settings, "Metric") for name in spans(row[0])]
     fields = dataclasses.fields(Activity)
     assert sorted(named) == sorted(metric_name(field.name) for field in fields)
 
@@ -309,8 +323,6 @@ def test_the_metrics_are_all_that_the_consumer_writes_and_no_more(architecture):
 @pytest.mark.parametrize(
     "said",
     [
-        f"1 to {MAX_COUNTER_BYTES} bytes of UTF-8",
-        f"more than {MAX_FUTURE_MS // 60_000} minutes after",
         f"up to {store.MAX_CALLS_IN_FLIGHT} of each",
         f"each {calls.BILLED_BYTES:,} bytes begun",
         f"the deadline of a call ({deadline_s():g} s)",
@@ -327,3 +339,109 @@ def test_the_metrics_are_all_that_the_consumer_writes_and_no_more(architecture):
 )
 def test_a_figure_is_that_of_the_code(architecture, said):
     assert said in " ".join(architecture.split())
+
+
+@dataclasses.dataclass(frozen=True)
+class Fact:
+    """What stands in one document, so that it is mended in one place; others link to it.
+
+    Attributes:
+        name: for the report of the test.
+        said: a pattern that finds it in a document's text without fences, on one line.
+        homes: where it stands; README repeats a handful of facts that a newcomer must be told.
+        repeated: further documents that still say it in their own words, to be shortened.
+    """
+
+    name: str
+    said: str
+    homes: tuple[str, ...]
+    repeated: tuple[str, ...] = ()
+
+
+README = "README.md"
+_DESIGN = ("docs/architecture.md",)
+_AHEAD = f"{MAX_FUTURE_MS // 60_000} minutes after (the|SQS)"
+_NAME_BYTES = f"{MAX_COUNTER_BYTES} bytes"
+FACTS = (
+    Fact("a counter's life in Momento", "24 hours", ("docs/stores.md", README)),
+    Fact("a counter's life in Valkey", "30 days", ("docs/stores.md", README)),
+    Fact("a copy's life", r"`CACHE_TTL_SECONDS` \| 60", ("docs/settings.md",)),
+    Fact("what a cache may lose", "A cache is not a database", ("docs/guarantees.md",)),
+    Fact(
+        "the ledger's memory",
+        "a day of the events' own time",
+        ("docs/guarantees.md",),
+        ("docs/http-api.md", "docs/operations.md"),
+    ),
+    Fact(
+        "what a mebibyte remembers",
+        "some 105,000",
+        ("docs/guarantees.md",),
+        ("docs/http-api.md", "docs/interoperability.md"),
+    ),
+    Fact("what a table's ledger remembers", "6,500 named", ("docs/stores.md",)),
+    Fact("the longest value in a table", "65,536 bytes", ("docs/stores.md",)),
+    Fact("what harm a clock ahead can do", "some 350", ("docs/guarantees.md",)),
+    Fact("two ids of the same 64 bits", r"3 in 10\^14", ("docs/guarantees.md",)),
+    Fact("the fields of a message", r"\| `?amount`? \| default 1", ("docs/format.md",)),
+    Fact("how far ahead at may be", _AHEAD, ("docs/format.md",), ("docs/interoperability.md",)),
+    Fact("a counter's name", _NAME_BYTES, ("docs/format.md",), ("docs/http-api.md",)),
+    Fact("the form of a value", "decimal count, a newline, and", ("docs/format.md",)),
+    Fact("the largest batch", "a batch 6 MB|6 MB a batch", (README,)),
+    Fact("the default quota of Momento", "quota of 100 operations", ("docs/planning.md",)),
+    Fact("how long a message waits", "4 days", ("docs/operations.md",)),
+    Fact("receives of a message", r"`MaxReceiveCount` \| `\d", ("docs/deploy.md",)),
+    Fact(
+        "a publisher's patience",
+        "gives up after 30 s|30 s and one (last )?attempt",
+        ("docs/library.md", "docs/architecture.md"),
+        ("docs/interoperability.md",),
+    ),
+    Fact("a program's end", "has 2 s for what", ("docs/library.md",)),
+    Fact("a packed message", "64 KiB (in|to) a message", _DESIGN, ("docs/operations.md",)),
+    Fact("calls in flight", f"{store.MAX_CALLS_IN_FLIGHT} of each", _DESIGN),
+    Fact("a call's deadline", rf"\({deadline_s():g} s\)", _DESIGN),
+    Fact("how long copies are waited for", r"0\.25 s", _DESIGN, ("docs/operations.md",)),
+    Fact("how long a connection may idle", "240 s", ("docs/stores.md",)),
+    Fact("a rotated key", "at most once a minute", ("docs/settings.md",), ("docs/operations.md",)),
+    Fact(
+        "the units of an item",
+        "1,000 write units",
+        ("docs/stores.md",),
+        ("docs/operations.md",),
+    ),
+    Fact("little traffic", "Lambda may wait 20 s", ("docs/reading.md",)),
+)
+
+
+@functools.cache
+def on_one_line() -> Mapping[str, str]:
+    """The text of each document without its fences; the changelog may say everything again."""
+    said = {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in DOCUMENTS}
+    del said["CHANGELOG.md"]
+    return {name: " ".join(FENCE.sub("", text).split()) for name, text in said.items()}
+
+
+def misplaced(fact: Fact, texts: Mapping[str, str]) -> list[str]:
+    """Where a fact stands and should not, or does not and should."""
+    found = {name for name, text in texts.items() if re.search(fact.said, text)}
+    wanted = {*fact.homes, *fact.repeated}
+    return [
+        *(f"link to {' or '.join(fact.homes)} in {name}" for name in sorted(found - wanted)),
+        *(f"it is not in {name}" for name in sorted(wanted - found)),
+    ]
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.name)
+def test_a_fact_stands_in_its_home_and_nowhere_else(fact):
+    assert misplaced(fact, on_one_line()) == []
+
+
+def test_a_fact_that_stands_twice_or_not_at_home_is_found():
+    fact = Fact("patience", "gives up after [0-9]+ s", ("home.md",), ("api.md",))
+    texts = {
+        "home.md": "It waits.",
+        "api.md": "it gives up after 5 s",
+        "b.md": "gives up after 6 s",
+    }
+    assert misplaced(fact, texts) == ["link to home.md in b.md", "it is not in home.md"]

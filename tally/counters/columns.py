@@ -54,7 +54,7 @@ def empty() -> Columns:
 
 
 def encode(columns: Columns) -> bytes:
-    """MessagePack of `[1, ids, times, decided, rejected]`; docs/architecture.md, "The value"."""
+    """MessagePack of `[1, ids, times, decided, rejected]`; docs/format.md, "The value"."""
     ids = struct.pack(f"<{len(columns.ids)}Q", *columns.ids)
     bounds = [columns.floor, *columns.seen]
     times = [columns.floor, *(after - before for before, after in pairwise(bounds))]

@@ -20,7 +20,7 @@ MAX_COUNTER_BYTES = 512
 
 MAX_FUTURE_MS = 300_000
 """How far `at` may lie after the message's SentTimestamp, and so how far a wild clock can raise the
-floor (docs/architecture.md, "What is not guaranteed")."""
+floor (docs/guarantees.md, "What is not promised")."""
 
 MAX_KNOWN_SOURCES = 4_096
 """How many sources are remembered in parsed form: the events of a batch have few."""

@@ -173,6 +173,14 @@ def test_ctrl_c_is_how_a_watch_ends(stack):
     assert (process.returncode, stderr) == (0, "")
 
 
+def test_the_program_of_the_readme_prints_what_it_says(stack, monkeypatch, capsys):
+    for name, value in stack.variables.items():
+        monkeypatch.setenv(name, value)
+    [program] = PROGRAM.findall((ROOT / "README.md").read_text("utf-8"))
+    exec(program, {})  # noqa: S102 (our own document)
+    assert capsys.readouterr().out.splitlines() == ["Outcome.APPLIED", "1"]
+
+
 def test_the_programs_of_the_document_print_what_it_says(stack, terminal, monkeypatch, capsys):
     for name, value in stack.variables.items():
         monkeypatch.setenv(name, value)

@@ -35,7 +35,7 @@ SCRIPTS = sysconfig.get_path("scripts")
 UP = ("local", "up", "--momento-port", "0", "--sqs-port", "0", "--http-port", "0")
 EXPORT = re.compile(r"export ([A-Za-z_]+)=(.+)\n")
 PATH_LINE = f'export PATH={shlex.quote(SCRIPTS)}:"$PATH"\n'
-README = Path(__file__).parent.parent.parent / "README.md"
+READING = Path(__file__).parents[2] / "docs" / "reading.md"
 UNSET = f"unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SECURITY_TOKEN {' '.join((*VALKEY, *TABLES))}\n"
 NAMES = [
     "no_proxy",
@@ -118,8 +118,8 @@ def all_is_over(parts, variables):
     return are_gone and all(refuses(address) for address in addresses(variables))
 
 
-def test_the_readme_shows_lines_that_it_prints():
-    block = README.read_text("utf-8").partition("tally local up    #")[2].partition("```")[0]
+def test_the_document_shows_lines_that_it_prints():
+    block = READING.read_text("utf-8").partition("tally local up    #")[2].partition("```")[0]
     path, unset, *shown = block.splitlines(keepends=True)[1:]
     assert EXPORT.fullmatch(path)
     assert unset == UNSET

@@ -28,7 +28,7 @@ from tests.support.momento_channel import Fault
 
 STATUS = grpc.StatusCode
 MANY = 10**6
-# docs/architecture.md, "What people see", in its order.
+# docs/settings.md, "Metrics", in its order.
 METRICS = {
     "EventsApplied": "Count",
     "EventsRejected": "Count",

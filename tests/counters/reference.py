@@ -1,7 +1,7 @@
 """The value of a counter in the plainest Python: sets, no runs, every size by encoding anew.
 
-Written from docs/architecture.md and not from the code, to be compared with fold() byte for byte.
-It is slow, and reads only values that it has written itself.
+Written from docs/architecture.md and docs/format.md, not from the code, to be compared with fold()
+byte for byte. It is slow, and reads only values that it has written itself.
 """
 
 from dataclasses import dataclass, field

@@ -44,7 +44,7 @@ EXAMPLE_EVENTS = [
 
 
 def value_of(count, floor, *sources):
-    """A value as docs/architecture.md has it; a source is (id, seen, decided[, rejected])."""
+    """A value as docs/format.md has it; a source is (id, seen, decided[, rejected])."""
     ids = b"".join(source[0].to_bytes(8, "little") for source in sources)
     times = [floor, *(source[1] for source in sources)]
     decided = [source[2] for source in sources]

@@ -1,6 +1,6 @@
 """The message contract without our parser: the published schema, its extra rules, and plain sums.
 
-Written from docs/architecture.md, as the judge of what the consumer does with whole SQS events.
+Written from docs/format.md, as the judge of what the consumer does with whole SQS events.
 """
 
 import json

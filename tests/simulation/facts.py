@@ -89,7 +89,7 @@ class Letter:
 
 
 def digest(text: str) -> int:
-    """The source of an increment that is not native, from docs/architecture.md, "The message"."""
+    """The source of an increment that is not native, from docs/format.md, "The message"."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 

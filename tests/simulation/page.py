@@ -1,4 +1,4 @@
-"""Reads a stored value by docs/architecture.md, "The value", and shares no line with ours."""
+"""Reads a stored value by docs/format.md, "The value", and shares no line with ours."""
 
 from itertools import accumulate
 from typing import NamedTuple

@@ -65,7 +65,7 @@ def test_a_reader_beside_a_table_is_told_counts_and_outcomes_from_table_and_cach
 
 
 def test_an_anonymous_event_counts_again_only_under_a_further_message_id(executor):
-    """The exception that the README names: and it needs a repeated send or a redrive."""
+    """The exception that docs/guarantees.md names: it needs a repeated send or a redrive."""
     plans = [draw(seed, "producers") for seed in range(18)]
     again: dict[bool, int] = {False: 0, True: 0}
     for plan in plans:
