@@ -19,11 +19,14 @@ TOOLS := tests/mutants/test_hunts.py tests/benchmarks
 INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help demo test test-tools soak fuzz check lint types format lock prove mutants recipes bench stages api-check audit examples clean
+.PHONY: help setup demo test test-tools soak fuzz check lint types format lock prove mutants recipes bench stages api-check audit examples clean
 .PHONY: check-pythons template template-check deploy-check setup-check
 
 help: ## what there is to run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## .venv and nothing more, for what you type yourself: .venv/bin/tally
+	@echo '$(VENV) is ready: type $(BIN)/tally, or what docs/tutorial.md says'
 
 demo: $(READY) ## the main job on this machine: 100,000 increments, faults, exact counts
 	$(BIN)/tally demo

@@ -19,6 +19,7 @@ settings.load_profile("tally")
 TESTS = Path(__file__).parent
 SLOW_FIRST = (
     "cli/test_demo.py",
+    "examples/test_tutorial.py",
     "wheel/test_wheel_demo.py",
     "integration/test_storm.py",
     "simulation/test_simulation.py",

@@ -39,11 +39,12 @@ DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 CODE = (*PACKAGES, "benchmarks", "examples", "infrastructure", "requirements", "tests")
 MADE = (".venv", "build", "dist")  # what a path may begin with and not be in the repository
 SUFFIXES = (".md", ".py", ".toml", ".txt", ".json", ".yaml")
-ECOSYSTEM = re.compile("(AWS|POWERTOOLS)_[A-Z_]+|SQS_(QUEUE|DLQ)_URL|SSL_CERT_FILE")
+ECOSYSTEM = re.compile("(AWS|POWERTOOLS)_[A-Z_]+|SQS_(QUEUE|DLQ)_URL|SSL_CERT_FILE|TALLY_URL")
 
 FENCE = re.compile(r"^```(?P<kind>\w*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`]+)`")
 PATH = re.compile(r"[\w.*-]+(/[\w.*-]+)*/?")
+SAVED = re.compile(r"^```python\n# (\w+\.py)$", re.MULTILINE)  # a program that the reader saves
 OURS = re.compile(rf"\b(?:{'|'.join(CODE)})/[\w/.-]*\w\.\w+")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 PICTURE = re.compile(r'\bsrc(?:set)?="([^"]+)"')
@@ -76,7 +77,8 @@ def table(text: str, header: str) -> list[list[str]]:
 
 
 def missing_paths(text: str) -> Iterator[str]:
-    named = [span for span in spans(text) if PATH.fullmatch(span) and not span.startswith(MADE)]
+    made = (*MADE, *SAVED.findall(text))
+    named = [span for span in spans(text) if PATH.fullmatch(span) and not span.startswith(made)]
     paths = [name for name in named if "/" in name or name.endswith(SUFFIXES)]
     for path in dict.fromkeys([*paths, *OURS.findall(text)]):
         if not any(map(holds, ROOT.glob(path.rstrip("/")))):

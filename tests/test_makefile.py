@@ -62,6 +62,15 @@ def test_a_checkout_that_stays_is_set_up_once(checkout):
     assert make(checkout, "demo") == (0, ".venv/bin/tally demo\nran tally\n", "")
 
 
+def test_setup_makes_the_environment_and_says_how_to_go_on(checkout):
+    ready = ".venv is ready: type .venv/bin/tally, or what docs/tutorial.md says\n"
+    status, stdout, stderr = make(checkout, "setup")
+    assert (status, stderr) == (0, "")
+    assert stdout.startswith(SETTING_UP)
+    assert stdout.endswith(ready)
+    assert make(checkout, "setup") == (0, ready, "")
+
+
 @pytest.mark.parametrize(
     ("made", "asked"),
     [

@@ -36,6 +36,21 @@ Durable = Annotated[
     ),
 ]
 
+MAX_VISIBILITY_S = 43_200
+"""SQS's own bound on a visibility timeout: twelve hours."""
+
+Visibility = Annotated[
+    int,
+    typer.Option(
+        "--visibility-timeout",
+        min=1,
+        max=MAX_VISIBILITY_S,
+        metavar="SECONDS",
+        help="After how long a message that came back is delivered again; the fifth time it is "
+        "dead.",
+    ),
+]
+
 CHECK_EVERY_S = 0.5
 """How often the parts are looked after, in seconds."""
 
@@ -54,6 +69,7 @@ def up(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passes 
     valkey_port: Annotated[int, Port] = VALKEY_PORT,
     sqs_port: Annotated[int, Port] = SQS_PORT,
     http_port: Annotated[int, Port] = HTTP_PORT,
+    visibility_timeout: Visibility = StackSettings.visibility_timeout_s,
 ) -> None:
     """Start SQS, a store, the consumer and the HTTP API; print `export` lines; stay until Ctrl-C.
 
@@ -69,6 +85,7 @@ def up(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passes 
         store_port=store_port,
         is_durable=durable,
         sqs_port=sqs_port,
+        visibility_timeout_s=visibility_timeout,
     )
     watch, printed = Watch(), functools.partial(_print_logs, "API")
     observe = functools.partial(_observe, watch)
@@ -78,9 +95,7 @@ def up(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passes 
             Stack(settings, observe=observe, wrap_function=watch.wrap) as stack,
             serving(stack, settings, watch, port=http_port, printed=printed) as url,
         ):
-            _print_lines({**stack.variables, "TALLY_URL": url}, stack.to_unset)
-            chatter().print("Running; paste the lines above in another terminal. Ctrl-C ends it.")
-            chatter().print(f"A page of what goes on: {url}", soft_wrap=True)
+            _say_where(url, stack.variables, stack.to_unset)
             _stay(stack)
     except KeyboardInterrupt:
         chatter().print("Ended.")
@@ -88,13 +103,15 @@ def up(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passes 
         fail(str(error))
 
 
-def _print_lines(variables: Mapping[str, str], others: Sequence[str]) -> None:
+def _say_where(url: str, variables: Mapping[str, str], others: Sequence[str]) -> None:
     """What another terminal is to paste; the other store's variables would be in contradiction."""
     typer.echo(path_line())
     typer.echo(f"unset {' '.join([*TO_UNSET, *others])}")
-    for name, value in variables.items():
+    for name, value in {**variables, "TALLY_URL": url}.items():
         typer.echo(f"export {name}={shlex.quote(value)}")
     sys.stdout.flush()
+    chatter().print("Running; paste the lines above in another terminal. Ctrl-C ends it.")
+    chatter().print(f"A page of what goes on: {url}", soft_wrap=True)
 
 
 def path_line() -> str:

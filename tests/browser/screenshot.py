@@ -34,6 +34,7 @@ WARM_S = 5.0
 PICTURES: dict[str, Any] = {
     "page.png": {"scale": 1.5},
     "page-dark.png": {"scale": 1.5, "dark": True},
+    "page-phone.png": {"scale": 1.5, "width": 390, "height": 844},
 }
 COUNTERS = {
     "page:home": 30,

@@ -150,6 +150,44 @@ def test_a_dead_letter_is_shown_with_its_reason(page, served):
     assert reason.startswith("amount: must be an integer, found ")
 
 
+def broken_words(driver):
+    """The words that begin in one line and end in another, each with the text that it is in.
+
+    A word is of letters and digits: a path may break at a slash. A count is one, commas and all.
+    """
+    return driver.execute_script(r"""
+        const broken = [];
+        const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        while (texts.nextNode()) {
+          const node = texts.currentNode;
+          for (const word of node.data.matchAll(/\p{N}+(,\p{N}+)+|[\p{L}\p{N}]+/gu)) {
+            const range = document.createRange();
+            range.setStart(node, word.index);
+            range.setEnd(node, word.index + word[0].length);
+            const lines = new Set([...range.getClientRects()].map((box) => box.top));
+            if (lines.size > 1) broken.push(`${word[0]} in ${node.data}`);
+          }
+        }
+        return broken;
+    """)
+
+
+@pytest.fixture(scope="module")
+def full(browser):
+    """Where a page has a long name, a count of all digits, and a message that came back."""
+    count, name = "-9223372036854775808", "galaxies:in-the-observable-universe"
+    body = json.dumps({"counter": "search:queries/by-country", "amount": "one"})
+    be(browser)
+    with serve() as served:
+        queue = served.stack.queue
+        queue.client().send_message(QueueUrl=queue.queue_url, MessageBody=body)
+        browser.get(served.url)
+        fill(browser, counter=name, amount=count)
+        eventually(browser, lambda page: text(page, "answer").startswith("applied\n"))
+        yield served
+        browser.get("about:blank")
+
+
 @pytest.mark.parametrize("path", ["/", "/docs"])
 @pytest.mark.parametrize("width", [320, 390, 768])
 def test_it_fits_a_phone(page, served, path, width):
@@ -157,6 +195,20 @@ def test_it_fits_a_phone(page, served, path, width):
     page.get(served.url + path)
     eventually(page, lambda page: text(page, "pulse") in {"live", "version 1.0.0"})
     assert page.execute_script("return document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+@pytest.mark.parametrize("width", [320, 390, 1200])
+def test_no_word_and_no_count_is_broken_between_two_lines(browser, full, path, width):
+    be(browser, width=width, height=844)
+    browser.get(full.url + path)
+    if path == "/":
+        eventually(browser, lambda page: "-9,223,372,036,854,775,808" in rows(page).values())
+        eventually(browser, lambda page: "queries/by-country" in text(page, "returned"))
+    else:
+        shows(browser, "pulse", "version 1.0.0")
+    assert broken_words(browser) == []
+    assert browser.execute_script("return document.documentElement.scrollWidth") == width
 
 
 def contrast(driver):

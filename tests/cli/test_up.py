@@ -1,5 +1,6 @@
 """`tally local up`: what it prints, where it listens, and that nothing survives it."""
 
+import contextlib
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import sysconfig
 import urllib.request
 from pathlib import Path
 
+import boto3
 import pytest
 
 from tally.cli.up import MOMENTO_PORT, _print_logs
@@ -159,6 +161,29 @@ def test_it_serves_the_api_over_http_and_shows_what_goes_on(up):
     assert ask(f"{url}/counters/page:home") == {"counter": "page:home", "count": 1}
     shown = {"name": "page:home", "count": "1"}
     assert wait_until(lambda: ask(f"{url}/status.json")["counters"] == [shown])
+
+
+def test_with_a_short_visibility_timeout_a_bad_message_is_soon_dead():
+    with tally(*UP, "--visibility-timeout", "1", env=QUIET) as process:
+        variables = exports(process)
+        with contextlib.closing(client_of(variables)) as client:
+            client.send_message(QueueUrl=variables["SQS_QUEUE_URL"], MessageBody="bad")
+        terminal = Terminal(variables)
+        look = ("dlq", "list", "--output", "json")
+        assert wait_until(lambda: json.loads(terminal(*look).stdout))
+        [letter] = json.loads(terminal(*look).stdout)
+    assert (letter["why"], letter["counters"]) == ("invalid", [])
+
+
+def client_of(variables):
+    """A client of the SQS that the printed variables mean."""
+    return boto3.client(
+        "sqs",
+        endpoint_url=variables["AWS_ENDPOINT_URL_SQS"],
+        region_name=variables["AWS_REGION"],
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+    )
 
 
 def ask(request):

@@ -16,6 +16,11 @@ function prose(text) {
   return parts.map((part, position) => (position % 2 ? element("code", part) : part));
 }
 
+/** A path that may go on in the next line after a slash, and in the midst of a word only where it must. */
+function breakable(path) {
+  return path.split(/(?<=\/)(?=[^/])/).flatMap((part, position) => (position ? [element("wbr"), part] : part));
+}
+
 /** What a $ref stands for. */
 function resolved(openapi, schema) {
   const name = schema?.$ref?.split("/").pop();
@@ -89,13 +94,13 @@ function example(openapi, method, path, operation) {
   const [field] = Object.keys(bodyOf(openapi, operation)?.properties ?? {});
   const data = field ? ` \\\n  --json '{"${field}": 2}'` : "";
   const verb = method === "get" || data ? "" : ` -X ${method.toUpperCase()}`;
-  return element("pre", `curl${verb} '${location.origin}${named}${query}'${data}`);
+  return element("pre", ...breakable(`curl${verb} '${location.origin}${named}${query}'${data}`));
 }
 
 function article(openapi, path, method, operation) {
   return element(
     "article",
-    element("h2", element("b", method.toUpperCase()), " ", path),
+    element("h2", element("b", method.toUpperCase()), " ", ...breakable(path)),
     element("p", `${operation.summary}. ${operation.description ?? ""}`),
     example(openapi, method, path, operation),
     ...table("Parameters", parameters(openapi, operation)),
