@@ -20,7 +20,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps --requir
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help demo test test-tools soak fuzz check lint types format lock prove mutants recipes bench stages api-check audit examples clean
-.PHONY: check-pythons template template-check deploy-check setup-check
+.PHONY: check-pythons template template-check deploy-check setup-check release
 
 help: ## what there is to run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -94,6 +94,9 @@ template-check: $(READY) $(DEPLOY)/.ready $(CHECKOV)/.ready ## the template and 
 
 deploy-check: template-check .venv-ministack/bin/.ready ## that it deploys and runs: both packages, both queues, a table
 	$(BIN)/python -m infrastructure.check
+
+release: $(READY) ## both packages as zips, and a template that finds them: build/release
+	$(BIN)/python -m infrastructure.release
 
 audit: $(READY) ## known vulnerabilities in what the Lambdas run with, where an advisory source answers
 	@if $(BIN)/python -m infrastructure.audit; then $(MAKE) --no-print-directory $(DEPLOY)/.ready \
