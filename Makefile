@@ -102,8 +102,9 @@ audit: $(READY) ## known vulnerabilities in what the Lambdas run with, where an 
 	@if $(BIN)/python -m infrastructure.audit; then $(MAKE) --no-print-directory $(DEPLOY)/.ready \
 		&& $(DEPLOY)/pip-audit --strict --disable-pip --require-hashes -r requirements/lambda.txt -r requirements/api.txt; fi
 
-examples: $(READY) ## the programs of examples/, also in Node.js
+examples: $(READY) .venv-terraform/bin/.ready ## the programs of examples/, also in Node.js, by Terraform and by CDK
 	npm ci --prefix examples/node --no-audit --no-fund
+	npm ci --prefix examples/cdk --no-audit --no-fund
 	$(BIN)/python -m pytest -v tests/examples
 
 setup-check: $(READY) ## that a fresh clone of HEAD installs what is locked, whatever is released tomorrow
