@@ -52,10 +52,17 @@ class Deployment:
         stack: its name.
         bucket: where the release is put.
         clients: boto3's, by the names of SERVICES, of the stack's region.
+        poll_s: how long to wait before CloudFormation is asked again.
     """
 
     def __init__(
-        self, release: Path, stack: str, bucket: str, *, clients: Mapping[str, Any]
+        self,
+        release: Path,
+        stack: str,
+        bucket: str,
+        *,
+        clients: Mapping[str, Any],
+        poll_s: int = POLL_S,
     ) -> None:
         self._release = release
         self._stack = stack
@@ -64,6 +71,7 @@ class Deployment:
         self._cloudformation = clients["cloudformation"]
         self._cloudwatch = clients["cloudwatch"]
         self._s3 = clients["s3"]
+        self._poll_s = poll_s
 
     def upload(self) -> None:
         """Put the release into the bucket. Older ones stay: a rollback asks for them."""
@@ -154,7 +162,7 @@ class Deployment:
 
     def _wait(self, until: str, polls: int, **of: str) -> None:
         waiter = self._cloudformation.get_waiter(until)
-        waiter.wait(**of, WaiterConfig={"Delay": POLL_S, "MaxAttempts": polls})
+        waiter.wait(**of, WaiterConfig={"Delay": self._poll_s, "MaxAttempts": polls})
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
