@@ -1,9 +1,12 @@
-// Deploys a release of Tally by CDK: its template as it is, and its zips as assets, so that no bucket
-// is needed but the one that `cdk bootstrap` made.
+// Deploys a release of Tally by CDK: its template, and its zips as assets, so that no bucket is needed
+// but the one that `cdk bootstrap` made. The parameters are in cdk.json.
 //
-//   make release && npm ci --prefix examples/cdk && cd examples/cdk
-//   npx cdk deploy --parameters MomentoEndpoint=… --parameters MomentoApiKeySecretArn=arn:…
+//   make release && npm ci --prefix examples/cdk && npm run deploy --prefix examples/cdk
+//
+// They become the template's defaults, since CfnInclude takes no values for parameters that the
+// template's rules name. So deploy with --no-previous-parameters, as that script does.
 
+import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,8 +16,10 @@ import { CfnInclude } from "aws-cdk-lib/cloudformation-include";
 import { Asset } from "aws-cdk-lib/aws-s3-assets";
 
 const FUNCTIONS = { ConsumerFunction: "consumer-", ApiFunction: "producer-" };
+const DEPLOYMENT = "AWS::ApiGateway::Deployment";
 
 const app = new App();
+const parameters = app.node.tryGetContext("parameters");
 const release = app.node.tryGetContext("release") ?? fileURLToPath(new URL("../../build/release", import.meta.url));
 
 /** The one file of the release whose name begins and ends so. */
@@ -28,12 +33,19 @@ function file(start, end) {
 const stack = new Stack(app, app.node.tryGetContext("stack") ?? "tally", { terminationProtection: true });
 const tally = new CfnInclude(stack, "Tally", { templateFile: file("template-", ".json") });
 
+// The zips are assets, so nothing reads the bucket, and CloudFormation asks for it all the same.
+for (const [name, value] of Object.entries({ PackagesBucket: "unused", ...parameters })) {
+  tally.getParameter(name).default = value;
+}
+
 for (const [name, start] of Object.entries(FUNCTIONS)) {
   const zip = new Asset(stack, `${name}Zip`, { path: file(start, ".zip") });
   tally.getResource(name).code = { s3Bucket: zip.s3BucketName, s3Key: zip.s3ObjectKey };
 }
 
-// Nothing reads it now, and CloudFormation asks for it all the same. `parameters` of CfnInclude would
-// take it out, and cannot be used for those that the template's rules name: give those on the command
-// line, or a default like this one.
-tally.getParameter("PackagesBucket").default = "unused";
+// API Gateway serves a deployment of the API, which is what the API was when that was made. So the
+// deployment is called after the parameters, and a change of one makes it anew.
+const stamp = createHash("sha256").update(JSON.stringify(parameters)).digest("hex").slice(0, 10);
+for (const each of stack.node.findAll()) {
+  if (each.cfnResourceType === DEPLOYMENT) each.overrideLogicalId(`${each.node.id}${stamp}`);
+}

@@ -9,6 +9,7 @@ failed; nor would it take back a parameter.
 """
 
 import argparse
+import hashlib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +33,9 @@ MONITORING_MINUTES = 20
 that settles nothing rings after 11 minutes by errors, and after 15 by what comes back."""
 
 SERVICES = ("cloudformation", "cloudwatch", "s3")
+
+STAMP_DIGITS = 10
+"""How much of the parameters' SHA-256 is in a deployment's name."""
 
 POLL_S = 10
 CHANGE_SET_POLLS = 30
@@ -76,8 +80,7 @@ class Deployment:
     def upload(self) -> None:
         """Put the release into the bucket. Older ones stay: a rollback asks for them."""
         for path in sorted(self._release.iterdir()):
-            key = f"{self._prefix}{path.name}"
-            self._s3.put_object(Bucket=self._bucket, Key=key, Body=path.read_bytes())
+            self._put(path.name, path.read_bytes())
 
     def is_new(self) -> bool:
         """Whether nothing was ever deployed under the stack's name."""
@@ -115,14 +118,14 @@ class Deployment:
         """
         is_new = self.is_new()
         triggers = [] if is_new else self.triggers()
-        [template] = self._release.glob("template-*.json")
+        template = self._put(*self._template(parameters))
         told = {"PackagesBucket": self._bucket, "PackagesPrefix": self._prefix, **parameters}
         this = {"StackName": self._stack, "ChangeSetName": name}
         region = self._cloudformation.meta.region_name
         self._cloudformation.create_change_set(
             **this,
             ChangeSetType="CREATE" if is_new else "UPDATE",
-            TemplateURL=f"https://{self._bucket}.s3.{region}.amazonaws.com/{self._prefix}{template.name}",
+            TemplateURL=f"https://{self._bucket}.s3.{region}.amazonaws.com/{template}",
             Capabilities=[*CAPABILITIES],
             Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in told.items()],
             RollbackConfiguration={
@@ -159,6 +162,27 @@ class Deployment:
         done = "stack_create_complete" if self.is_new() else "stack_update_complete"
         self._cloudformation.execute_change_set(StackName=self._stack, ChangeSetName=name)
         self._wait(done, STACK_POLLS, StackName=self._stack)
+
+    def _template(self, parameters: Mapping[str, str]) -> tuple[str, bytes]:
+        """The template for these parameters, and its name.
+
+        API Gateway serves a deployment of the API, which is what the API was when that was made. So
+        the deployment is called after the parameters, and a change of one makes it anew.
+        """
+        [path] = self._release.glob("template-*.json")
+        told = json.dumps(parameters, sort_keys=True).encode()
+        stamp = hashlib.sha256(told).hexdigest()[:STAMP_DIGITS]
+        text = path.read_text("utf-8")
+        for name, resource in json.loads(text)["Resources"].items():
+            if resource["Type"] == "AWS::ApiGateway::Deployment":
+                text = text.replace(f'"{name}"', f'"{name}{stamp}"')
+        return f"{path.stem}-{stamp}.json", text.encode()
+
+    def _put(self, name: str, content: bytes) -> str:
+        """Put a file into the bucket, and say its key."""
+        key = f"{self._prefix}{name}"
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=content)
+        return key
 
     def _wait(self, until: str, polls: int, **of: str) -> None:
         waiter = self._cloudformation.get_waiter(until)

@@ -1,7 +1,7 @@
 # Tally in an AWS account by Terraform or OpenTofu: a stack of a release's template. The template is
 # longer than CloudFormation takes inline (51,200 bytes), so it lies in a bucket, beside the zips.
 # First: `make release`, and `aws s3 cp --recursive build/release s3://BUCKET/tally/`. Terraform does
-# not upload it: it would delete the older zips, which a stack that is rolled back asks for again.
+# not upload the zips: it would delete older ones, which a stack that is rolled back asks for again.
 
 terraform {
   required_version = ">= 1.5"
@@ -63,14 +63,6 @@ variable "alarm_topic_arn" {
 }
 
 locals {
-  template = one(fileset(var.release, "template-*.json"))
-}
-
-resource "aws_cloudformation_stack" "tally" {
-  name         = var.stack_name
-  template_url = "https://${var.bucket}.s3.${var.region}.amazonaws.com/${var.prefix}${local.template}"
-  capabilities = ["CAPABILITY_IAM"]
-
   parameters = {
     PackagesBucket         = var.bucket
     PackagesPrefix         = var.prefix
@@ -78,6 +70,23 @@ resource "aws_cloudformation_stack" "tally" {
     MomentoApiKeySecretArn = var.momento_api_key_secret_arn
     AlarmTopicArn          = var.alarm_topic_arn
   }
+  stamp    = substr(sha256(jsonencode(local.parameters)), 0, 10)
+  template = one(fileset(var.release, "template-*.json"))
+}
+
+# API Gateway serves a deployment of the API, which is what the API was when that was made. So the
+# deployment is called after the parameters, and a change of one makes it anew.
+resource "aws_s3_object" "template" {
+  bucket  = var.bucket
+  key     = "${var.prefix}${var.stack_name}/${local.stamp}-${local.template}"
+  content = replace(file("${var.release}/${local.template}"), "/\"(ApiDeployment[0-9a-f]+)\"/", "\"$${1}${local.stamp}\"")
+}
+
+resource "aws_cloudformation_stack" "tally" {
+  name         = var.stack_name
+  template_url = "https://${var.bucket}.s3.${var.region}.amazonaws.com/${aws_s3_object.template.key}"
+  capabilities = ["CAPABILITY_IAM"]
+  parameters   = local.parameters
 
   lifecycle {
     prevent_destroy = true # its queues would go with it, and what is in them

@@ -19,7 +19,22 @@ THIS = {"StackName": "tally", "ChangeSetName": "release-1"}
 USED = re.compile(r"uses: (\S+)")
 PINNED = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40}")
 PARAMETERS = {"MomentoCacheName": "tally"}
-FILES = {"consumer-01.zip": b"c", "producer-02.zip": b"p", "template-03.json": b"{}"}
+STAMP = "85d6a9b7c8"
+"""Of PARAMETERS."""
+
+
+def template(deployment):
+    """A template whose stage serves a deployment of the API."""
+    stage = {"Type": "AWS::ApiGateway::Stage", "DependsOn": deployment}
+    made = {deployment: {"Type": "AWS::ApiGateway::Deployment"}, "Stage": stage}
+    return json.dumps({"Resources": made}).encode()
+
+
+FILES = {
+    "consumer-01.zip": b"c",
+    "producer-02.zip": b"p",
+    "template-03.json": template("ApiDeployment1"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -89,13 +104,14 @@ def has_alarms(aws, **states):
 
 
 def makes_change_set(aws, kind, triggers, minutes):
+    key = f"tally/tally/template-03-{STAMP}.json"
+    made = template(f"ApiDeployment1{STAMP}")
+    aws.expects("put_object", {"Bucket": "bucket", "Key": key, "Body": made}, {}, "s3")
     told = {"PackagesBucket": "bucket", "PackagesPrefix": "tally/tally/", **PARAMETERS}
     asked = {
         **THIS,
         "ChangeSetType": kind,
-        "TemplateURL": (
-            "https://bucket.s3.eu-central-1.amazonaws.com/tally/tally/template-03.json"
-        ),
+        "TemplateURL": f"https://bucket.s3.eu-central-1.amazonaws.com/{key}",
         "Capabilities": ["CAPABILITY_IAM"],
         "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in told.items()],
         "RollbackConfiguration": {

@@ -79,6 +79,14 @@ def test_terraform_gives_parameters_that_the_template_has_and_all_that_it_asks_f
     assert asked - given == set()
 
 
+def test_terraform_finds_each_deployment_of_the_api_by_its_name(terraform, template):
+    [name] = re.findall(r"\(ApiDeployment(.*?)\)", terraform)
+    kinds = {key: each["Type"] for key, each in template["Resources"].items()}
+    found = [key for key in kinds if re.fullmatch(f"ApiDeployment{name}", key)]
+    assert len(found) == 1
+    assert found == [key for key in kinds if kinds[key] == "AWS::ApiGateway::Deployment"]
+
+
 def test_terraform_reads_outputs_that_the_template_has(terraform, template):
     read = set(re.findall(r'outputs\["(\w+)"\]', terraform))
     assert read == {"ExportCommand", "QueueUrl"} == read & template["Outputs"].keys()
@@ -117,16 +125,27 @@ def synthesized(released, tmp_path_factory):
     return folder
 
 
-def test_cdk_leaves_the_template_as_it_is_but_for_where_the_packages_are(synthesized, template):
-    made = json.loads((synthesized / "tally.template.json").read_text("utf-8"))
+def test_cdk_leaves_the_template_as_it_is_but_for_parameters_packages_and_one_name(
+    synthesized, template
+):
+    text = (synthesized / "tally.template.json").read_text("utf-8")
+    [deployment] = re.findall(r'"(ApiDeployment[0-9a-f]{10})[0-9a-f]{10}": ', text)
+    made = json.loads(re.sub(rf'"{deployment}[0-9a-f]{{10}}"', f'"{deployment}"', text))
     expected = json.loads(json.dumps(template))
-    expected["Parameters"]["PackagesBucket"]["Default"] = "unused"
+    told = json.loads((CDK / "cdk.json").read_text("utf-8"))["context"]["parameters"]
+    for name, value in {"PackagesBucket": "unused", **told}.items():
+        expected["Parameters"][name]["Default"] = value
     for function in FUNCTIONS:
         code = made["Resources"][function]["Properties"]["Code"]
         expected["Resources"][function]["Properties"]["Code"] = code
     for section in ("Parameters", "Conditions", "Mappings", "Resources", "Outputs", "Rules"):
         ours = {name: made[section].get(name) for name in expected[section]}
         assert ours == expected[section], section
+
+
+def test_cdk_gives_parameters_that_the_template_has(template):
+    told = json.loads((CDK / "cdk.json").read_text("utf-8"))["context"]["parameters"]
+    assert told.keys() - template["Parameters"].keys() == set()
 
 
 def test_cdk_uploads_both_packages(synthesized, released):

@@ -184,7 +184,7 @@ DEPLOYING: tuple[Needs, ...] = (
     *needs("cloudformation", "GetTemplateSummary ValidateTemplate", ANY),
     *needs("cloudwatch", "DescribeAlarms", ANY),
 )
-"""What the deployer itself calls, by examples/ci/deploy.py, Terraform or CDK."""
+"""What the deployer itself calls, by examples/ci/deploy.py or by hand."""
 
 OWN_KEY: tuple[Needs, ...] = needs(
     "kms", "CreateGrant Decrypt DescribeKey Encrypt GenerateDataKey", KEY
