@@ -20,7 +20,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps --requir
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help setup demo test test-tools soak fuzz check lint types format lock prove mutants recipes bench stages api-check audit examples clean
-.PHONY: check-pythons template template-check deploy-check setup-check
+.PHONY: check-pythons template template-check deploy-check setup-check release
 
 help: ## what there is to run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,12 +98,16 @@ template-check: $(READY) $(DEPLOY)/.ready $(CHECKOV)/.ready ## the template and 
 deploy-check: template-check .venv-ministack/bin/.ready ## that it deploys and runs: both packages, both queues, a table
 	$(BIN)/python -m infrastructure.check
 
+release: $(READY) ## both packages as zips, and a template that finds them: build/release
+	$(BIN)/python -m infrastructure.release
+
 audit: $(READY) ## known vulnerabilities in what the Lambdas run with, where an advisory source answers
 	@if $(BIN)/python -m infrastructure.audit; then $(MAKE) --no-print-directory $(DEPLOY)/.ready \
 		&& $(DEPLOY)/pip-audit --strict --disable-pip --require-hashes -r requirements/lambda.txt -r requirements/api.txt; fi
 
-examples: $(READY) ## the programs of examples/, also in Node.js
+examples: $(READY) .venv-terraform/bin/.ready ## the programs of examples/, also in Node.js, by Terraform and by CDK
 	npm ci --prefix examples/node --no-audit --no-fund
+	npm ci --prefix examples/cdk --no-audit --no-fund
 	$(BIN)/python -m pytest -v tests/examples
 
 setup-check: $(READY) ## that a fresh clone of HEAD installs what is locked, whatever is released tomorrow

@@ -31,6 +31,7 @@ FILES = {
     "deploy.txt": ("--group", f"{OURS}:deploy"),
     "checkov.txt": ("--group", f"{OURS}:checkov"),
     "ministack.txt": ("--group", f"{OURS}:ministack"),
+    "terraform.txt": ("--group", f"{OURS}:terraform"),
 }
 
 

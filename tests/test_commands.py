@@ -55,14 +55,16 @@ NOT_RUN = {
     "git pull": "changes the checkout",
     "make": "takes minutes; that make has the target is seen by tests/test_docs.py",
     "npm ci": "needs a package index; make examples does it",
+    "npm run deploy": "needs an account of AWS; make examples synthesizes the same app",
     "pip install": "needs a package index; tests/wheel/ installs the wheel without one",
     "pipx install": "needs a package index",
     "python -c": "is boto3 and no command of ours",
     "sam": "needs the SAM CLI or an account; make template and make deploy-check run it",
+    "terraform": "needs an account of AWS; make examples has Terraform parse the same file",
 }
 """Why no test runs a command, by the first words of it."""
 
-SHELL = {"cut", "echo", "export", "rm"}
+SHELL = {"cd", "cut", "echo", "export", "rm", "sed"}
 """What every shell has."""
 
 PROGRAMS = {".venv/bin/tally": "tally", "python3": "python"}
@@ -75,6 +77,8 @@ FILE = re.compile(r"[\w-]+\.(jsonl|csv|txt)")
 OF_EVERY_CALL = {"--region", "--profile", "--query", "--output", "--endpoint-url", "--no-paginate"}
 """What AWS's command line takes beside the parameters of a call."""
 
+TRANSFERS = {("s3", "cp")}
+"""What AWS's command line makes of many calls, and describes nowhere."""
 
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
 """What BadParameter is a kind of; typer does not export it."""
@@ -164,6 +168,8 @@ def aws_problem(words):
     """What AWS's own description of a call has against some words."""
     session = botocore.session.get_session()
     service, operation, *options = words
+    if (service, operation) in TRANSFERS:
+        return None
     if service not in session.get_available_services():
         return f"AWS has no service {service}"
     model = session.get_service_model(service)

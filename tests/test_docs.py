@@ -39,7 +39,9 @@ DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 CODE = (*PACKAGES, "benchmarks", "examples", "infrastructure", "requirements", "tests")
 MADE = (".venv", "build", "dist")  # what a path may begin with and not be in the repository
 SUFFIXES = (".md", ".py", ".toml", ".txt", ".json", ".yaml")
-ECOSYSTEM = re.compile("(AWS|POWERTOOLS)_[A-Z_]+|SQS_(QUEUE|DLQ)_URL|SSL_CERT_FILE|TALLY_URL")
+ECOSYSTEM = re.compile(
+    "(AWS|CAPABILITY|POWERTOOLS)_[A-Z_]+|SQS_(QUEUE|DLQ)_URL|SSL_CERT_FILE|TALLY_URL"
+)
 
 FENCE = re.compile(r"^```(?P<kind>\w*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`]+)`")

@@ -10,8 +10,12 @@ from tests.support.tidy_rules import addresses
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = (*PACKAGES, "benchmarks", "examples", "infrastructure", "requirements", "tests")
+INSTALLED = "node_modules"  # what npm put below examples/: others' files
 FILES = sorted(
-    path.relative_to(ROOT) for folder in FOLDERS for path in ROOT.glob(f"{folder}/**/*.py")
+    path.relative_to(ROOT)
+    for folder in FOLDERS
+    for path in ROOT.glob(f"{folder}/**/*.py")
+    if INSTALLED not in path.parts
 )
 REQUIREMENTS = sorted(ROOT.glob("requirements/*.txt"))
 SNIPPETS = [(name, bad) for name, rule in RULES.items() for bad in rule.bad]

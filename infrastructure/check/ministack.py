@@ -49,14 +49,19 @@ class MiniStack:
 
 
 @contextlib.contextmanager
-def ministack(log: Path) -> Iterator[MiniStack]:
+def ministack(log: Path, *, enforces: bool = False) -> Iterator[MiniStack]:
     """Start MiniStack, and stop it at the end; what it says is in the log.
+
+    Args:
+        log: a file.
+        enforces: whether it refuses what IAM's policies do not allow; the key `test` may do all.
 
     Raises:
         CheckFailedError: it does not answer in time.
     """
     port = free_port()
     variables = {
+        "AUTH": str(enforces).lower(),
         "BIND_HOST": HOST,
         "IOT_MTLS_ENABLED": "0",  # these two listen at ports of their own
         "SFTP_ENABLED": "0",
