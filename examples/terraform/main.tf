@@ -62,6 +62,12 @@ variable "alarm_topic_arn" {
   default     = ""
 }
 
+variable "permissions_boundary_arn" {
+  description = "The policy that bounds the stack's roles; empty for none."
+  type        = string
+  default     = ""
+}
+
 locals {
   parameters = {
     PackagesBucket         = var.bucket
@@ -69,6 +75,7 @@ locals {
     MomentoEndpoint        = var.momento_endpoint
     MomentoApiKeySecretArn = var.momento_api_key_secret_arn
     AlarmTopicArn          = var.alarm_topic_arn
+    PermissionsBoundaryArn = var.permissions_boundary_arn
   }
   stamp    = substr(sha256(jsonencode(local.parameters)), 0, 10)
   template = one(fileset(var.release, "template-*.json"))

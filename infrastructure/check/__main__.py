@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from infrastructure.check import consuming, deploy, deployer, serving
+from infrastructure.check import consuming, deploy, deployer, senders, serving
 from infrastructure.check.checking import CheckFailedError
 from infrastructure.check.deployment import build, zipped
 
@@ -25,6 +25,8 @@ def main() -> None:
             zips = {name: zipped(package) for name, package in packages.items()}
             for kind in deploy.KINDS:
                 deploy.check(kind, zips, folder / f"ministack-{kind}.log")
+            for kind in senders.KINDS:
+                senders.check(kind, zips, folder / f"ministack-senders-{kind}.log")
             deployer.check(folder)
         except CheckFailedError as error:
             last = max(folder.glob("*.log"), key=lambda log: log.stat().st_mtime)

@@ -20,7 +20,11 @@ def test_without_the_api_nothing_of_it_is_there(stack, deploy):
     assert not [kind for kind in kinds(without) if "ApiGateway" in kind]
     assert {name for name in gone if not name.startswith("Api")} == set()
     assert list(without.of_type("AWS::Lambda::Function")) == ["ConsumerFunction"]
-    assert set(stack.outputs) - set(without.outputs) == {"ApiUrl", "ApiKeyCommand"}
+    assert set(stack.outputs) - set(without.outputs) == {
+        "ApiFunctionArn",
+        "ApiUrl",
+        "ApiKeyCommand",
+    }
     assert "Api" not in "".join(without.resources)
 
 

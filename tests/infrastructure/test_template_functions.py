@@ -21,6 +21,16 @@ KEY = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d"
 MOMENTO = Service("cell-1.example.momentohq.com", api_key_secret=API_KEY_ARN)
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
 
+ARNS = {
+    "QueueArn": "Queue.Arn",
+    "DeadLetterQueueArn": "DeadLetterQueue.Arn",
+    "ConsumerFunctionArn": "ConsumerFunction.Arn",
+    "EventSourceMappingArn": "arn:aws:lambda:eu-central-1:123456789012"
+    ":event-source-mapping:ConsumerFunctionIncrements",
+    "ApiFunctionArn": "ApiFunction.Arn",
+}
+"""The outputs for other stacks; a resource stands for itself."""
+
 
 def environment(stack, function):
     return Remembering(stack[function]["Environment"]["Variables"])
@@ -145,6 +155,7 @@ def test_the_outputs_are_commands_that_are_ready(stack):
     assert stack.outputs == {
         "QueueUrl": "Queue",
         "DeadLetterQueueUrl": "DeadLetterQueue",
+        **ARNS,
         "ExportCommand": "export AWS_DEFAULT_REGION=eu-central-1 SQS_QUEUE_URL=Queue"
         f" MOMENTO_CACHE_NAME='tally' MOMENTO_ENDPOINT={MOMENTO.endpoint}"
         f" MOMENTO_API_KEY_SECRET={API_KEY_ARN}",
@@ -161,6 +172,23 @@ def test_the_outputs_are_commands_that_are_ready(stack):
         "ApiKeyCommand": "aws apigateway get-api-key --api-key ApiApiKey --include-value"
         " --query value --output text --region eu-central-1",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "arn"),
+    [
+        ("create", "CountersTable.Arn"),
+        ("counters", "arn:aws:dynamodb:eu-central-1:123456789012:table/counters"),
+    ],
+)
+def test_the_outputs_name_table_and_key_only_if_there_are_some(deploy, stack, name, arn):
+    told = deploy(CounterTable=name, DataKmsKeyArn=KEY).outputs
+    added = {key: value for key, value in told.items() if key not in stack.outputs}
+    assert added == {"CounterTableArn": arn, "QueueKmsKeyArn": KEY}
+
+
+def test_no_output_is_exported(template):
+    assert [name for name, each in template["Outputs"].items() if "Export" in each] == []
 
 
 @pytest.mark.parametrize(

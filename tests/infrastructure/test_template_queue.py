@@ -86,6 +86,7 @@ def test_on_fifo_queues_the_counters_do_not_wait_for_each_other(deploy, stack):
             "FifoQueue": True,
             "DeduplicationScope": "messageGroup",
             "FifoThroughputLimit": "perMessageGroupId",
+            "ContentBasedDeduplication": False,
             "VisibilityTimeout": 6 * 30,
         },
         "DeadLetterQueue": {
