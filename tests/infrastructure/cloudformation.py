@@ -157,6 +157,8 @@ def _broken(value: str, declared: Mapping[str, Any]) -> Iterator[str]:
         yield "AllowedValues"
     if not re.fullmatch(declared.get("AllowedPattern", ".*"), value):
         yield "AllowedPattern"
+    if len(value) > declared.get("MaxLength", len(value)):
+        yield "MaxLength"
     if declared["Type"] == "Number":
         number = int(value)
         if not declared.get("MinValue", number) <= number <= declared.get("MaxValue", number):
