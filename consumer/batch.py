@@ -101,6 +101,7 @@ class Consumer:
         batch = messages.read(records, self._default_max)
         _fail_groups(batch)
         groups = _by_counter(batch)
+        self._observer.busiest(groups)
         progress = self._settler.settle(groups, ends_at, activity)
         unsettled: dict[int, Unsettled] = {}
         for counter, settlement in progress.settlements().items():
@@ -108,6 +109,7 @@ class Consumer:
         if unsettled:
             _mark(batch, unsettled)
             _fail_groups(batch)
+        self._observer.throttled(progress.throttles)
         self._observer.swaps_lost(progress.losses)
         self._observer.counters_vanished(progress.vanished)
         self._observer.counters_rolled_back(progress.rolled_back)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
@@ -44,6 +44,24 @@ class Observer:
         self._logger.append_keys(function_request_id=request_id)
         self._metrics.add_metadata("function_request_id", request_id)
 
+    def busiest(self, groups: Mapping[str, Sized]) -> None:
+        """The metrics' record names the counter with the most events of the batch.
+
+        One, and not all: the record must not grow with the batch. No metric: each counter would
+        be one that is billed.
+        """
+        if groups:
+            counter = max(groups, key=lambda name: len(groups[name]))
+            self._metrics.add_metadata("busiest_counter", counter)
+            self._metrics.add_metadata("busiest_events", len(groups[counter]))
+
+    def throttled(self, times: Mapping[str, int]) -> None:
+        """It names the counter whose calls the store throttled most, if it did, and how often."""
+        if times:
+            counter = max(times, key=lambda name: times[name])
+            self._metrics.add_metadata("throttled_counter", counter)
+            self._metrics.add_metadata("throttled_times", times[counter])
+
     def message_returned(self, message: ReceivedMessage, unsettled: Unsettled) -> None:
         """One line for a message that is reported to SQS; there is no stack behind a decision."""
         published_id = message.id
@@ -60,6 +78,7 @@ class Observer:
                 **named,
                 "message_id": message.record["messageId"],
                 "receive_count": message.receive_count,
+                "events": len(message.events),
             },
         )
 

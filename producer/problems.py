@@ -171,13 +171,15 @@ def install(
 
 def _log(logger: Logger, found: ProblemError, error: Exception) -> None:
     is_unknown = found.kind is Kind.INTERNAL
+    event = found.details.get("event")
+    named = {"identity": event} if event else {}
     write = logger.error if is_unknown else logger.warning
     write(
         "%s: %s",
         found.kind.title,
         (isinstance(error, ProblemError) and error.__cause__) or error,
         exc_info=error if is_unknown else None,
-        extra={"action": "request_failed", "problem": found.kind.value},
+        extra={"action": "request_failed", "problem": found.kind.value, **named},
     )
 
 

@@ -155,6 +155,12 @@ class Silent(Observer):
     def begin(self, request_id: str) -> None:
         """An invocation begins."""
 
+    def busiest(self, groups: object) -> None:
+        """Counters have events."""
+
+    def throttled(self, times: object) -> None:
+        """Calls were throttled."""
+
     def message_returned(self, message: ReceivedMessage, unsettled: Unsettled) -> None:
         """A message is reported."""
 

@@ -130,6 +130,8 @@ def prepared(template: Mapping[str, Any], momento: str) -> dict[str, Any]:
         board[0] = board[0].replace(f'"${{{name}.Arn}}",', "")
         if condition:  # then it is the only one of a word of its own
             board[1] = {k: "" if f"{name}.Arn" in str(v) else v for k, v in board[1].items()}
+    for name in queries(resources):
+        del resources[name]
     for path in resources["Api"]["Properties"]["Body"]["paths"].values():
         methods = path["Fn::If"][1]
         methods["get"] = methods["post"] = methods.pop(ANY_METHOD)
@@ -139,6 +141,13 @@ def prepared(template: Mapping[str, Any], momento: str) -> dict[str, Any]:
 def of_an_expression(resources: Mapping[str, Any]) -> list[str]:
     """The alarms that look at more than one metric."""
     return [name for name, each in resources.items() if "Metrics" in each.get("Properties", {})]
+
+
+def queries(resources: Mapping[str, Any]) -> list[str]:
+    """The saved queries, a type that MiniStack does not know; nothing refers to them."""
+    return [
+        name for name, each in resources.items() if each["Type"] == "AWS::Logs::QueryDefinition"
+    ]
 
 
 def _number(functions: Any) -> None:  # noqa: ANN401 (a client of boto3)

@@ -62,6 +62,7 @@ class Progress:
         open: the counters not settled, each with what ended its last try.
         is_late: whether a call had no time left to be sent: no other round has, either.
         throttled: how often each open counter's calls were throttled.
+        throttles: the same of every counter, settled or not.
         losses: how often each counter's swap lost the race.
         winners: what was stored by those who won the races of the last round, where it was told.
         vanished: the counters that were there at first, and then written anew over nothing.
@@ -77,6 +78,7 @@ class Progress:
         self.open = dict.fromkeys(groups, Unsettled(Reason.OUT_OF_TIME))
         self.is_late = False
         self.throttled: dict[str, int] = {}
+        self.throttles: dict[str, int] = {}
         self.losses: dict[str, int] = {}
         self.vanished: list[str] = []
         self.warm: Mapping[str, Copy] = {}
@@ -172,6 +174,7 @@ class Progress:
 
     def _throttle(self, counter: str, unsettled: Unsettled) -> None:
         self._activity.store_throttled += 1
+        self.throttles[counter] = self.throttles.get(counter, 0) + 1
         self.open[counter] = unsettled
         self.throttled[counter] = self.throttled.get(counter, 0) + 1
         if self.throttled[counter] == MAX_THROTTLED_TRIES:

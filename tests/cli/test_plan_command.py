@@ -11,10 +11,18 @@ import pytest
 from consumer.observability import OF_A_TABLE
 from consumer.wiring import observer
 from tally.cli.plan import figures
-from tally.cli.plan.bill import ALARM_METRICS, LOG_BYTES, METRICS, MONTH_S, TABLE_METRICS
+from tally.cli.plan.bill import (
+    COPIES_ALARM_METRICS,
+    LOG_BYTES,
+    METRICS,
+    MONTH_S,
+    TABLE_METRICS,
+)
 from tally.cli.plan.load import MEMORIES_MB, PRICES_AS_OF, TIMEOUTS_S, WINDOWS_S, Load, Prices
 from tally.cli.plan.report import number
 from tally.settling.progress import Activity
+from tests.infrastructure.cloudformation import TemplateStack
+from tests.infrastructure.conftest import REQUIRED
 from tests.support.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
@@ -85,12 +93,24 @@ def test_the_defaults_and_what_is_advised_are_what_the_template_offers():
     assert offered == OFFERED
 
 
-def test_the_bill_has_the_alarms_of_the_template_without_a_table():
-    resources = json.loads(TEMPLATE.read_text("utf-8"))["Resources"].values()
-    made = [each for each in resources if each.get("Condition") not in {"WithTable", "WithCopies"}]
-    alarms = [each["Properties"] for each in made if each["Type"].endswith("::Alarm")]
-    watched = [[m for m in each.get("Metrics", []) if "MetricStat" in m] for each in alarms]
-    assert sum(len(metrics) or 1 for metrics in watched) == ALARM_METRICS
+def alarm_metrics(**parameters):
+    """How many metrics the alarms of a stack look at, each of which is billed."""
+    stack = TemplateStack(json.loads(TEMPLATE.read_text("utf-8")), parameters)
+    alarms = stack.of_type("AWS::CloudWatch::Alarm").values()
+    return sum(
+        len([m for m in each.get("Metrics", [{}]) if "Expression" not in m]) for each in alarms
+    )
+
+
+def test_the_bill_has_what_the_alarms_of_the_template_look_at():
+    billed = [
+        next(
+            item["units"] for item in planned(*given)[1]["bill"] if item["what"] == "alarm metrics"
+        )
+        for given in ((), ("--durable",))
+    ]
+    assert billed == [alarm_metrics(**REQUIRED), alarm_metrics(CounterTable="create")]
+    assert alarm_metrics(**REQUIRED, CounterTable="create") == billed[1] + COPIES_ALARM_METRICS
 
 
 def test_the_bill_has_the_record_of_an_invocation(capsys):
@@ -98,9 +118,10 @@ def test_the_bill_has_the_record_of_an_invocation(capsys):
     told.begin("8f5d3c6a-1f37-5f5d-9f3b-65e6a4d7d0b1")
     known = {each.name for each in dataclasses.fields(Activity)} - OF_A_TABLE
     assert (len(known), len(OF_A_TABLE)) == (METRICS, TABLE_METRICS)
+    told.busiest({"page:home": range(250)})
     told.publish(Activity(**dict.fromkeys(known, 1_000)))
-    assert 1_200 < len(capsys.readouterr().out) <= 1_300
-    assert LOG_BYTES > 1_300
+    assert 1_300 < len(capsys.readouterr().out) <= 1_400
+    assert LOG_BYTES > 1_400
 
 
 @pytest.mark.parametrize("columns", [12, 20, 40, 60, 78, 79])
@@ -125,7 +146,7 @@ def test_a_table_that_does_not_fit_is_lines():
     ]
     for line in (
         "SQS: sends; units 262,800,000; price, $",
-        "total: $ 173.85",
+        "total: $ 174.44",
         "races: load 0.111; at most 0.5; unit of",
     ):
         assert line in lines(said)

@@ -196,6 +196,43 @@ def test_each_invocation_counts_for_itself(deployed, capsys):
     assert metrics(capsys) == {}
 
 
+def named(capsys):
+    """What the record of the one invocation names, beside its metrics."""
+    told = emf(capsys)
+    keys = ("busiest_counter", "busiest_events", "throttled_counter", "throttled_times")
+    return {key: told[key] for key in keys if key in told}
+
+
+def test_the_record_names_the_counter_with_the_most_events(deployed, capsys):
+    handle(
+        deployed,
+        record("m1", [increment(0), increment(0, "hot"), increment(1, "hot")]),
+        record("m2", [increment(2, "hot"), increment(0, "bad", amount="x")]),
+        record("m3", increment(0, "cool")),
+    )
+    assert named(capsys) == {"busiest_counter": "hot", "busiest_events": 2}
+    handle(deployed, record("m4", "{"))
+    assert named(capsys) == {}
+
+
+def test_the_record_of_a_broken_set_up_names_the_busiest_counter_too(deployed, capsys):
+    deployed.channel.faults = [Fault("GetWithHash", STATUS.PERMISSION_DENIED)]
+    with pytest.raises(BrokenSetupError):
+        handle(deployed, record("m1", increment()))
+    assert named(capsys) == {"busiest_counter": "page:home", "busiest_events": 1}
+
+
+def test_the_record_names_the_counter_that_was_throttled_most_settled_or_not(deployed, capsys):
+    deployed.channel.faults = [
+        Fault("GetWithHash", STATUS.RESOURCE_EXHAUSTED, key=key, times=times)
+        for key, times in (("page:home", 1), ("hot", 3))
+    ]
+    handle(deployed, record("m1", [increment(0), increment(0, "hot")]))
+    told = named(capsys)
+    assert (told["throttled_counter"], told["throttled_times"]) == ("hot", 3)
+    assert deployed.log == []  # it was settled
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_metric_is_named_after_its_field(metric):
     field = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in metric)
@@ -220,6 +257,7 @@ def test_a_line_about_a_message_has_stable_keys(deployed):
         "identity": name(17),
         "message_id": "m1",
         "receive_count": 4,
+        "events": 1,
     }
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from consumer.wiring import observer
 from infrastructure.template import ROOT
+from producer.wiring import SENDING_S
 from tally.counters.ledger import Limits
 from tally.environment import MAX_MOMENTO_TTL_S
 from tally.settling.progress import Activity
 from tally.settling.rounds import RESERVE_PER_MESSAGE_S, RESERVE_S
 
-TOPIC = "arn:aws:sns:eu-central-1:123456789012:people"
 QUEUES = ("Queue.QueueName", "DeadLetterQueue.QueueName")
 AWS_METRICS = {
     "AWS/SQS": {
@@ -62,12 +62,15 @@ ALARMS = {
     "GivingUpAlarm": ("returned - invalid", None, (3, 11), 0),
     "ValueBytesAlarm": ("ValueBytes", "Maximum", (1, 1), Limits().max_bytes // 2),
     "VanishedAlarm": ("CountersVanished", "Sum", (1, 1), 0),
+    "NothingArrivesAlarm": ("NumberOfMessagesSent", "Sum", (30, 30), 1),
     "TableThrottlesAlarm": ("WriteThrottleEvents", "Sum", (3, 11), 0),
     "TableErrorsAlarm": ("SystemErrors", "Sum", (3, 11), 0),
     "CopiesAlarm": ("failed / stored", None, (3, 30), 0.5),
     "ApiErrorsAlarm": ("5XXError", "Sum", (3, 30), 0),
     "ApiRefusalsAlarm": ("4XXError", "Average", (3, 30), 0.5),
+    "ApiLatencyAlarm": ("Latency", "p99", (3, 30), 5_000),
 }
+BY_REQUEST = ("NothingArrivesAlarm",)
 OF_A_TABLE = ("TableThrottlesAlarm", "TableErrorsAlarm", "CopiesAlarm")
 RETRIED = (
     *("ErrorsAlarm", "ThrottlesAlarm", "DurationAlarm", "GivingUpAlarm"),
@@ -115,8 +118,8 @@ A_TABLE = {"# The table": ["Units", "Refused and failed", "Copies for the cache"
 
 @pytest.fixture
 def with_table(deploy):
-    """A stack with all that there is: a table, and Momento for its cache."""
-    return deploy(CounterTable="create")
+    """A stack with all that there is: a table, Momento for its cache, and alarms by request."""
+    return deploy(CounterTable="create", AlarmSilenceMinutes=30)
 
 
 @pytest.fixture(params=["none", "create"])
@@ -193,31 +196,45 @@ def test_each_alarm_asks_at_its_mark(stack, with_table):
     asked = {
         name: (
             alarm.get("MetricName") or alarm["Metrics"][0]["Expression"],
-            alarm.get("Statistic"),
-            (
-                alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"]),
-                alarm["EvaluationPeriods"],
+            alarm.get("Statistic", alarm.get("ExtendedStatistic")),
+            tuple(
+                int(alarm.get(periods, alarm["EvaluationPeriods"]))
+                for periods in ("DatapointsToAlarm", "EvaluationPeriods")
             ),
-            alarm["Threshold"],
+            float(alarm["Threshold"]),
         )
         for name, alarm in alarms(with_table).items()
     }
     assert asked == ALARMS
-    assert alarms(stack).keys() == ALARMS.keys() - OF_A_TABLE
+    assert alarms(stack).keys() == ALARMS.keys() - OF_A_TABLE - set(BY_REQUEST)
 
 
 def test_every_alarm_asks_for_more_than_its_mark_and_rests_without_data(with_table):
-    for alarm in alarms(with_table).values():
-        assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
-        assert alarm["TreatMissingData"] == "notBreaching"
-        assert len(alarm["AlarmDescription"]) > 40
+    asked = {(a["ComparisonOperator"], a["TreatMissingData"]) for a in alarms(with_table).values()}
+    silence = with_table["NothingArrivesAlarm"]
+    assert asked == {
+        ("GreaterThanThreshold", "notBreaching"),
+        ("LessThanThreshold", "breaching"),
+    }
+    assert (silence["ComparisonOperator"], silence["TreatMissingData"]) == (
+        "LessThanThreshold",
+        "breaching",
+    )
 
 
-def test_alarms_reach_the_topic_if_there_is_one(with_table, deploy):
-    told = deploy(AlarmTopicArn=TOPIC, CounterTable="create")
-    for name, alarm in alarms(told).items():
-        assert (alarm["AlarmActions"], alarm["OKActions"]) == ([TOPIC], [TOPIC])
-        assert not {"AlarmActions", "OKActions"} & with_table[name].keys()
+@pytest.mark.parametrize("minutes", [5, 1_440])
+def test_silence_rings_when_no_minute_of_those_given_had_a_message(deploy, minutes):
+    alarm = deploy(AlarmSilenceMinutes=minutes)["NothingArrivesAlarm"]
+    assert (alarm["Period"], int(alarm["EvaluationPeriods"])) == (MINUTE_S, minutes)
+    assert "DatapointsToAlarm" not in alarm  # so it is all of them
+    assert minutes * MINUTE_S <= DAY_S  # CloudWatch's most
+
+
+def test_the_api_is_slow_when_it_takes_longer_than_the_publisher_tries(template):
+    declared = template["Parameters"]["AlarmLatencyMilliseconds"]
+    assert declared["Default"] == SENDING_S * 1_000
+    function = template["Resources"]["ApiFunction"]["Properties"]
+    assert declared["MaxValue"] == function["Timeout"] * 1_000
 
 
 @pytest.mark.parametrize(
@@ -360,7 +377,9 @@ def test_the_dashboard_shows_the_table_if_there_is_one(with_table, deploy):
 
 @pytest.mark.parametrize("api", ["yes", "no"])
 @pytest.mark.parametrize("ttl", [60, 86_400])
-@pytest.mark.parametrize("told", [{}, {"CounterTable": "create"}, ALONE])
+@pytest.mark.parametrize(
+    "told", [{}, {"CounterTable": "create"}, ALONE, {"AlarmSilenceMinutes": 60}]
+)
 def test_the_dashboard_shows_every_alarm(deploy, api, ttl, told):
     stack = deploy(HttpApi=api, MomentoTtlSeconds=ttl, **told)
     [shown] = [each for each in widgets(stack) if each["type"] == "alarm"]

@@ -264,7 +264,8 @@ def test_what_is_not_confirmed_is_told_with_whether_a_repeat_is_safe(headers, de
     link = f"/counters/page:home/increments/{event}"
     assert answer == problem(*UNCONFIRMED, detail, RETRY, event=event, outcome=link)
     [line] = api.log
-    assert (line["level"], line["problem"]) == ("WARNING", "unconfirmed")
+    told = [line[key] for key in ("level", "problem", "identity")]
+    assert told == ["WARNING", "unconfirmed", event]
 
 
 @pytest.mark.parametrize("lost", [lost_before(CLOSED), lost_after(LOST)], ids=["before", "after"])

@@ -62,6 +62,12 @@ class Witness(Observer):
     def begin(self, request_id: str) -> None:
         pass
 
+    def busiest(self, groups: object) -> None:
+        pass
+
+    def throttled(self, times: object) -> None:
+        pass
+
     def message_returned(self, message: ReceivedMessage, unsettled: Unsettled) -> None:
         letter = self._environment.delivery.by_id[message.record["messageId"]]
         letter.reason = unsettled.reason.value

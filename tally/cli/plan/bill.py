@@ -30,12 +30,18 @@ TABLE_METRICS = 2
 METRICS = len(dataclasses.fields(Activity)) - TABLE_METRICS
 """The others, each billed once there was an invocation in the month."""
 
-ALARM_METRICS = 17
+ALARM_METRICS = 18
 """What the alarms of template.yaml look at, without those of a table: an alarm of two metrics is
 billed as two."""
 
-LOG_BYTES = 1_800
-"""What an invocation logs: 1,300 of its metrics' record, three lines of Lambda's own, and 26 for
+TABLE_ALARM_METRICS = 2
+"""What the alarms of a table look at besides."""
+
+COPIES_ALARM_METRICS = 2
+"""What the alarm of a cache before the table looks at; no cache is in the bill of a table."""
+
+LOG_BYTES = 1_900
+"""What an invocation logs: 1,400 of its metrics' record, three lines of Lambda's own, and 26 for
 each line. A message that comes back is one line more, and left out."""
 
 MILLION = 1_000_000
@@ -67,6 +73,7 @@ def bill(figures: Figures) -> list[BillLine]:
     sends, deletes = _sends_per_s(figures) * MONTH_S, _deletes_per_s(figures) * MONTH_S
     receives = _receives_per_s(figures) * MONTH_S
     metrics = METRICS + (TABLE_METRICS if figures.load.durable else 0)
+    watched = ALARM_METRICS + (TABLE_ALARM_METRICS if figures.load.durable else 0)
     logged_gb = invocations * LOG_BYTES / GB_BYTES
     return [
         BillLine("SQS", "sends", sends, prices.sqs_million_requests, MILLION),
@@ -76,7 +83,7 @@ def bill(figures: Figures) -> list[BillLine]:
         BillLine("Lambda", "GB-s", gb_s, prices.lambda_gb_s),
         *(_table(figures) if figures.load.durable else _momento(figures)),
         BillLine("CloudWatch", "metrics", metrics, prices.cloudwatch_metric),
-        BillLine("CloudWatch", "alarm metrics", ALARM_METRICS, prices.cloudwatch_alarm_metric),
+        BillLine("CloudWatch", "alarm metrics", watched, prices.cloudwatch_alarm_metric),
         BillLine("CloudWatch", "dashboard", 1, prices.cloudwatch_dashboard),
         BillLine("CloudWatch", "GB logged", logged_gb, prices.cloudwatch_gb_logged),
         *([] if figures.load.durable else _beside_momento(figures)),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, islice
 from typing import Any
 
+from tally.cli.plan.bill import COPIES_ALARM_METRICS
 from tally.cli.plan.figures import Figures
 from tally.cli.plan.load import (
     MAX_BATCH_SIZE,
@@ -136,7 +137,8 @@ def _table_notes(figures: Figures) -> list[str]:
         )
     found.append(
         f"A cache before the table takes {figures.writes_per_s:,.1f} copies a second, at Momento "
-        f"{figures.copy_operations_per_s:,.1f} operations. They are in no limit and no price here."
+        f"{figures.copy_operations_per_s:,.1f} operations. They, and the {COPIES_ALARM_METRICS} "
+        "metrics of their alarm, are in no limit and no price here."
     )
     return found
 
