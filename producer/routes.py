@@ -53,6 +53,7 @@ def build(
     *,
     logger: Logger,
     on_broken_setup: Callable[[], object] = lambda: None,
+    on_published: Callable[[Increment], object] = lambda _: None,
 ) -> Resolver:
     """The API over a publisher and a reader.
 
@@ -61,11 +62,12 @@ def build(
         reader: where counts and outcomes come from.
         logger: Powertools' own, in JSON.
         on_broken_setup: called when the store refuses the key, which may have been rotated.
+        on_published: called with each increment that is on its way to the queue, confirmed or not.
     """
     # Said explicitly: with POWERTOOLS_DEV it would print each event, and x-api-key is in it.
     app = Resolver(enable_validation=True, json_body_deserializer=_json_object, debug=False)
     problems.install(app, logger, on_broken_setup)
-    _add_publishing(app, partial(_publish, publisher))
+    _add_publishing(app, partial(_publish, publisher, on_published))
     _add_reading(app, reader)
     openapi.install(app)
     return app
@@ -108,7 +110,10 @@ def _add_reading(app: Resolver, reader: Reader) -> None:
 
 
 def _publish(
-    publisher: Publisher, request: APIGatewayProxyEvent, fields: dict[str, Any]
+    publisher: Publisher,
+    on_published: Callable[[Increment], object],
+    request: APIGatewayProxyEvent,
+    fields: dict[str, Any],
 ) -> Response[Accepted]:
     """Publish one event, and answer when the queue has confirmed it.
 
@@ -120,6 +125,7 @@ def _publish(
     given = {name: value for name, value in fields.items() if value is not None}
     _check_time(given)
     increment = publisher.publish_fields(given)
+    on_published(increment)
     accepted = _accepted(stage, increment)
     try:
         publisher.flush()
