@@ -12,6 +12,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from producer import openapi, problems
+from producer.access import BY_KEY, Access
 from producer.models import (
     Accepted,
     Consistent,
@@ -40,11 +41,29 @@ JSON = "application/json"
 
 
 class Resolver(APIGatewayRestResolver):
-    """Powertools' resolver, which takes forms for JSON; ours takes nothing else for it."""
+    """Powertools' resolver, which takes forms for JSON; ours takes nothing else for it.
+
+    Its own CORS would leave out the answers to requests that it cannot read.
+
+    Args:
+        access: whose pages may ask.
+        options: of Powertools' own.
+    """
+
+    def __init__(self, access: Access, **options: Any) -> None:  # noqa: ANN401 (Powertools' own)
+        super().__init__(**options)
+        self._access = access
 
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 (Lambda's own)
         """Answer a request."""
-        return super().resolve(_with_media_type(_with_merged_headers(event)), context)
+        if self._access.cors_origin and event.get("httpMethod") == "OPTIONS":
+            # In AWS API Gateway says this itself, as nobody has a key for it.
+            return _empty(self._access.preflight())
+        request = _with_media_type(_with_merged_headers(event))
+        response: dict[str, Any] = super().resolve(request, context)
+        told = {name: [value] for name, value in self._access.answer().items()}
+        response["multiValueHeaders"] = {**response["multiValueHeaders"], **told}
+        return response
 
 
 def build(
@@ -54,6 +73,7 @@ def build(
     logger: Logger,
     on_broken_setup: Callable[[], object] = lambda: None,
     on_published: Callable[[Increment], object] = lambda _: None,
+    access: Access = BY_KEY,
 ) -> Resolver:
     """The API over a publisher and a reader.
 
@@ -63,13 +83,14 @@ def build(
         logger: Powertools' own, in JSON.
         on_broken_setup: called when the store refuses the key, which may have been rotated.
         on_published: called with each increment that is on its way to the queue, confirmed or not.
+        access: how callers are let in, and from which pages.
     """
     # Said explicitly: with POWERTOOLS_DEV it would print each event, and x-api-key is in it.
-    app = Resolver(enable_validation=True, json_body_deserializer=_json_object, debug=False)
+    app = Resolver(access, enable_validation=True, json_body_deserializer=_json_object, debug=False)
     problems.install(app, logger, on_broken_setup)
     _add_publishing(app, partial(_publish, publisher, on_published))
     _add_reading(app, reader)
-    openapi.install(app)
+    openapi.install(app, access.auth)
     return app
 
 
@@ -155,6 +176,16 @@ def _accepted(stage: str, increment: Increment) -> Accepted:
 
 def _found(body: Count | Counts | OutcomeOf) -> Response[Any]:
     return Response(HTTPStatus.OK, JSON, body, NOT_STORED)
+
+
+def _empty(headers: Mapping[str, str]) -> dict[str, Any]:
+    """An answer of headers alone, as Powertools gives them to Lambda."""
+    return {
+        "statusCode": int(HTTPStatus.NO_CONTENT),
+        "body": "",
+        "isBase64Encoded": False,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+    }
 
 
 def _json_object(text: str) -> Any:  # noqa: ANN401 (null as well, which Powertools knows of)

@@ -62,5 +62,6 @@ def build(settings: ApiSettings, environment: Mapping[str, str]) -> Api:
         logger=logger,
         on_broken_setup=renew,
         on_published=functools.partial(tell_published, metrics),
+        access=settings.access,
     )
     return Api(resolver, logger, metrics)

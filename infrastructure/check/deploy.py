@@ -75,6 +75,8 @@ def check(kind: str, zips: Mapping[str, bytes], log: Path) -> None:
             say(kind, f"{len(BAD)} bad messages in the dead letters, and no other")
             _check_api(aws, outputs, reader)
             say(kind, "the API refuses who has no key, and counts for who has it")
+            _check_rotation(aws, outputs)
+            say(kind, "a client's key is rotated without a gap: both are let in, then the new one")
             wait_until(lambda: _is_empty(queue, outputs["QueueUrl"]), MAX_COUNTING_S, "not empty")
             expect(reader.counts(expected) == expected, "the counts changed afterwards")
             say(kind, "the queue is empty, and the counts are the same: nothing counted twice")
@@ -174,6 +176,32 @@ def _check_api(aws: MiniStack, outputs: Mapping[str, str], reader: Reader) -> No
         (status, json.loads(answer).get("count")) == (OK, 3),
         f"the API does not tell the count: {status} {answer}",
     )
+
+
+def _check_rotation(aws: MiniStack, outputs: Mapping[str, str]) -> None:
+    """The steps of docs/http-api.md, "A client's key, and a new one"; each asks with both keys.
+
+    But for one: MiniStack goes on to let in a key that is disabled.
+    """
+    gateway = aws.client("apigateway")
+    plan = outputs["ApiUsagePlanId"]
+    old, new = _client_key(gateway, plan, "shop-1"), _client_key(gateway, plan, "shop-2")
+    api = outputs["ApiUrl"].removeprefix("https://").split(".")[0]
+    address = f"{aws.url}/restapis/{api}/v1/_user_request_/counters/by-http"
+
+    def statuses() -> tuple[int, int]:
+        return _ask(address, old["value"])[0], _ask(address, new["value"])[0]
+
+    expect(statuses() == (OK, OK), "one of two keys of a plan is not let in")
+    gateway.delete_api_key(apiKey=old["id"])
+    expect(statuses() == (KEYLESS_STATUS, OK), "a key that is gone is let in, or the new one not")
+
+
+def _client_key(gateway: Any, plan: str, name: str) -> Any:  # noqa: ANN401 (a client of boto3)
+    """A key of the usage plan: its id and its value."""
+    key = gateway.create_api_key(name=name, enabled=True)
+    gateway.create_usage_plan_key(usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
+    return gateway.get_api_key(apiKey=key["id"], includeValue=True)
 
 
 def _ask(address: str, key: str | None, body: object = None) -> tuple[int, str]:

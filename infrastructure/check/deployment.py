@@ -130,8 +130,7 @@ def prepared(template: Mapping[str, Any], momento: str) -> dict[str, Any]:
         board[0] = board[0].replace(f'"${{{name}.Arn}}",', "")
         if condition:  # then it is the only one of a word of its own
             board[1] = {k: "" if f"{name}.Arn" in str(v) else v for k, v in board[1].items()}
-    for path in resources["Api"]["Properties"]["Body"]["paths"].values():
-        methods = path["Fn::If"][1]
+    for methods in resources["Api"]["Properties"]["Body"]["paths"].values():
         methods["get"] = methods["post"] = methods.pop(ANY_METHOD)
     return made
 

@@ -1,18 +1,18 @@
 """`tally local up`: the stack on this machine, for other terminals to use, until Ctrl-C."""
 
-import functools
 import shlex
 import sys
 import sysconfig
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 
 from tally.cli.output import chatter, counted, fail
 from tally.cli.signals import interruptible
-from tally.environment import MAX_PORT, VALKEY_PORT
+from tally.environment import AN_ORIGIN, MAX_PORT, VALKEY_PORT, is_origin
 from tally.local.child import ChildError
 from tally.local.http.server import serving
 from tally.local.lambda_.environment import Invocation
@@ -29,10 +29,27 @@ HTTP_PORT = 8000
 
 Port = typer.Option(min=0, max=MAX_PORT, help="0 for any free one.")
 
+
+def _origin(value: str) -> str:
+    if value and not is_origin(value):
+        reason = f"must be {AN_ORIGIN}"
+        raise typer.BadParameter(reason)
+    return value
+
+
 Durable = Annotated[
     bool,
     typer.Option(
         "--durable", help="Have a table of DynamoDB decide; the store is the cache before it."
+    ),
+]
+
+CorsOrigin = Annotated[
+    str,
+    typer.Option(
+        metavar="ORIGIN",
+        callback=_origin,
+        help="Let pages of this origin, such as http://localhost:5173, ask the HTTP API.",
     ),
 ]
 
@@ -54,6 +71,7 @@ def up(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passes 
     valkey_port: Annotated[int, Port] = VALKEY_PORT,
     sqs_port: Annotated[int, Port] = SQS_PORT,
     http_port: Annotated[int, Port] = HTTP_PORT,
+    cors_origin: CorsOrigin = "",
 ) -> None:
     """Start SQS, a store, the consumer and the HTTP API; print `export` lines; stay until Ctrl-C.
 
@@ -70,22 +88,28 @@ def up(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passes 
         is_durable=durable,
         sqs_port=sqs_port,
     )
-    watch, printed = Watch(), functools.partial(_print_logs, "API")
-    observe = functools.partial(_observe, watch)
+    watch = Watch()
+    observe, printed = partial(_observe, watch), partial(_print_logs, "API")
+    http: Any = {"port": http_port, "printed": printed, "cors_origin": cors_origin}
     try:
         with (
             interruptible(),
             Stack(settings, observe=observe, wrap_function=watch.wrap) as stack,
-            serving(stack, settings, watch, port=http_port, printed=printed) as url,
+            serving(stack, settings, watch, **http) as url,
         ):
-            _print_lines({**stack.variables, "TALLY_URL": url}, stack.to_unset)
-            chatter().print("Running; paste the lines above in another terminal. Ctrl-C ends it.")
-            chatter().print(f"A page of what goes on: {url}", soft_wrap=True)
+            _greet(stack, url)
             _stay(stack)
     except KeyboardInterrupt:
         chatter().print("Ended.")
     except ChildError as error:
         fail(str(error))
+
+
+def _greet(stack: Stack, url: str) -> None:
+    """Tell that it runs, and where."""
+    _print_lines({**stack.variables, "TALLY_URL": url}, stack.to_unset)
+    chatter().print("Running; paste the lines above in another terminal. Ctrl-C ends it.")
+    chatter().print(f"A page of what goes on: {url}", soft_wrap=True)
 
 
 def _print_lines(variables: Mapping[str, str], others: Sequence[str]) -> None:
