@@ -36,10 +36,11 @@ MAX_COUNTING_S = 120
 MAX_ANSWER_S = 30
 KINDS = {
     "standard": {"QueueType": "standard"},
-    "fifo": {"QueueType": "fifo"},
+    "fifo": {"QueueType": "fifo", "ApiCorsOrigin": "https://app.example.com"},
     "durable": {"CounterTable": "create"},
 }
-"""The parameters of each deployment: both queues, and a table with Momento for its cache."""
+"""The parameters of each deployment: both queues, one with an API for the pages of an origin, and a
+table with Momento for its cache."""
 
 KEYLESS_STATUS, ACCEPTED, OK = 403, 202, 200
 
@@ -75,6 +76,9 @@ def check(kind: str, zips: Mapping[str, bytes], log: Path) -> None:
             say(kind, f"{len(BAD)} bad messages in the dead letters, and no other")
             _check_api(aws, outputs, reader)
             say(kind, "the API refuses who has no key, and counts for who has it")
+            if "ApiCorsOrigin" in KINDS[kind]:
+                _check_pages(aws, outputs)
+                say(kind, "a browser may ask by OPTIONS without a key, and by nothing else")
             _check_rotation(aws, outputs)
             say(kind, "a client's key is rotated without a gap: both are let in, then the new one")
             wait_until(lambda: _is_empty(queue, outputs["QueueUrl"]), MAX_COUNTING_S, "not empty")
@@ -165,8 +169,7 @@ def _check_dead_letters(queue: Any, url: str) -> None:  # noqa: ANN401 (a client
 def _check_api(aws: MiniStack, outputs: Mapping[str, str], reader: Reader) -> None:
     key_id = outputs["ApiKeyCommand"].split("--api-key ")[1].split()[0]
     key = aws.client("apigateway").get_api_key(apiKey=key_id, includeValue=True)["value"]
-    api = outputs["ApiUrl"].removeprefix("https://").split(".")[0]
-    address = f"{aws.url}/restapis/{api}/v1/_user_request_/counters/by-http"
+    address = _address(aws, outputs)
     expect(_ask(address, None)[0] == KEYLESS_STATUS, "the API answers without a key")
     status, answer = _ask(f"{address}/increments", key, {"amount": 3})
     expect(status == ACCEPTED, f"the API does not take an increment: {status} {answer}")
@@ -178,6 +181,22 @@ def _check_api(aws: MiniStack, outputs: Mapping[str, str], reader: Reader) -> No
     )
 
 
+def _check_pages(aws: MiniStack, outputs: Mapping[str, str]) -> None:
+    """What a browser asks before a page may goes without a key, and nothing else does.
+
+    MiniStack does not read from the API's definition what is answered there.
+    """
+    address = _address(aws, outputs)
+    expect(_ask(address, None, method="OPTIONS")[0] == OK, "OPTIONS needs a key")
+    expect(_ask(address, None)[0] == KEYLESS_STATUS, "the API answers a page without a key")
+
+
+def _address(aws: MiniStack, outputs: Mapping[str, str]) -> str:
+    """The counter's, at the API that MiniStack serves."""
+    api = outputs["ApiUrl"].removeprefix("https://").split(".")[0]
+    return f"{aws.url}/restapis/{api}/v1/_user_request_/counters/by-http"
+
+
 def _check_rotation(aws: MiniStack, outputs: Mapping[str, str]) -> None:
     """The steps of docs/http-api.md, "A client's key, and a new one"; each asks with both keys.
 
@@ -186,8 +205,7 @@ def _check_rotation(aws: MiniStack, outputs: Mapping[str, str]) -> None:
     gateway = aws.client("apigateway")
     plan = outputs["ApiUsagePlanId"]
     old, new = _client_key(gateway, plan, "shop-1"), _client_key(gateway, plan, "shop-2")
-    api = outputs["ApiUrl"].removeprefix("https://").split(".")[0]
-    address = f"{aws.url}/restapis/{api}/v1/_user_request_/counters/by-http"
+    address = _address(aws, outputs)
 
     def statuses() -> tuple[int, int]:
         return _ask(address, old["value"])[0], _ask(address, new["value"])[0]
@@ -204,10 +222,12 @@ def _client_key(gateway: Any, plan: str, name: str) -> Any:  # noqa: ANN401 (a c
     return gateway.get_api_key(apiKey=key["id"], includeValue=True)
 
 
-def _ask(address: str, key: str | None, body: object = None) -> tuple[int, str]:
+def _ask(
+    address: str, key: str | None, body: object = None, *, method: str | None = None
+) -> tuple[int, str]:
     headers = {"content-type": "application/json"} | ({"x-api-key": key} if key else {})
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(address, data, headers)  # noqa: S310 (our own address)
+    request = urllib.request.Request(address, data, headers, method=method)  # noqa: S310 (our own address)
     try:
         with urllib.request.urlopen(request, timeout=MAX_ANSWER_S) as answer:  # noqa: S310 (as above)
             return answer.status, answer.read().decode()
