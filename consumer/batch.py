@@ -104,12 +104,15 @@ class Consumer:
         self._observer.busiest(groups)
         progress = self._settler.settle(groups, ends_at, activity)
         unsettled: dict[int, Unsettled] = {}
-        for counter, settlement in progress.settlements().items():
+        settlements = progress.settlements()
+        for counter, settlement in settlements.items():
             unsettled |= _unsettled(groups[counter], settlement, activity)
         if unsettled:
             _mark(batch, unsettled)
             _fail_groups(batch)
         self._observer.throttled(progress.throttles)
+        if self._observer.tells_decisions:
+            self._observer.decisions(batch, _decided(groups, settlements))
         self._observer.swaps_lost(progress.losses)
         self._observer.counters_vanished(progress.vanished)
         self._observer.counters_rolled_back(progress.rolled_back)
@@ -160,6 +163,19 @@ def _unsettled(
         id(event): _REPORTED[decision]
         for event, decision in zip(events, settlement, strict=True)
         if decision in _REPORTED
+    }
+
+
+def _decided(
+    groups: Mapping[str, Sequence[Event]], settlements: Mapping[str, Settlement]
+) -> dict[int, Decision]:
+    """The decision on each event that has one and is settled by it, by the event's `id`."""
+    return {
+        id(event): decision
+        for counter, settlement in settlements.items()
+        if not isinstance(settlement, Unsettled)
+        for event, decision in zip(groups[counter], settlement, strict=True)
+        if decision.is_settled
     }
 
 

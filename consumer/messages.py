@@ -11,6 +11,7 @@ from tally.counters.body import increment_at, parse
 from tally.counters.errors import InvalidIncrementError, shown
 from tally.counters.event import Envelope, Event
 from tally.settling.reason import Reason, Unsettled
+from tally.tracing import trace_of
 
 _DECIMAL = re.compile("[0-9]{1,18}")
 
@@ -56,6 +57,11 @@ class ReceivedMessage(msgspec.Struct, gc=False):
             return ""
         published = increment_at(self.record["body"], self.events.index(self.event))
         return "" if published.id is UNSET else published.id[:MAX_ID_CHARS]
+
+    @property
+    def trace_id(self) -> str:
+        """The trace that its producer was in, of X-Ray or of W3C; empty if it does not say."""
+        return trace_of(self.record)
 
     @property
     def sent_at_ms(self) -> int:

@@ -1,6 +1,7 @@
 """What people and alarms see: JSON logs with stable keys, and one EMF record an invocation."""
 
 import dataclasses
+import itertools
 import logging
 from collections.abc import Iterable, Mapping, Sized
 
@@ -8,6 +9,8 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from consumer.messages import ReceivedMessage
+from tally.counters.decision import Decision
+from tally.counters.event import Event
 from tally.settling.progress import Activity
 from tally.settling.reason import Unsettled
 
@@ -20,6 +23,11 @@ UNITS = {"bytes": MetricUnit.Bytes, "seconds": MetricUnit.Seconds}
 OF_A_TABLE = frozenset({"store_reads", "cache_sets_failed"})
 """What only counters in a table have to tell. A 0 of these is not written: whoever has no table
 would pay for two metrics that never say anything."""
+
+
+MAX_DECISIONS_TOLD = 1_000
+"""Lines about decisions in one invocation, at DEBUG. A batch of 6 MB may hold tens of thousands of
+events, and the lines about all of them would take seconds of the function's time."""
 
 
 class Observer:
@@ -66,6 +74,7 @@ class Observer:
         """One line for a message that is reported to SQS; there is no stack behind a decision."""
         published_id = message.id
         named = {"id": published_id} if published_id else {}
+        traced = {"trace_id": trace_id} if (trace_id := message.trace_id) else {}
         self._write[unsettled.reason.level](
             "message returned to SQS: %s",
             unsettled.reason.text,
@@ -79,6 +88,46 @@ class Observer:
                 "message_id": message.record["messageId"],
                 "receive_count": message.receive_count,
                 "events": len(message.events),
+                **traced,
+            },
+        )
+
+    @property
+    def tells_decisions(self) -> bool:
+        """Whether somebody has asked for a line for each event, by the level DEBUG."""
+        return self._logger.log_level <= logging.DEBUG
+
+    def decisions(self, batch: Iterable[ReceivedMessage], decided: Mapping[int, Decision]) -> None:
+        """One line for each event that is decided, at DEBUG, for MAX_DECISIONS_TOLD of them.
+
+        Args:
+            batch: the messages.
+            decided: the decision on each event, by its `id`.
+        """
+        told = (
+            (message, event)
+            for message in batch
+            for event in message.events
+            if id(event) in decided
+        )
+        for message, event in itertools.islice(told, MAX_DECISIONS_TOLD):
+            self._event_decided(message, event, decided[id(event)])
+        if untold := sum(1 for _ in told):
+            text = "no more decisions of this invocation are told"
+            self._logger.debug(text, extra={"action": "decisions_untold", "untold": untold})
+
+    def _event_decided(self, message: ReceivedMessage, event: Event, decision: Decision) -> None:
+        traced = {"trace_id": trace_id} if (trace_id := message.trace_id) else {}
+        self._logger.debug(
+            "event decided: %s",
+            decision.value,
+            extra={
+                "action": "event_decided",
+                "decision": decision.name.lower(),
+                "counter": event.counter,
+                "identity": event.identity,
+                "message_id": message.record["messageId"],
+                **traced,
             },
         )
 

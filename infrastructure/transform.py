@@ -38,6 +38,8 @@ def transform(template: str) -> dict[str, Any]:
     """
     parsed = json.loads(json.dumps(yaml_parse(template)))
     parsed["Globals"]["Function"]["CodeUri"] = UPLOADED
+    # SAM would name each deployment of the API by the time: here by its definition.
+    del parsed["Resources"]["Api"]["Properties"]["AlwaysDeploy"]
     # SAM would put defaults in the place of references; so it is not told of any.
     defaults = {
         name: parameter.pop("Default")

@@ -5,16 +5,16 @@ from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from aws_lambda_powertools.event_handler.openapi.models import APIKey, APIKeyIn, Tag
+from aws_lambda_powertools.event_handler.openapi.models import APIKey, Tag
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
+from producer.access import SCHEMES, Auth
 from producer.models import Accepted, Count, Counts, OutcomeOf, ProblemDetails
 from producer.problems import MEDIA_TYPE, Kind
 from tally.counters.event import INT64_MAX, INT64_MIN
 
 VERSION = "1.0.0"
 PATH = "/openapi.json"
-KEY = "apiKey"
 
 _UNUSED = ("HTTPValidationError", "ResponseValidationError", "ValidationError")
 """Schemas that Powertools adds for answers that the API does not give."""
@@ -103,8 +103,9 @@ COUNT = _tells("getCount", "Read a counter", Count, Kind.NO_COUNTER)
 OUTCOME = _tells("getOutcome", "Ask what became of an event", OutcomeOf)
 
 
-def install(app: APIGatewayRestResolver) -> None:
-    """Describe the resolver's routes, at PATH and in `document`."""
+def install(app: APIGatewayRestResolver, auth: Auth = Auth.KEY) -> None:
+    """Describe the resolver's routes and how a caller is let in, at PATH and in `document`."""
+    name, scheme = SCHEMES[auth]
     app.configure_openapi(
         title="Tally",
         version=VERSION,
@@ -113,8 +114,8 @@ def install(app: APIGatewayRestResolver) -> None:
             Tag(name="publish", description="through the queue, decided batch by batch"),
             Tag(name="read", description="straight from the counters"),
         ],
-        security_schemes={KEY: APIKey.model_validate({"name": "x-api-key", "in": APIKeyIn.header})},
-        security=[{KEY: []}],
+        security_schemes={name: APIKey.model_validate(scheme)},
+        security=[{name: []}],
     )
 
     @app.get(PATH, include_in_schema=False)

@@ -12,6 +12,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from producer import openapi, problems
+from producer.access import BY_KEY, Access
 from producer.models import (
     Accepted,
     Consistent,
@@ -40,11 +41,29 @@ JSON = "application/json"
 
 
 class Resolver(APIGatewayRestResolver):
-    """Powertools' resolver, which takes forms for JSON; ours takes nothing else for it."""
+    """Powertools' resolver, which takes forms for JSON; ours takes nothing else for it.
+
+    Its own CORS would leave out the answers to requests that it cannot read.
+
+    Args:
+        access: whose pages may ask.
+        options: of Powertools' own.
+    """
+
+    def __init__(self, access: Access, **options: Any) -> None:  # noqa: ANN401 (Powertools' own)
+        super().__init__(**options)
+        self._access = access
 
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 (Lambda's own)
         """Answer a request."""
-        return super().resolve(_with_media_type(_with_merged_headers(event)), context)
+        if self._access.cors_origin and event.get("httpMethod") == "OPTIONS":
+            # In AWS API Gateway says this itself, as nobody has a key for it.
+            return _empty(self._access.preflight())
+        request = _with_media_type(_with_merged_headers(event))
+        response: dict[str, Any] = super().resolve(request, context)
+        told = {name: [value] for name, value in self._access.answer().items()}
+        response["multiValueHeaders"] = {**response["multiValueHeaders"], **told}
+        return response
 
 
 def build(
@@ -53,6 +72,8 @@ def build(
     *,
     logger: Logger,
     on_broken_setup: Callable[[], object] = lambda: None,
+    on_published: Callable[[Increment], object] = lambda _: None,
+    access: Access = BY_KEY,
 ) -> Resolver:
     """The API over a publisher and a reader.
 
@@ -61,13 +82,15 @@ def build(
         reader: where counts and outcomes come from.
         logger: Powertools' own, in JSON.
         on_broken_setup: called when the store refuses the key, which may have been rotated.
+        on_published: called with each increment that is on its way to the queue, confirmed or not.
+        access: how callers are let in, and from which pages.
     """
     # Said explicitly: with POWERTOOLS_DEV it would print each event, and x-api-key is in it.
-    app = Resolver(enable_validation=True, json_body_deserializer=_json_object, debug=False)
+    app = Resolver(access, enable_validation=True, json_body_deserializer=_json_object, debug=False)
     problems.install(app, logger, on_broken_setup)
-    _add_publishing(app, partial(_publish, publisher))
+    _add_publishing(app, partial(_publish, publisher, on_published))
     _add_reading(app, reader)
-    openapi.install(app)
+    openapi.install(app, access.auth)
     return app
 
 
@@ -108,7 +131,10 @@ def _add_reading(app: Resolver, reader: Reader) -> None:
 
 
 def _publish(
-    publisher: Publisher, request: APIGatewayProxyEvent, fields: dict[str, Any]
+    publisher: Publisher,
+    on_published: Callable[[Increment], object],
+    request: APIGatewayProxyEvent,
+    fields: dict[str, Any],
 ) -> Response[Accepted]:
     """Publish one event, and answer when the queue has confirmed it.
 
@@ -120,6 +146,7 @@ def _publish(
     given = {name: value for name, value in fields.items() if value is not None}
     _check_time(given)
     increment = publisher.publish_fields(given)
+    on_published(increment)
     accepted = _accepted(stage, increment)
     try:
         publisher.flush()
@@ -149,6 +176,16 @@ def _accepted(stage: str, increment: Increment) -> Accepted:
 
 def _found(body: Count | Counts | OutcomeOf) -> Response[Any]:
     return Response(HTTPStatus.OK, JSON, body, NOT_STORED)
+
+
+def _empty(headers: Mapping[str, str]) -> dict[str, Any]:
+    """An answer of headers alone, as Powertools gives them to Lambda."""
+    return {
+        "statusCode": int(HTTPStatus.NO_CONTENT),
+        "body": "",
+        "isBase64Encoded": False,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+    }
 
 
 def _json_object(text: str) -> Any:  # noqa: ANN401 (null as well, which Powertools knows of)

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Self
 
+from producer.access import BY_KEY, Access, Auth
 from tally.environment import Environment, Place
 
 
@@ -13,6 +14,7 @@ class ApiSettings:
 
     queue_url: str
     place: Place
+    access: Access = BY_KEY
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
@@ -22,6 +24,13 @@ class ApiSettings:
             SettingsError: naming each variable that is missing or wrong, and what it says.
         """
         environment = Environment(variables)
-        settings = cls(environment.queue_url("SQS_QUEUE_URL"), environment.place())
+        settings = cls(
+            environment.queue_url("SQS_QUEUE_URL"),
+            environment.place(),
+            Access(
+                Auth(environment.choice("API_AUTH", tuple(Auth))),
+                environment.origin("API_CORS_ORIGIN"),
+            ),
+        )
         environment.finish()
         return settings

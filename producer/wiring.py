@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
 from producer import routes
-from producer.observability import NAMESPACE, SERVICE, Api
+from producer.observability import NAMESPACE, SERVICE, Api, tell_published
 from producer.settings import ApiSettings
 from tally.publishing.publisher import Publisher
 from tally.publishing.sending import Pacer
@@ -47,6 +47,7 @@ def build(settings: ApiSettings, environment: Mapping[str, str]) -> Api:
     service = environment.get("POWERTOOLS_SERVICE_NAME") or SERVICE
     namespace = environment.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE
     logger = Logger(service=service, utc=True)
+    metrics = EphemeralMetrics(service=service, namespace=namespace)
     reader = Reader(open_store(settings.place))
 
     def renew() -> None:
@@ -60,5 +61,7 @@ def build(settings: ApiSettings, environment: Mapping[str, str]) -> Api:
         reader,
         logger=logger,
         on_broken_setup=renew,
+        on_published=functools.partial(tell_published, metrics),
+        access=settings.access,
     )
-    return Api(resolver, logger, EphemeralMetrics(service=service, namespace=namespace))
+    return Api(resolver, logger, metrics)

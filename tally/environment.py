@@ -10,6 +10,8 @@ MAX_PORT = 65_535
 
 A_QUEUE_URL = "http(s)://host/…/name"
 
+AN_ORIGIN = "http(s)://host or http(s)://host:port in lower case and without a path, or *"
+
 MAX_MOMENTO_TTL_S = 86_400
 """The longest that Momento keeps an item on demand: a day."""
 
@@ -65,6 +67,7 @@ _VALKEY_URL = re.compile(
 slash, and what clients take from a query can switch the check of certificates off."""
 _TABLE = re.compile("[A-Za-z0-9_.-]{3,255}")
 _QUEUE_URL = re.compile(r"https?://[^\s/?#@]+/[^\s?#]*[^\s?#/]")
+_ORIGIN = re.compile(r"\*|https?://[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::[0-9]{1,5})?")
 _INTEGER = re.compile("-?[0-9]{1,19}")
 
 
@@ -210,6 +213,13 @@ class Environment:
             return choices[0]
         return text
 
+    def origin(self, name: str) -> str:
+        """The origin of pages, * for all of them, or empty for none."""
+        value = self._variables.get(name, "")
+        if value and not is_origin(value):
+            self._problems.append(f"{name} must be {AN_ORIGIN}, found {shown(value)}")
+        return value
+
     def finish(self) -> None:
         """All is read.
 
@@ -314,6 +324,11 @@ def store_name(variables: Mapping[str, str]) -> str:
 def is_queue_url(url: object) -> bool:
     """Whether it can be the URL of a queue; boto3 takes anything, and fails call by call."""
     return isinstance(url, str) and _QUEUE_URL.fullmatch(url) is not None
+
+
+def is_origin(text: str) -> bool:
+    """Whether it is the origin of a page as browsers write one, or * for all of them."""
+    return _ORIGIN.fullmatch(text) is not None
 
 
 def place_from(variables: Mapping[str, str]) -> Place:

@@ -14,6 +14,7 @@ import pytest
 
 from consumer.observability import metric_name
 from consumer.settings import ConsumerSettings
+from producer.settings import ApiSettings
 from tally.cli.migrate.command import OLD
 from tally.counters import columns
 from tally.counters.body import parse
@@ -120,7 +121,12 @@ def unknown_targets(text: str) -> Iterator[str]:
 
 def unknown_names(text: str) -> Iterator[str]:
     """Names in capitals that are no variable of the environment, constant or gRPC status."""
-    known = variables_read() | constants() | {status.name for status in grpc.StatusCode}
+    known = (
+        variables_read()
+        | variables_read(ApiSettings)
+        | constants()
+        | {status.name for status in grpc.StatusCode}
+    )
     for match in filter(None, map(NAME.fullmatch, code(text))):
         if match[1].removeprefix(OLD) not in known and not ECOSYSTEM.fullmatch(match[1]):
             yield f"nothing is called {match[1]}"
@@ -158,10 +164,10 @@ def constants() -> set[str]:
     return {name for path in files for name in assignment.findall(path.read_text("utf-8"))}
 
 
-def variables_read() -> set[str]:
+def variables_read(settings=ConsumerSettings) -> set[str]:
     environment = Remembering({})
     with pytest.raises(SettingsError):
-        ConsumerSettings.from_environment(environment)
+        settings.from_environment(environment)
     return environment.asked
 
 

@@ -36,10 +36,11 @@ MAX_COUNTING_S = 120
 MAX_ANSWER_S = 30
 KINDS = {
     "standard": {"QueueType": "standard"},
-    "fifo": {"QueueType": "fifo"},
+    "fifo": {"QueueType": "fifo", "ApiCorsOrigin": "https://app.example.com"},
     "durable": {"CounterTable": "create"},
 }
-"""The parameters of each deployment: both queues, and a table with Momento for its cache."""
+"""The parameters of each deployment: both queues, one with an API for the pages of an origin, and a
+table with Momento for its cache."""
 
 KEYLESS_STATUS, ACCEPTED, OK = 403, 202, 200
 
@@ -73,8 +74,7 @@ def check(kind: str, zips: Mapping[str, bytes], log: Path) -> None:
                 _check_copies(kind, momento, expected)
             _check_dead_letters(queue, outputs["DeadLetterQueueUrl"])
             say(kind, f"{len(BAD)} bad messages in the dead letters, and no other")
-            _check_api(aws, outputs, reader)
-            say(kind, "the API refuses who has no key, and counts for who has it")
+            _check_serving(kind, aws, outputs, reader)
             wait_until(lambda: _is_empty(queue, outputs["QueueUrl"]), MAX_COUNTING_S, "not empty")
             expect(reader.counts(expected) == expected, "the counts changed afterwards")
             say(kind, "the queue is empty, and the counts are the same: nothing counted twice")
@@ -82,6 +82,16 @@ def check(kind: str, zips: Mapping[str, bytes], log: Path) -> None:
                 remove(aws)
                 expect(reader.counts(expected) == expected, "the table went with the stack")
                 say(kind, "the stack is removed, and the table has the counts")
+
+
+def _check_serving(kind: str, aws: MiniStack, outputs: Mapping[str, str], reader: Reader) -> None:
+    _check_api(aws, outputs, reader)
+    say(kind, "the API refuses who has no key, and counts for who has it")
+    if "ApiCorsOrigin" in KINDS[kind]:
+        _check_pages(aws, outputs)
+        say(kind, "a browser may ask by OPTIONS without a key, and by nothing else")
+    _check_rotation(aws, outputs)
+    say(kind, "a client's key is rotated without a gap: both are let in, then the new one")
 
 
 def _table(outputs: Mapping[str, str]) -> str:
@@ -163,8 +173,7 @@ def _check_dead_letters(queue: Any, url: str) -> None:  # noqa: ANN401 (a client
 def _check_api(aws: MiniStack, outputs: Mapping[str, str], reader: Reader) -> None:
     key_id = outputs["ApiKeyCommand"].split("--api-key ")[1].split()[0]
     key = aws.client("apigateway").get_api_key(apiKey=key_id, includeValue=True)["value"]
-    api = outputs["ApiUrl"].removeprefix("https://").split(".")[0]
-    address = f"{aws.url}/restapis/{api}/v1/_user_request_/counters/by-http"
+    address = _address(aws, outputs)
     expect(_ask(address, None)[0] == KEYLESS_STATUS, "the API answers without a key")
     status, answer = _ask(f"{address}/increments", key, {"amount": 3})
     expect(status == ACCEPTED, f"the API does not take an increment: {status} {answer}")
@@ -176,10 +185,53 @@ def _check_api(aws: MiniStack, outputs: Mapping[str, str], reader: Reader) -> No
     )
 
 
-def _ask(address: str, key: str | None, body: object = None) -> tuple[int, str]:
+def _check_pages(aws: MiniStack, outputs: Mapping[str, str]) -> None:
+    """What a browser asks before a page may goes without a key, and nothing else does.
+
+    MiniStack does not read from the API's definition what is answered there.
+    """
+    address = _address(aws, outputs)
+    expect(_ask(address, None, method="OPTIONS")[0] == OK, "OPTIONS needs a key")
+    expect(_ask(address, None)[0] == KEYLESS_STATUS, "the API answers a page without a key")
+
+
+def _address(aws: MiniStack, outputs: Mapping[str, str]) -> str:
+    """The counter's, at the API that MiniStack serves."""
+    api = outputs["ApiUrl"].removeprefix("https://").split(".")[0]
+    return f"{aws.url}/restapis/{api}/v1/_user_request_/counters/by-http"
+
+
+def _check_rotation(aws: MiniStack, outputs: Mapping[str, str]) -> None:
+    """The steps of docs/http-api.md, "A client's key, and a new one"; each asks with both keys.
+
+    But for one: MiniStack goes on to let in a key that is disabled.
+    """
+    gateway = aws.client("apigateway")
+    plan = outputs["ApiUsagePlanId"]
+    old, new = _client_key(gateway, plan, "shop-1"), _client_key(gateway, plan, "shop-2")
+    address = _address(aws, outputs)
+
+    def statuses() -> tuple[int, int]:
+        return _ask(address, old["value"])[0], _ask(address, new["value"])[0]
+
+    expect(statuses() == (OK, OK), "one of two keys of a plan is not let in")
+    gateway.delete_api_key(apiKey=old["id"])
+    expect(statuses() == (KEYLESS_STATUS, OK), "a key that is gone is let in, or the new one not")
+
+
+def _client_key(gateway: Any, plan: str, name: str) -> Any:  # noqa: ANN401 (a client of boto3)
+    """A key of the usage plan: its id and its value."""
+    key = gateway.create_api_key(name=name, enabled=True)
+    gateway.create_usage_plan_key(usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
+    return gateway.get_api_key(apiKey=key["id"], includeValue=True)
+
+
+def _ask(
+    address: str, key: str | None, body: object = None, *, method: str | None = None
+) -> tuple[int, str]:
     headers = {"content-type": "application/json"} | ({"x-api-key": key} if key else {})
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(address, data, headers)  # noqa: S310 (our own address)
+    request = urllib.request.Request(address, data, headers, method=method)  # noqa: S310 (our own address)
     try:
         with urllib.request.urlopen(request, timeout=MAX_ANSWER_S) as answer:  # noqa: S310 (as above)
             return answer.status, answer.read().decode()

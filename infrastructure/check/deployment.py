@@ -132,8 +132,7 @@ def prepared(template: Mapping[str, Any], momento: str) -> dict[str, Any]:
             board[1] = {k: "" if f"{name}.Arn" in str(v) else v for k, v in board[1].items()}
     for name in queries(resources):
         del resources[name]
-    for path in resources["Api"]["Properties"]["Body"]["paths"].values():
-        methods = path["Fn::If"][1]
+    for methods in resources["Api"]["Properties"]["Body"]["paths"].values():
         methods["get"] = methods["post"] = methods.pop(ANY_METHOD)
     return made
 

@@ -1,18 +1,18 @@
 """`tally local up`: the stack on this machine, for other terminals to use, until Ctrl-C."""
 
-import functools
 import shlex
 import sys
 import sysconfig
 import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from tally.cli.output import chatter, counted, fail
 from tally.cli.signals import interruptible
-from tally.environment import MAX_PORT, VALKEY_PORT
+from tally.environment import AN_ORIGIN, MAX_PORT, VALKEY_PORT, is_origin
 from tally.local.child import ChildError
 from tally.local.http.server import serving
 from tally.local.lambda_.environment import Invocation
@@ -28,6 +28,14 @@ HTTP_PORT = 8000
 """Where people expect them: Momento Local's own port, that of the usual local SQS, and of HTTP."""
 
 Port = typer.Option(min=0, max=MAX_PORT, help="0 for any free one.")
+
+
+def _origin(value: str) -> str:
+    if value and not is_origin(value):
+        reason = f"must be {AN_ORIGIN}"
+        raise typer.BadParameter(reason)
+    return value
+
 
 Durable = Annotated[
     bool,
@@ -51,6 +59,15 @@ Visibility = Annotated[
     ),
 ]
 
+CorsOrigin = Annotated[
+    str,
+    typer.Option(
+        metavar="ORIGIN",
+        callback=_origin,
+        help="Let pages of this origin, such as http://localhost:5173, ask the HTTP API.",
+    ),
+]
+
 CHECK_EVERY_S = 0.5
 """How often the parts are looked after, in seconds."""
 
@@ -70,6 +87,7 @@ def up(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passes 
     sqs_port: Annotated[int, Port] = SQS_PORT,
     http_port: Annotated[int, Port] = HTTP_PORT,
     visibility_timeout: Visibility = StackSettings.visibility_timeout_s,
+    cors_origin: CorsOrigin = "",
 ) -> None:
     """Start SQS, a store, the consumer and the HTTP API; print `export` lines; stay until Ctrl-C.
 
@@ -87,20 +105,26 @@ def up(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passes 
         sqs_port=sqs_port,
         visibility_timeout_s=visibility_timeout,
     )
-    watch, printed = Watch(), functools.partial(_print_logs, "API")
-    observe = functools.partial(_observe, watch)
     try:
-        with (
-            interruptible(),
-            Stack(settings, observe=observe, wrap_function=watch.wrap) as stack,
-            serving(stack, settings, watch, port=http_port, printed=printed) as url,
-        ):
-            _say_where(url, stack.variables, stack.to_unset)
-            _stay(stack)
+        _run(settings, http_port, cors_origin)
     except KeyboardInterrupt:
         chatter().print("Ended.")
     except ChildError as error:
         fail(str(error))
+
+
+def _run(settings: StackSettings, http_port: int, cors_origin: str) -> None:
+    watch = Watch()
+    observe, printed = partial(_observe, watch), partial(_print_logs, "API")
+    with (
+        interruptible(),
+        Stack(settings, observe=observe, wrap_function=watch.wrap) as stack,
+        serving(
+            stack, settings, watch, port=http_port, printed=printed, cors_origin=cors_origin
+        ) as url,
+    ):
+        _say_where(url, stack.variables, stack.to_unset)
+        _stay(stack)
 
 
 def _say_where(url: str, variables: Mapping[str, str], others: Sequence[str]) -> None:

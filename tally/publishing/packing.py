@@ -4,9 +4,11 @@ import hashlib
 import itertools
 import re
 from collections import deque
+from typing import Any
 
 import msgspec
 
+from tally import tracing
 from tally.counters.event import Increment, encode
 
 MAX_ENTRIES = 10
@@ -44,19 +46,21 @@ class Message:
         self.size_bytes += len(part) + (1 if self.parts else 0)
         self.parts.append(part)
 
-    def entry(self, position: int) -> dict[str, str]:
+    def entry(self, position: int, trace_header: str = "") -> dict[str, Any]:
         """The entry of a request; position makes its Id distinct from those of its neighbours.
 
         The digest in the Id tells this message's answer from one to another request, such as a
         connection shared with a forked child can bring. In a FIFO queue it is the deduplication id
-        too, as SQS itself would derive it from the body.
+        too, as SQS itself would derive it from the body: the trace has no part in it.
         """
         body = b"[" + b",".join(self.parts) + b"]"
         digest = hashlib.sha256(body).hexdigest()
-        entry = {"Id": f"{position}-{digest}", "MessageBody": body.decode()}
+        entry: dict[str, Any] = {"Id": f"{position}-{digest}", "MessageBody": body.decode()}
         if self.group:
             entry["MessageGroupId"] = group_id(self.group)
             entry["MessageDeduplicationId"] = digest
+        if trace_header:
+            entry["MessageSystemAttributes"] = tracing.system_attributes(trace_header)
         return entry
 
     def increments(self) -> list[Increment]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import botocore.exceptions as boto
 from botocore.parsers import ResponseParserError
 
-from tally import aws
+from tally import aws, tracing
 from tally.publishing.connection import READ_TIMEOUT_S, Connection, SqsClient
 from tally.publishing.packing import Message
 
@@ -157,11 +157,23 @@ class Sender:
         retries: the repeats among them.
     """
 
-    def __init__(self, queue_url: str, pacer: Pacer, client: SqsClient | None = None) -> None:
-        """Nothing is opened yet; see `Connection`."""
+    def __init__(
+        self,
+        queue_url: str,
+        pacer: Pacer,
+        client: SqsClient | None = None,
+        *,
+        trace_header: Callable[[], str] = tracing.trace_header,
+    ) -> None:
+        """Nothing is opened yet; see `Connection`.
+
+        `trace_header` tells the trace that a request belongs to, once, when it is first sent: so
+        its repeats carry it too, whoever's turn it is by then.
+        """
         self.requests = self.retries = 0
         self._queue_url = queue_url
         self._pacer = pacer
+        self._trace_header = trace_header
         self._connection = Connection(
             queue_url, attempt_s=pacer.attempt_s, wall=pacer.wall, client=client
         )
@@ -184,7 +196,8 @@ class Sender:
         return (self._pacer.clock() - trying[0], trying[1]) if trying else (0.0, "")
 
     def _send(self, messages: Sequence[Message]) -> RequestOutcome:
-        entries = [message.entry(position) for position, message in enumerate(messages)]
+        trace = self._trace_header()
+        entries = [message.entry(position, trace) for position, message in enumerate(messages)]
         waiting = {entry["Id"]: message for entry, message in zip(entries, messages, strict=True)}
         refused: list[Failure] = []
         started_at = self._pacer.clock()
@@ -216,7 +229,7 @@ class Sender:
         refused = [entry_id for entry_id in waiting if entry_id in answer.refused]
         return [Failure(waiting.pop(entry_id), answer.refused[entry_id]) for entry_id in refused]
 
-    def _attempt(self, entries: list[dict[str, str]]) -> _Answer:
+    def _attempt(self, entries: list[dict[str, Any]]) -> _Answer:
         try:
             client = self._connection.opened()
         except aws.CONNECT_ERRORS as error:

@@ -61,6 +61,17 @@ def test_each_letter_is_sent_with_all_that_it_has_and_then_deleted():
     assert (result.sent, result.deleted, result.unsent, result.undeleted) == (2, 2, {}, {})
 
 
+def test_a_letter_keeps_the_trace_that_it_was_sent_in():
+    root = "Root=1-5759e988-bd862e3fe1be46a994272793"
+    letter = message(1, NATIVE)
+    letter["Attributes"]["AWSTraceHeader"] = f"{root};Sampled=1;Lineage=1:a87bd80c:0"
+    client = FakeSqs(pages=[[letter]])
+    redriven(client)
+    [[entry]] = client.told("send")
+    carried = {"DataType": "String", "StringValue": f"{root};Sampled=1"}
+    assert entry["MessageSystemAttributes"] == {"AWSTraceHeader": carried}
+
+
 @pytest.mark.parametrize(
     ("step", "reason"),
     [

@@ -20,28 +20,36 @@ def test_without_the_api_nothing_of_it_is_there(stack, deploy):
     assert not [kind for kind in kinds(without) if "ApiGateway" in kind]
     assert {name for name in gone if not name.startswith("Api")} == set()
     assert list(without.of_type("AWS::Lambda::Function")) == ["ConsumerFunction"]
-    assert set(stack.outputs) - set(without.outputs) == {
-        "ApiFunctionArn",
-        "ApiUrl",
-        "ApiKeyCommand",
-    }
+    gone_outputs = set(stack.outputs) - set(without.outputs)
+    assert gone_outputs == {"ApiFunctionArn", "ApiUrl", "ApiKeyCommand", "ApiUsagePlanId"}
     assert "Api" not in "".join(without.resources)
 
 
 def test_every_request_needs_the_key(stack):
     [[path, methods]] = stack["Api"]["Body"]["paths"].items()
     [[method, operation]] = methods.items()
-    scheme = stack["Api"]["Body"]["components"]["securitySchemes"]["api_key"]
     assert (path, method) == ("/{proxy+}", "x-amazon-apigateway-any-method")
     assert operation["security"] == [{"api_key": []}]
-    assert scheme == {"type": "apiKey", "name": "x-api-key", "in": "header"}
+    assert stack["Api"]["Body"]["components"]["securitySchemes"] == {
+        "api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"}
+    }
+
+
+def test_every_request_reaches_the_function_as_it_came(stack):
+    operation = stack["Api"]["Body"]["paths"]["/{proxy+}"]["x-amazon-apigateway-any-method"]
+    lambdas = "arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions"
+    assert operation["x-amazon-apigateway-integration"] == {
+        "type": "aws_proxy",
+        "httpMethod": "POST",
+        "uri": f"{lambdas}/ApiFunction.Arn/invocations",
+    }
 
 
 def test_the_key_has_a_rate_a_burst_and_a_quota(deploy):
     stack = deploy(ApiRateLimit=5, ApiBurstLimit=7, ApiQuotaPerDay=11)
     assert stack["ApiUsagePlan"] == {
         "UsagePlanName": "tally",
-        "Description": "What the API key of tally may do.",
+        "Description": "What an API key of tally may do.",
         "ApiStages": [{"ApiId": "Api", "Stage": "Apiv1Stage"}],
         "Throttle": {"RateLimit": "5", "BurstLimit": "7"},
         "Quota": {"Limit": "11", "Period": "DAY"},
@@ -126,6 +134,8 @@ def test_what_api_gateway_answers_by_itself_is_a_problem(stack):
         assert told.keys() <= {"type", "title", "status", "detail"}
     assert problems == {
         "INVALID_API_KEY": ("urn:tally:forbidden", 403),
+        "UNAUTHORIZED": ("urn:tally:unauthorized", 401),
+        "ACCESS_DENIED": ("urn:tally:denied", 403),
         "THROTTLED": ("urn:tally:too-fast", 429),
         "QUOTA_EXCEEDED": ("urn:tally:quota-exceeded", 429),
         "INTEGRATION_TIMEOUT": ("urn:tally:no-answer", 504),

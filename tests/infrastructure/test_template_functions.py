@@ -169,6 +169,7 @@ def test_the_outputs_are_commands_that_are_ready(stack):
         "DashboardUrl": "https://eu-central-1.console.aws.amazon.com/cloudwatch/home"
         "?region=eu-central-1#dashboards/dashboard/Dashboard",
         "ApiUrl": "https://Api.execute-api.eu-central-1.amazonaws.com/v1",
+        "ApiUsagePlanId": "ApiUsagePlan",
         "ApiKeyCommand": "aws apigateway get-api-key --api-key ApiApiKey --include-value"
         " --query value --output text --region eu-central-1",
     }

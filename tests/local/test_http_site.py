@@ -156,6 +156,24 @@ class Meeting:
     close = kill
 
 
+@pytest.mark.parametrize("allowed", ["http://localhost:5173", "*"])
+def test_a_page_that_is_let_in_may_ask_the_api_and_nothing_else(allowed):
+    function = InProcess(gateway)
+    client = Client(Site(function, status=lambda: STATUS, cors_origin=allowed))
+    origin = {"Origin": "http://localhost:5173"}
+    asked = [("OPTIONS", "/counters/a"), ("POST", "/counters/a/increments"), ("GET", "/counters/a")]
+    with contextlib.closing(function):
+        for method, path in asked:
+            assert client.open(path, method=method, headers=origin).status_code == 202
+        for path in ("/", "/docs", "/status.json"):
+            assert client.get(path, headers=origin).status_code == 403
+        other = {"Origin": "http://localhost:5174"}
+        status = client.get("/counters/a", headers=other).status_code
+        assert status == (202 if allowed == "*" else 403)
+        foreign = {**origin, "Host": "rebound.example"}
+        assert client.get("/counters/a", headers=foreign).status_code == 421
+
+
 def test_the_api_is_asked_by_one_request_at_a_time():
     site = Site(Meeting(), status=dict)
 

@@ -17,7 +17,8 @@ class HttpSqs:
     """A context manager.
 
     Attributes:
-        bodies: the messages stored.
+        entries: the messages stored, as the requests have them.
+        bodies: of the same.
         refuse: asked with each request's headers; a code is the error of a whole request.
         is_stale: whether connections that were used before are silent from now on.
         date_s: what the Date header says, in seconds since the epoch; by default the time.
@@ -25,6 +26,7 @@ class HttpSqs:
     """
 
     def __init__(self):
+        self.entries = []
         self.bodies = []
         self.refuse = lambda _headers: ""
         self.is_stale = False
@@ -80,6 +82,7 @@ class HttpSqs:
         if code := self.refuse(headers):
             return 403, {"__type": f"com.amazonaws.sqs#{code}", "message": "none of your business"}
         entries = json.loads(said)["Entries"]
+        self.entries += entries
         self.bodies += [entry["MessageBody"] for entry in entries]
         return 200, {"Successful": [_stored(entry) for entry in entries], "Failed": []}
 

@@ -62,6 +62,10 @@ class Witness(Observer):
     def begin(self, request_id: str) -> None:
         pass
 
+    @property
+    def tells_decisions(self) -> bool:
+        return False
+
     def busiest(self, groups: object) -> None:
         pass
 

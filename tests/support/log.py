@@ -17,11 +17,11 @@ _services = (f"test-{number}" for number in itertools.count())
 class Log:
     """A logger with its lines, each of which is JSON in UTF-8, and a consumer's observer on it."""
 
-    def __init__(self):
+    def __init__(self, level="INFO"):
         self.service = next(_services)
         self._bytes = io.BytesIO()
         self._stream = io.TextIOWrapper(self._bytes, encoding="utf-8", write_through=True)
-        self.logger = Logger(service=self.service, stream=self._stream, level="INFO")
+        self.logger = Logger(service=self.service, stream=self._stream, level=level)
         # pytest would keep every line of every example.
         logging.getLogger(self.service).propagate = False
         metrics = EphemeralMetrics(service=self.service, namespace="Tally")

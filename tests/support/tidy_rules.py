@@ -21,18 +21,20 @@ OUTSIDE = {"tests", "benchmarks", "examples", "infrastructure", "requirements", 
 PURE = {"tally.counters"}
 PORT = {"tally.stores.port", "tally.stores.errors"}
 STORES = {*PURE, *PORT, "tally.environment", "tally.stores"}
-LIBRARY = {*STORES, "tally.aws", "tally.settling", "tally.publishing", "tally.reading"}
+AWS = {"tally.aws", "tally.tracing"}
+LIBRARY = {*STORES, *AWS, "tally.settling", "tally.publishing", "tally.reading"}
 ARROWS = {
     "tally": LIBRARY,  # lazily, by name
     "tally.__main__": {"tally.cli"},
     "tally.counters": PURE,
     "tally.environment": PURE,
     "tally.aws": set(),
+    "tally.tracing": set(),
     "tally.stores.port": PURE,
     "tally.stores.errors": PURE,
     "tally.stores": {*STORES, "tally.aws"},
     "tally.settling": {*PURE, *PORT, "tally.settling"},
-    "tally.publishing": {*PURE, "tally.environment", "tally.aws", "tally.publishing"},
+    "tally.publishing": {*PURE, *AWS, "tally.environment", "tally.publishing"},
     "tally.reading": {*STORES, "tally.reading"},
     "tally.testing": {*LIBRARY, "tally.local", "tally.testing"},
     "tally.local": {*LIBRARY, "tally.local"},

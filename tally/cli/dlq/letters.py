@@ -19,6 +19,7 @@ from tally.counters.event import Envelope, Event, Increment
 from tally.environment import place_from
 from tally.reading.reader import MAX_COUNTERS_PER_CALL, Values
 from tally.stores.opening import open_store
+from tally.tracing import ATTRIBUTE, well_formed
 
 
 class Standing(enum.StrEnum):
@@ -53,6 +54,7 @@ class Letter:
         receive_count: of this receive too; looking at it raises the number, and harms nothing.
         group: its message group; empty if it has none.
         message_attributes: as SendMessage takes them.
+        trace_header: of the trace that its producer was in; empty if it says none.
         published: its increments, as they are written; none if it breaks the contract.
         events: the same, as the consumer names them.
         problem: what breaks the contract.
@@ -65,6 +67,7 @@ class Letter:
     receive_count: int
     group: str = ""
     message_attributes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    trace_header: str = ""
     published: Sequence[Increment] = ()
     events: Sequence[Event] = ()
     problem: str = ""
@@ -123,6 +126,7 @@ def read(message: Mapping[str, Any]) -> Letter:
             name: {key: value[key] for key in _ATTRIBUTE_FIELDS if key in value}
             for name, value in message.get("MessageAttributes", {}).items()
         },
+        trace_header=well_formed(attributes.get(ATTRIBUTE, "")),
     )
     try:
         events = parse(body, Envelope(letter.id, sent_at))

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from tally.aws import AWS_ERRORS, described
 from tally.cli.dlq.letters import Choice, Judge, Letter, read
 from tally.publishing.packing import MAX_ENTRIES, MAX_REQUEST_BYTES
+from tally.tracing import system_attributes
 
 HOLD_S = 120
 """How long a message is hidden while it is looked at; it is given back before, if all goes well."""
@@ -337,6 +338,8 @@ def _entry(letter: Letter, *, is_fifo: bool) -> dict[str, Any]:
     entry: dict[str, Any] = {"MessageBody": letter.named()}
     if letter.message_attributes:
         entry["MessageAttributes"] = letter.message_attributes
+    if letter.trace_header:
+        entry["MessageSystemAttributes"] = system_attributes(letter.trace_header)
     if letter.group:
         entry["MessageGroupId"] = letter.group
     if is_fifo:

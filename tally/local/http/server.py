@@ -44,16 +44,18 @@ def serving(
     *,
     port: int = 0,
     printed: Callable[[Invocation], object] = lambda _: None,
+    cors_origin: str = "",
 ) -> Iterator[str]:
     """Serve the API as deployed, and a page of what the stack's watch saw; inside, their address.
 
     Port 0 is any free one; ChildError if the port is taken. `printed` gets each invocation.
+    Pages of `cors_origin`, or all of them if it is *, may ask the API.
     """
     with contextlib.ExitStack() as parts:
         api = LambdaEnvironment(
             API,
             code=functions_folder(),
-            variables=stack.function_variables,
+            variables={**stack.function_variables, "API_CORS_ORIGIN": cors_origin},
             settings=API_FUNCTION,
         )
         parts.callback(api.close)
@@ -64,7 +66,7 @@ def serving(
             counts=reader.counts,
             max_receives=settings.max_receive_count,
         )
-        site = Site(api, status=status.look, printed=printed)
+        site = Site(api, status=status.look, printed=printed, cors_origin=cors_origin)
         yield parts.enter_context(listening(site, port=port))
 
 

@@ -55,7 +55,8 @@ SAFE = {
 class Site:
     """A WSGI application: the API's function, for one request at a time, the status and the pages.
 
-    `printed` gets each invocation of the API.
+    `printed` gets each invocation of the API. Pages of `cors_origin`, or all pages if it is *, may
+    ask the API too; the function's own `API_CORS_ORIGIN` is to be the same.
     """
 
     def __init__(
@@ -64,10 +65,12 @@ class Site:
         *,
         status: Callable[[], Mapping[str, Any]],
         printed: Callable[[Invocation], object] = lambda _: None,
+        cors_origin: str = "",
     ) -> None:
         self._api = api
         self._status = status
         self._printed = printed
+        self._cors_origin = cors_origin
         self._turn = threading.Lock()
 
     def __call__(
@@ -76,7 +79,7 @@ class Site:
         """Answer a request."""
         request = Request(environ)
         request.max_content_length = MAX_BODY_BYTES
-        response = _refusal(request) or self._answer(request)
+        response = _refusal(request, self._cors_origin) or self._answer(request)
         for name, value in SAFE.items():
             response.headers.setdefault(name, value)
         return response(environ, start_response)
@@ -110,13 +113,16 @@ class Site:
         return http_response(json.loads(invocation.response))
 
 
-def _refusal(request: Request) -> Response | None:
-    """The answer to what no page of ours and no command line sends."""
+def _refusal(request: Request, cors_origin: str) -> Response | None:
+    """The answer to what no page of ours, none that is let in, and no command line sends."""
     host = request.headers.get("Host", "")
     if not is_loopback(host):
         message = f"this server is known as {' or '.join(sorted(LOOPBACK_NAMES))}"
         return _json({"message": message}, HTTPStatus.MISDIRECTED_REQUEST)
     origin = request.headers.get("Origin")
+    is_of_the_api = target(request).partition("?")[0] not in {*PAGES, STATUS}
+    if is_of_the_api and cors_origin in {"*", origin}:
+        return None
     if origin not in {None, f"http://{host}"}:
         return _json({"message": "another site's page may not ask this"}, HTTPStatus.FORBIDDEN)
     return None
