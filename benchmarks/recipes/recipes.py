@@ -155,6 +155,11 @@ class Silent(Observer):
     def begin(self, request_id: str) -> None:
         """An invocation begins."""
 
+    @property
+    def tells_decisions(self) -> bool:
+        """Whether each event is to have a line."""
+        return False
+
     def busiest(self, groups: object) -> None:
         """Counters have events."""
 
