@@ -9,11 +9,12 @@ from tests.mutants.of_reading import OF_READING
 from tests.mutants.of_rounds import OF_ROUNDS
 from tests.mutants.of_sending import OF_SENDING
 from tests.mutants.of_settling import OF_SETTLING
+from tests.mutants.of_stores import OF_STORES
 from tests.mutants.of_table import OF_TABLE
 from tests.mutants.of_valkey import OF_VALKEY
 
 MUTATIONS = (
     *(OF_COUNTERS + OF_FORMS + OF_SETTLING),
     *(OF_CONSUMER + OF_ROUNDS + OF_READING),
-    *(OF_VALKEY + OF_TABLE + OF_PUBLISHING + OF_SENDING + OF_PRODUCER),
+    *(OF_STORES + OF_VALKEY + OF_TABLE + OF_PUBLISHING + OF_SENDING + OF_PRODUCER),
 )

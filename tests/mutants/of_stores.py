@@ -1,0 +1,67 @@
+"""Bugs in what stores share and in the adapter of Momento: tokens, locks, connections, threads."""
+
+from tests.mutants.mutation import Mutation
+
+_MEMORY = "tally/stores/memory.py"
+_MOMENTO = "tally/stores/momento/store.py"
+_VALKEY = "tally/stores/valkey/store.py"
+
+_OF_MEMORY = "tests/stores/test_memory.py"
+_SILENT = "tests/stores/test_silent_connections.py"
+_TALKING = "tests/stores/valkey/test_pipelines.py"
+
+MEMORY = (
+    Mutation(
+        "a token for each counter",
+        "Two values of a counter share a token, and a swap goes through over what nobody saw.",
+        _MEMORY,
+        "next(self.numbers).to_bytes",
+        "len(self.copies).to_bytes",
+        tests=_OF_MEMORY,
+    ),
+    Mutation(
+        "tokens that come again",
+        "After so many swaps a value has the token of an older one.",
+        _MEMORY,
+        "next(self.numbers).to_bytes",
+        "(next(self.numbers) % 65_536).to_bytes",
+        tests=_OF_MEMORY,
+    ),
+    Mutation(
+        "a lock of one's own",
+        "Two threads both find what they saw, and one's swap is lost.",
+        _MEMORY,
+        "with self.items.lock:",
+        "with threading.Lock():",
+        tests=_OF_MEMORY,
+    ),
+    Mutation(
+        "a call that begins at the end",
+        "A store in memory makes calls for which others have no time any more.",
+        _MEMORY,
+        "if self._clock() >= ends_at:",
+        "if self._clock() > ends_at:",
+        tests=_OF_MEMORY,
+    ),
+)
+
+CONNECTIONS = (
+    Mutation(
+        "a channel renewed though it brought some answers",
+        "Many large values that come slowly cost all threads their channel.",
+        _MOMENTO,
+        "if is_silence(error) and not answers:",
+        "if is_silence(error):",
+        tests=_SILENT,
+    ),
+    Mutation(
+        "connections renewed though one brought some answers",
+        "Many large values that come slowly cost all threads their connections.",
+        _VALKEY,
+        "if ran.is_silent and not ran.came:",
+        "if ran.is_silent:",
+        tests=_TALKING,
+    ),
+)
+
+OF_STORES = MEMORY + CONNECTIONS
