@@ -7,10 +7,12 @@ _INBOX = "tally/publishing/inbox.py"
 _OUTBOX = "tally/publishing/outbox.py"
 _PACKING = "tally/publishing/packing.py"
 _PROCESS = "tally/publishing/process.py"
+_PUBLISHER = "tally/publishing/publisher.py"
 _SEQUENCE = "tally/publishing/sequence.py"
 _COUNTING = "tests/publishing/test_sequence.py"
 _LIVING = "tests/publishing/test_outbox.py"
 _OUTAGES = "tests/publishing/test_outage.py"
+_STARTING = "tests/publishing/test_starting.py"
 _PUBLISHING = "tests/publishing/test_publisher.py"
 _FILLING = "tests/publishing/test_packing.py"
 _INTERRUPTED = "tests/publishing/test_interrupted.py"
@@ -314,4 +316,31 @@ PACKING = (
     ),
 )
 
-OF_PUBLISHING = IDENTITY + HOLDING + PACKING
+STARTING = (
+    Mutation(
+        "a thread that cannot start waited for",
+        "Where the limit of threads is reached, a flush never returns.",
+        _OUTBOX,
+        "            self._start_failed = True\n",
+        "",
+        tests=_STARTING,
+    ),
+    Mutation(
+        "who waits not woken for a thread that cannot start",
+        "Each flush takes half a second longer where the limit of threads is reached.",
+        _OUTBOX,
+        "            self._start_failed = True\n            self._tell_progress()\n",
+        "            self._start_failed = True\n",
+        tests=_STARTING,
+    ),
+    Mutation(
+        "a publisher closed before the exit hooks",
+        "What a program publishes in its exit hooks is refused.",
+        _PUBLISHER,
+        "self._forgotten.atexit = False",
+        "self._forgotten.atexit = True",
+        tests="tests/publishing/test_anybodys_program.py",
+    ),
+)
+
+OF_PUBLISHING = IDENTITY + HOLDING + PACKING + STARTING

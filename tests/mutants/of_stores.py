@@ -3,10 +3,12 @@
 from tests.mutants.mutation import Mutation
 
 _MEMORY = "tally/stores/memory.py"
+_MIRRORING = "tally/stores/mirroring.py"
 _MOMENTO = "tally/stores/momento/store.py"
 _VALKEY = "tally/stores/valkey/store.py"
 
 _OF_MEMORY = "tests/stores/test_memory.py"
+_SETTING_COPIES = "tests/stores/test_mirroring.py"
 _SILENT = "tests/stores/test_silent_connections.py"
 _TALKING = "tests/stores/valkey/test_pipelines.py"
 
@@ -64,4 +66,15 @@ CONNECTIONS = (
     ),
 )
 
-OF_STORES = MEMORY + CONNECTIONS
+MIRRORED = (
+    Mutation(
+        "room of what was taken back kept",
+        "After some outages of the cache no copy is set any more, until the function is replaced.",
+        _MIRRORING,
+        "        self._waiting.clear()\n        self._waiting_bytes = 0",
+        "        self._waiting.clear()",
+        tests=_SETTING_COPIES,
+    ),
+)
+
+OF_STORES = MIRRORED + MEMORY + CONNECTIONS

@@ -183,6 +183,18 @@ def test_long_values_do_not_pile_up_in_memory(mirroring, mirror):
     assert mirroring.finish(LONG_S) == 0
 
 
+def test_what_is_taken_back_takes_no_room_of_what_comes_later(mirroring, mirror):
+    mirror.may_answer.clear()
+    begin(mirroring, "first")
+    assert mirror.asked.wait(LONG_S)
+    most = b"1" * MAX_WAITING_BYTES
+    mirroring.begin("taken back", most, 1_000.0)
+    assert mirroring.finish(0) == 2
+    mirroring.begin("later", most, 1_000.0)
+    mirror.may_answer.set()
+    assert wait_until(lambda: mirror.calls[1:] == [[("later", most)]])
+
+
 def test_a_mirroring_that_set_nothing_is_closed_as_well(mirror, wall_clock):
     Mirroring(mirror, wall_clock=wall_clock).close()
     assert mirror.calls == []
