@@ -2,6 +2,7 @@
 
 from tests.mutants.mutation import Mutation
 
+_DURABLE = "tally/stores/durable.py"
 _MEMORY = "tally/stores/memory.py"
 _MIRRORING = "tally/stores/mirroring.py"
 _MOMENTO = "tally/stores/momento/store.py"
@@ -9,6 +10,7 @@ _VALKEY = "tally/stores/valkey/store.py"
 
 _OF_MEMORY = "tests/stores/test_memory.py"
 _SETTING_COPIES = "tests/stores/test_mirroring.py"
+_SHARING = "tests/stores/test_durable_time.py"
 _SILENT = "tests/stores/test_silent_connections.py"
 _TALKING = "tests/stores/valkey/test_pipelines.py"
 
@@ -75,6 +77,49 @@ MIRRORED = (
         "        self._waiting.clear()",
         tests=_SETTING_COPIES,
     ),
+    Mutation(
+        "copies too old not told of",
+        "The end of a batch waits for copies that nobody sets any more.",
+        _MIRRORING,
+        "            self._is_running = bool(values)\n            self._changed.notify_all()\n",
+        "            self._is_running = bool(values)\n",
+        tests=_SETTING_COPIES,
+    ),
 )
 
-OF_STORES = MIRRORED + MEMORY + CONNECTIONS
+BESIDE_A_TABLE = (
+    Mutation(
+        "all of a reader's time for the cache",
+        "A cache that is away leaves no time to ask the table, and every read fails.",
+        _DURABLE,
+        "min(deadline_s / 2, CACHE_DEADLINE_S)",
+        "min(deadline_s, CACHE_DEADLINE_S)",
+        tests=_SHARING,
+    ),
+    Mutation(
+        "a table asked without any time",
+        "A cache that takes longer than told makes the reads of the table fail.",
+        _DURABLE,
+        "max(left_s, deadline_s / 2)",
+        "left_s",
+        tests=_SHARING,
+    ),
+    Mutation(
+        "copies waited for however little time is left",
+        "The function times out in the wait for a cache that is slow.",
+        _DURABLE,
+        "self._mirroring.finish(ends_at - self._clock())",
+        "self._mirroring.finish(ends_at)",
+        tests=_SHARING,
+    ),
+    Mutation(
+        "a cache left open by its store",
+        "Each reader that is closed leaves a connection to the cache.",
+        _DURABLE,
+        "        self._cache.close()\n",
+        "",
+        tests=_SHARING,
+    ),
+)
+
+OF_STORES = BESIDE_A_TABLE + MIRRORED + MEMORY + CONNECTIONS

@@ -142,7 +142,9 @@ def test_none_begins_later_than_two_seconds_after_its_put(
     mirroring, mirror, wall_clock, age_s, failed
 ):
     begin(mirroring, "a", put_at=wall_clock() - age_s)
+    began_at = time.monotonic()
     assert mirroring.finish(LONG_S) == failed
+    assert time.monotonic() - began_at < LONG_S / 2
     assert len(mirror.calls) == 1 - failed
     assert mirror.cancelled == []
 
