@@ -3,6 +3,7 @@
 from tests.mutants.of_consumer import OF_CONSUMER
 from tests.mutants.of_counters import OF_COUNTERS
 from tests.mutants.of_forms import OF_FORMS
+from tests.mutants.of_local import OF_LOCAL
 from tests.mutants.of_numbers import OF_NUMBERS
 from tests.mutants.of_producer import OF_PRODUCER
 from tests.mutants.of_publishing import OF_PUBLISHING
@@ -17,5 +18,5 @@ from tests.mutants.of_valkey import OF_VALKEY
 MUTATIONS = (
     *(OF_COUNTERS + OF_FORMS + OF_SETTLING + OF_NUMBERS),
     *(OF_CONSUMER + OF_ROUNDS + OF_READING),
-    *(OF_STORES + OF_VALKEY + OF_TABLE + OF_PUBLISHING + OF_SENDING + OF_PRODUCER),
+    *(OF_STORES + OF_VALKEY + OF_TABLE + OF_PUBLISHING + OF_SENDING + OF_PRODUCER + OF_LOCAL),
 )

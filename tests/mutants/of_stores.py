@@ -2,17 +2,32 @@
 
 from tests.mutants.mutation import Mutation
 
+_CHANNEL = "tally/stores/momento/channel.py"
 _DURABLE = "tally/stores/durable.py"
 _MEMORY = "tally/stores/memory.py"
 _MIRRORING = "tally/stores/mirroring.py"
 _MOMENTO = "tally/stores/momento/store.py"
+_KEY = "tally/stores/secret.py"
 _VALKEY = "tally/stores/valkey/store.py"
 
+_LOCKED = "tests/stores/test_clocks_and_locks.py"
 _OF_MEMORY = "tests/stores/test_memory.py"
 _SETTING_COPIES = "tests/stores/test_mirroring.py"
 _SHARING = "tests/stores/test_durable_time.py"
 _SILENT = "tests/stores/test_silent_connections.py"
 _TALKING = "tests/stores/valkey/test_pipelines.py"
+
+_LOOK = "        try:\n            now = self._wall_clock()\n"
+_TAKE_KEY = (
+    "        if self._fetch is None or not self._lock.acquire(timeout=self._patience_s):\n"
+    "            return False\n" + _LOOK
+)
+_LOOK_AT_CHANNEL = "            now = self._wall_clock()\n"
+_TAKE_CHANNEL = (
+    "        with self._lock:\n"
+    "            if self._closed:\n"
+    "                raise StoreClosedError\n" + _LOOK_AT_CHANNEL
+)
 
 MEMORY = (
     Mutation(
@@ -122,4 +137,23 @@ BESIDE_A_TABLE = (
     ),
 )
 
-OF_STORES = BESIDE_A_TABLE + MIRRORED + MEMORY + CONNECTIONS
+CLOCKS = (
+    Mutation(
+        "the time of a key looked at before its lock",
+        "A thread that waited for another's fetch fetches once more, by a time long gone.",
+        _KEY,
+        _TAKE_KEY,
+        "        now = self._wall_clock()\n" + _TAKE_KEY.replace(_LOOK, "        try:\n"),
+        tests=_LOCKED,
+    ),
+    Mutation(
+        "the time of a channel looked at before its lock",
+        "A thread that waited for the lock closes the channel that others have just used.",
+        _CHANNEL,
+        _TAKE_CHANNEL,
+        "        now = self._wall_clock()\n" + _TAKE_CHANNEL.replace(_LOOK_AT_CHANNEL, ""),
+        tests=_LOCKED,
+    ),
+)
+
+OF_STORES = CLOCKS + BESIDE_A_TABLE + MIRRORED + MEMORY + CONNECTIONS
