@@ -34,7 +34,8 @@ class Closing:
 
 
 def of_a_channel(clock):
-    channel: Any = Channel(ReadChannel, clock)
+    open_channel: Any = ReadChannel
+    channel: Any = Channel(open_channel, clock)
     clock.is_held = channel._lock._is_owned
     with channel.calling():
         pass
