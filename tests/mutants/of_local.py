@@ -3,12 +3,19 @@
 from tests.mutants.mutation import Mutation
 
 _DATA = "tally/local/momento/data_calls.py"
+_EVENT_SOURCE = "tally/local/lambda_/event_source.py"
 _METERING = "tally/local/momento/metering.py"
 _STORE = "tally/local/momento/store.py"
 
 _BILLING = "tests/local/test_momento_metering.py"
 _COMPARING = "tests/local/test_momento_conditions.py"
+_POLLING = "tests/local/test_poller.py"
 _SERVING = "tests/local/test_momento_server.py"
+
+_GATHER = """        arrived = self._carried or self._receive(size, self._batching.poll_s)
+        self._carried = batch.take(arrived)
+"""
+_WINDOW = "        deadline = self._clock() + self._batching.window_s\n"
 
 MOMENTO = (
     Mutation(
@@ -45,4 +52,23 @@ MOMENTO = (
     ),
 )
 
-OF_LOCAL = MOMENTO
+EVENT_SOURCE = (
+    Mutation(
+        "a window that begins before its first message",
+        "After a long poll a batch has one message where Lambda would have waited for more.",
+        _EVENT_SOURCE,
+        _GATHER + _WINDOW,
+        _WINDOW + _GATHER,
+        tests=_POLLING,
+    ),
+    Mutation(
+        "more asked for than fits into a batch",
+        "A batch is larger than was asked for.",
+        _EVENT_SOURCE,
+        "self._receive(size - len(batch.messages), 0)",
+        "self._receive(size, 0)",
+        tests=_POLLING,
+    ),
+)
+
+OF_LOCAL = MOMENTO + EVENT_SOURCE
