@@ -316,6 +316,34 @@ PACKING = (
     ),
 )
 
+TOLD = (
+    Mutation(
+        "what was given up left out of the sum at the end",
+        "A program that ends is told of fewer increments than it has lost.",
+        _OUTBOX,
+        "- stats.unsent + self._holding.untold",
+        "- stats.unsent",
+        tests=_ENDING,
+    ),
+    Mutation(
+        "what is between two places not counted as open",
+        "A program that ends after a Ctrl-C sends nothing of it, and does not say so.",
+        _OUTBOX,
+        "self._inbox.increments + holding.left,",
+        "self._inbox.increments,",
+        tests=_ENDING,
+    ),
+    Mutation(
+        "much that is packed left to wait for company",
+        "On a FIFO queue of many counters the memory grows for as long as an increment may linger.",
+        _HOLDING,
+        "            if self._packer.size_bytes >= MAX_PACKED_BYTES:\n"
+        "                self._packer.hurry()\n",
+        "",
+        tests=_FILLING,
+    ),
+)
+
 STARTING = (
     Mutation(
         "a thread that cannot start waited for",
@@ -343,4 +371,4 @@ STARTING = (
     ),
 )
 
-OF_PUBLISHING = IDENTITY + HOLDING + PACKING + STARTING
+OF_PUBLISHING = IDENTITY + HOLDING + PACKING + TOLD + STARTING

@@ -265,4 +265,15 @@ CLIENT = (
     ),
 )
 
-OF_SENDING = SENDING + OUTAGE + CLIENT
+CLOSING = (
+    Mutation(
+        "a client of old keys left open",
+        "With each rotation of its keys a program has a connection more.",
+        _CONNECTION,
+        "        self.close()\n        self._client = None",
+        "        self._client = None",
+        tests=_CONNECTING,
+    ),
+)
+
+OF_SENDING = CLOSING + SENDING + OUTAGE + CLIENT
