@@ -66,4 +66,23 @@ SETTLING = (
     ),
 )
 
-OF_NUMBERS = COUNTERS + SETTLING
+LOGS = (
+    Mutation(
+        "a count of receives of any length read",
+        "To tell of one record of another sender stops the whole batch.",
+        "consumer/messages.py",
+        "int(count) if _DECIMAL.fullmatch(count) else 0",
+        "int(count) if count.isdecimal() else 0",
+        tests="tests/consumer/test_messages.py",
+    ),
+    Mutation(
+        "log lines in local time",
+        "Lines of two machines stand in the wrong order.",
+        "consumer/wiring.py",
+        "Logger(service=service, utc=True)",
+        "Logger(service=service)",
+        tests="tests/consumer/test_wiring.py",
+    ),
+)
+
+OF_NUMBERS = LOGS + COUNTERS + SETTLING

@@ -156,4 +156,23 @@ CLOCKS = (
     ),
 )
 
-OF_STORES = CLOCKS + BESIDE_A_TABLE + MIRRORED + MEMORY + CONNECTIONS
+IDLE = (
+    Mutation(
+        "a channel too old though it is used",
+        "Every four minutes a busy consumer opens a connection, and its calls wait for it.",
+        _CHANNEL,
+        "generated code\n            self._used_at = now\n",
+        "generated code\n                self._used_at = now\n",
+        tests=_SILENT,
+    ),
+    Mutation(
+        "connections to DynamoDB too old though they are used",
+        "Each call opens a connection anew.",
+        "tally/stores/dynamodb/calls.py",
+        "            opened.used_at = now\n",
+        "",
+        tests="tests/stores/dynamodb/test_calls.py",
+    ),
+)
+
+OF_STORES = IDLE + CLOCKS + BESIDE_A_TABLE + MIRRORED + MEMORY + CONNECTIONS

@@ -116,6 +116,16 @@ def test_a_connection_that_lay_idle_is_not_trusted(idle_s, opened):
     assert [channel.is_closed for channel in channels] == [True] * (opened - 1) + [False]
 
 
+def test_a_connection_that_is_used_is_never_too_old():
+    wall_clock, channel = Clock(), ReadChannel()
+    opened: list[Any] = [channel]
+    store = MomentoStore(CACHE, NOBODY, open_channel=opened.pop, wall_clock=wall_clock)
+    for _ in range(3):
+        store.values(["c"], 1.0)
+        wall_clock.now_s += MAX_IDLE_S
+    assert len(channel.calls) == 3
+
+
 def test_of_threads_that_met_the_same_silence_only_the_first_renews():
     channels: list[Any] = []
 

@@ -261,6 +261,15 @@ def test_a_connection_that_lay_idle_is_not_trusted(idle_s, connections, sign):
         assert endpoint.connections == connections
 
 
+def test_a_connection_that_is_used_is_never_too_old():
+    wall_clock = Clock()
+    with on(absent, wall_clock=wall_clock) as (endpoint, store):
+        for _ in range(3):
+            assert read(store, "c") == [("c", ABSENT)]
+            wall_clock.now_s += MAX_IDLE_S
+        assert endpoint.connections == 1
+
+
 def test_after_a_silent_round_connections_are_new():
     with on(one_by_one(absent, lambda *_: SILENCE, absent)) as (endpoint, store):
         read(store, "c")

@@ -197,6 +197,16 @@ def test_a_connection_that_lay_idle_is_not_trusted(peer, idle_s, opened):
     assert peer.connections == opened
 
 
+def test_a_connection_that_is_used_is_never_too_old(peer):
+    wall_clock = Clock()
+    address = Valkey(HOST, peer.port, is_tls=False)
+    with contextlib.closing(store_at(address, wall_clock=wall_clock)) as store:
+        for _ in range(3):
+            read(store, "c")
+            wall_clock.now_s += MAX_IDLE_S
+    assert peer.connections == 1
+
+
 def test_renewing_closes_the_connection_that_there_is(peer):
     address = Valkey(HOST, peer.port, is_tls=False)
     with contextlib.closing(store_at(address)) as store:
