@@ -175,4 +175,42 @@ IDLE = (
     ),
 )
 
-OF_STORES = IDLE + CLOCKS + BESIDE_A_TABLE + MIRRORED + MEMORY + CONNECTIONS
+VALKEY = (
+    Mutation(
+        "sending without a deadline",
+        "A server that does not read holds a round for as long as it likes.",
+        "tally/stores/valkey/connection.py",
+        "        while left:\n            self._socket.settimeout(left_s(ends_at, self._clock))\n",
+        "        while left:\n",
+        tests="tests/stores/valkey/test_connecting.py",
+    ),
+    Mutation(
+        "a text cut before the password is taken out",
+        "What a server repeats of the password, up to its last character, is in the log.",
+        "tally/stores/valkey/troubles.py",
+        'QUOTED.sub("", text)',
+        'QUOTED.sub("", text)[:MAX_DETAIL]',
+        tests="tests/stores/valkey/test_troubles.py",
+    ),
+)
+
+DEFAULTS = (
+    Mutation(
+        "a day for a counter in Valkey",
+        "Who opens the store without a time to live loses counters that were to live a month.",
+        _VALKEY,
+        "(ttl_s or VALKEY_TTL_S)",
+        "(ttl_s or 86_400)",
+        tests=_TALKING,
+    ),
+    Mutation(
+        "authorities read for each connection",
+        "Each connection costs tens of milliseconds of the processor.",
+        "tally/stores/valkey/pipelines.py",
+        "self._tls = functools.cache(tls)",
+        "self._tls = tls",
+        tests="tests/stores/valkey/test_connecting.py",
+    ),
+)
+
+OF_STORES = DEFAULTS + VALKEY + IDLE + CLOCKS + BESIDE_A_TABLE + MIRRORED + MEMORY + CONNECTIONS

@@ -206,6 +206,13 @@ def test_a_swap_is_a_script_with_what_was_seen_and_what_is_to_be():
         assert store.limits("c") == Limits()
 
 
+@pytest.mark.parametrize(("ttl_s", "ttl_ms"), [(None, b"2592000000"), (7, b"7000")])
+def test_a_counter_lives_thirty_days_or_what_is_said(ttl_s, ttl_ms):
+    with talking(lambda *_: ONE, ttl_s=ttl_s) as (peer, store):
+        write(store, Swap("c", ABSENT, b"1"))
+        assert peer.commands[0][-1] == ttl_ms
+
+
 def test_a_pipeline_ends_at_its_bytes():
     told = []
 
