@@ -230,6 +230,22 @@ CALLS = (
         tests=_CALLING,
     ),
     Mutation(
+        "fewer connections kept than there are threads",
+        "Every other call opens a connection of its own, with TLS.",
+        _TABLE,
+        "connector(deadline_s, threads)",
+        "connector(deadline_s, 10)",
+        tests="tests/stores/dynamodb/test_calls.py",
+    ),
+    Mutation(
+        "silent connections of a reader kept",
+        "Each of a reader's next calls meets another one that is silent as well.",
+        _FLIGHTS,
+        "        if _is_silence(answer):\n            self._calls.renew()\n",
+        "",
+        tests=_CALLING,
+    ),
+    Mutation(
         "old connections kept open by a renewal",
         "With each silence there are more connections, which lead nowhere.",
         _CALLS,

@@ -14,7 +14,12 @@ from tally.stores.dynamodb.asking import Put, get
 from tally.stores.dynamodb.calls import MAX_IDLE_S, Calls
 from tally.stores.dynamodb.flights import Flights
 from tally.stores.dynamodb.items import Items, token_of
-from tally.stores.dynamodb.store import MAX_CALLS_IN_FLIGHT, MAX_KEYS, DynamoStore
+from tally.stores.dynamodb.store import (
+    MAX_CALLS_IN_FLIGHT,
+    MAX_KEYS,
+    MAX_READS_IN_FLIGHT,
+    DynamoStore,
+)
 from tally.stores.dynamodb.troubles import LATE, UNPROCESSED, UNSENT
 from tally.stores.errors import StoreClosedError
 from tally.stores.port import ABSENT, NOT_SENT, Failed, Stored, Swap, Trouble, Usage
@@ -358,6 +363,9 @@ def test_a_store_of_the_environment_reads_the_standard_variables(monkeypatch):
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint.url)
         with contextlib.closing(DynamoStore("counters")) as store:
             assert read(store, "c") == [("c", ABSENT)]
+            kept = store._calls._opened[-1].client.meta.config.max_pool_connections
+            # A thread without a connection that is kept would open one for each of its calls.
+            assert kept == store._calls._most_threads == MAX_CALLS_IN_FLIGHT + MAX_READS_IN_FLIGHT
 
 
 def test_nothing_is_sent_twice_by_itself():

@@ -86,6 +86,15 @@ def test_new_connections_are_of_the_same_client(made):
     assert [client.closed for client in made.clients] == [1]
 
 
+def test_after_a_read_without_an_answer_no_connection_is_used_again(made):
+    clock = Clock()
+    made.begin()
+    made.clients[0].closed = 0
+    flights = Flights(made.calls, Usage(), clock, deadline_s=1.0)
+    assert flights.one(["c"], lambda *_: id, 0.0) is LATE
+    assert [client.closed for client in made.clients] == [1]
+
+
 def test_who_leaves_a_round_early_has_nothing_done_that_has_not_begun(made):
     clock = Clock()
     flights = Flights(made.calls, Usage(), clock, deadline_s=0.0)
