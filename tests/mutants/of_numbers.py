@@ -85,4 +85,15 @@ LOGS = (
     ),
 )
 
-OF_NUMBERS = LOGS + COUNTERS + SETTLING
+API = (
+    Mutation(
+        "lines of the API in local time",
+        "Its lines and the consumer's stand in the wrong order.",
+        "producer/wiring.py",
+        "Logger(service=service, utc=True)",
+        "Logger(service=service)",
+        tests="tests/producer/test_api_wiring.py",
+    ),
+)
+
+OF_NUMBERS = API + LOGS + COUNTERS + SETTLING

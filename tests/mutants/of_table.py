@@ -230,6 +230,14 @@ CALLS = (
         tests=_CALLING,
     ),
     Mutation(
+        "a read without an answer not billed",
+        "The metric tells fewer units than DynamoDB bills.",
+        _TABLE,
+        "                self._bill_read(counter, None, batch.error)\n",
+        "",
+        tests="tests/stores/dynamodb/test_calls.py",
+    ),
+    Mutation(
         "fewer connections kept than there are threads",
         "Every other call opens a connection of its own, with TLS.",
         _TABLE,

@@ -282,6 +282,7 @@ def test_after_a_silent_round_connections_are_new():
         store.renew()
         assert read(store, "c") == [("c", ABSENT)]
         assert endpoint.connections == 2
+        assert store.usage.reads == 3  # also the one of which nobody knows
 
 
 def test_values_renew_by_themselves():
