@@ -7,9 +7,11 @@ _DURABLE = "tally/stores/durable.py"
 _MEMORY = "tally/stores/memory.py"
 _MIRRORING = "tally/stores/mirroring.py"
 _MOMENTO = "tally/stores/momento/store.py"
+_OPENING = "tally/stores/opening.py"
 _KEY = "tally/stores/secret.py"
 _VALKEY = "tally/stores/valkey/store.py"
 
+_OPENED = "tests/stores/test_opening.py"
 _LOCKED = "tests/stores/test_clocks_and_locks.py"
 _OF_MEMORY = "tests/stores/test_memory.py"
 _SETTING_COPIES = "tests/stores/test_mirroring.py"
@@ -213,4 +215,33 @@ DEFAULTS = (
     ),
 )
 
-OF_STORES = DEFAULTS + VALKEY + IDLE + CLOCKS + BESIDE_A_TABLE + MIRRORED + MEMORY + CONNECTIONS
+OPENING = (
+    Mutation(
+        "a table opened without a time to live",
+        "Counters that were to expire are kept, and billed, for ever.",
+        _OPENING,
+        "ttl_s=table.ttl_s, clock=clock",
+        "clock=clock",
+        tests=_OPENED,
+    ),
+    Mutation(
+        "copies opened with a time to live of their own",
+        "A cache shows counts for longer than the deployment says that it may.",
+        _OPENING,
+        "table.cache_ttl_s, clock=clock",
+        "300, clock=clock",
+        tests=_OPENED,
+    ),
+    Mutation(
+        "Valkey opened without a time to live",
+        "Counters live a month whatever the deployment says.",
+        _OPENING,
+        "valkey.ValkeyStore(cache, password, ttl_s=ttl_s, clock=clock)",
+        "valkey.ValkeyStore(cache, password, clock=clock)",
+        tests=_OPENED,
+    ),
+)
+
+OF_STORES = (
+    OPENING + DEFAULTS + VALKEY + IDLE + CLOCKS + BESIDE_A_TABLE + MIRRORED + MEMORY + CONNECTIONS
+)
