@@ -242,6 +242,26 @@ OPENING = (
     ),
 )
 
+RENEWING = (
+    Mutation(
+        "a key fetched only if a call has the time for it",
+        "A warm consumer never has the time, and fails until it is replaced.",
+        _VALKEY,
+        "pipeline_ends_at, renewal_ends_at=ends_at)",
+        "pipeline_ends_at, renewal_ends_at=pipeline_ends_at)",
+        tests="tests/stores/test_rotation.py",
+    ),
+)
+
 OF_STORES = (
-    OPENING + DEFAULTS + VALKEY + IDLE + CLOCKS + BESIDE_A_TABLE + MIRRORED + MEMORY + CONNECTIONS
+    RENEWING
+    + OPENING
+    + DEFAULTS
+    + VALKEY
+    + IDLE
+    + CLOCKS
+    + BESIDE_A_TABLE
+    + MIRRORED
+    + MEMORY
+    + CONNECTIONS
 )
