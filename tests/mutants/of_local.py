@@ -71,4 +71,15 @@ EVENT_SOURCE = (
     ),
 )
 
-OF_LOCAL = MOMENTO + EVENT_SOURCE
+ENVIRONMENT = (
+    Mutation(
+        "what a function prints at its start lost",
+        "Why a function does not start as it should is in no log.",
+        "tally/local/lambda_/environment.py",
+        "output=init.output + end.output",
+        "output=end.output",
+        tests="tests/local/test_environment.py",
+    ),
+)
+
+OF_LOCAL = MOMENTO + EVENT_SOURCE + ENVIRONMENT
