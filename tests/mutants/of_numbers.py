@@ -96,4 +96,15 @@ API = (
     ),
 )
 
-OF_NUMBERS = API + LOGS + COUNTERS + SETTLING
+SETTINGS = (
+    Mutation(
+        "a user whose password is in a secret refused",
+        "A deployment as the documents have it does not start.",
+        "tally/environment.py",
+        "if username and not (password or secret):",
+        "if username and not password:",
+        tests="tests/stores/valkey/test_settings.py",
+    ),
+)
+
+OF_NUMBERS = SETTINGS + API + LOGS + COUNTERS + SETTLING
