@@ -128,8 +128,11 @@ def test_the_first_reason_is_the_one_that_is_kept():
     assert (message.event, message.counter) == (message.events[0], "a")
 
 
-@pytest.mark.parametrize(("attributes", "count"), [({"ApproximateReceiveCount": "4"}, 4), ({}, 0)])
-def test_the_receive_count_is_what_sqs_says(attributes, count):
+@pytest.mark.parametrize(
+    ("said", "count"), [("4", 4), ("9" * 18, 10**18 - 1), ("9" * 5_000, 0), ("\u0664", 0), ("", 0)]
+)
+def test_the_receive_count_is_what_sqs_says(said, count):
+    attributes = {"ApproximateReceiveCount": said} if said else {}
     [message] = read(record("m1", "{") | {"attributes": attributes})
     assert message.receive_count == count
 

@@ -261,3 +261,7 @@ def test_metrics_go_under_the_names_of_the_environment_or_ours(
     told = json.loads(capsys.readouterr().out)
     assert told["service"] == service
     assert told["_aws"]["CloudWatchMetrics"][0]["Namespace"] == namespace
+
+
+def test_log_lines_have_the_time_of_day_that_all_machines_share():
+    assert wiring.observer({})._logger.registered_formatter.utc  # type: ignore[attr-defined] # Powertools' own

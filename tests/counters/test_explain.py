@@ -2,7 +2,7 @@
 
 import pytest
 
-from tally.counters.errors import InvalidIncrementError
+from tally.counters.errors import MAX_SHOWN_CHARS, InvalidIncrementError, shown
 from tally.counters.event import Increment, build
 
 
@@ -21,3 +21,9 @@ def test_no_reason_speaks_of_the_types_of_a_program(field):
     reasons = [reason_of(field, value) for value in values]
     assert [reason for reason in reasons if "`" in reason] == []
     assert len({*reasons} - {""}) > 0
+
+
+def test_a_value_is_shown_whole_up_to_the_limit_and_else_with_a_mark():
+    whole, cut = "x" * (MAX_SHOWN_CHARS - 2), "x" * (MAX_SHOWN_CHARS - 1)
+    assert shown(whole) == f"'{whole}'"
+    assert shown(cut) == f"'{whole}…"

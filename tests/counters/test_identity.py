@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tally.counters.errors import InvalidIncrementError
-from tally.counters.event import INT64_MAX, Envelope, Event, EventName, Increment, build
+from tally.counters.event import (
+    INT64_MAX,
+    MAX_KNOWN_SOURCES,
+    Envelope,
+    Event,
+    EventName,
+    Increment,
+    build,
+    source_number,
+)
 from tally.counters.identity import (
     claimed,
     derived_source,
@@ -59,6 +68,11 @@ def test_a_name_is_read_as_it_was_written_and_in_no_other_form(source, seq, at):
     assert str(name) == event.identity
 
 
+@pytest.mark.parametrize(("seq", "at"), [(0, 1), (INT64_MAX, AT), (17, INT64_MAX)])
+def test_the_first_and_the_last_event_there_can_be_have_names(seq, at):
+    assert EventName.parse(f"{SOURCE}:{seq}:{at}") == (255, seq, at)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -94,8 +108,15 @@ def test_what_is_no_name_is_said_to_be_none(text):
         (Increment("c"), ""),
         (Increment("c", id="order-1"), "order-1"),
         (Increment("c", source=SOURCE, seq=17, at=AT), f"{SOURCE}:17:{AT}"),
+        (Increment("c", source=SOURCE, seq=0), f"{SOURCE}:0"),
         (Increment("c", source=SOURCE), SOURCE),
     ],
 )
 def test_an_increment_claims_what_it_has_of_an_identity(increment, claim):
     assert claimed(increment) == claim
+
+
+def test_the_sources_that_are_remembered_have_a_bound():
+    for number in range(MAX_KNOWN_SOURCES + 1):
+        assert source_number(f"{number:016x}") == number
+    assert source_number.cache_info().currsize == MAX_KNOWN_SOURCES

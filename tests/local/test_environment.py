@@ -1,5 +1,6 @@
 """Lambda's execution environments: what both kinds answer, and how a process of its own ends."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -118,6 +119,14 @@ def test_what_is_printed_belongs_to_its_invocation(own_process):
     function = own_process("shout")
     outputs = [function.invoke(event).output for event in (b"1", b"2")]
     assert outputs == ["out 1\nerr 1\n", "out 2\nerr 2\n"]
+
+
+def test_what_a_function_prints_at_its_start_belongs_to_its_first_invocation(tmp_path):
+    source = "print('start')\n\n\ndef handle(event, _context):\n    print(event)\n"
+    (tmp_path / "talkative.py").write_text(source)
+    with contextlib.closing(LambdaEnvironment("talkative.handle", code=str(tmp_path))) as function:
+        outputs = [function.invoke(event).output for event in (b"1", b"2")]
+    assert outputs == ["start\n1\n", "2\n"]
 
 
 def test_a_warm_process_keeps_its_state_and_neighbours_do_not_share_it(own_process):

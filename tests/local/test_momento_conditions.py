@@ -5,7 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tally.local.momento.data_calls import value_hash
 from tests.support.momento import TTL_MS, HandClock, RefusalError, raw_server
+
+MANY = 70_000
+"""More values than hashes of two bytes can tell apart."""
 
 ON_VALUE = {
     "absent": (True, False, False),
@@ -126,6 +130,11 @@ def test_equal_values_have_equal_hashes_however_they_came(raw):
     raw.set(b"set", b"8")
     assert len(hashes) == 1
     assert value_and_hash(raw, b"set") not in hashes
+
+
+def test_no_two_values_have_one_hash():
+    values = [b"1\n%d" % number for number in range(MANY)]
+    assert len({value_hash(value) for value in values}) == MANY
 
 
 def test_a_value_that_returns_brings_its_hash_back(raw):

@@ -1,11 +1,12 @@
 """What calls cost at Momento, and that the server's counters tell it here and over the wire."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from tally.local.momento import MomentoStats, read_stats
-from tally.local.momento.metering import operations
+from tally.local.momento.metering import Meter, operations
 from tests.support.momento import TTL_MS, Raw, RefusalError, raw_server
 
 
@@ -90,3 +91,17 @@ def test_a_call_with_a_key_that_is_not_accepted_is_not_counted():
 def test_another_process_reads_the_counters_over_the_wire(raw):
     raw.increment(b"key")
     assert read_stats(raw.server.endpoint) == MomentoStats({"Increment": 1}, {"Increment": 1})
+
+
+def test_no_counter_changes_but_under_the_lock():
+    meter, is_held = Meter(), []
+
+    class Watched(Counter[str]):
+        def __setitem__(self, call, number):
+            is_held.append(meter._lock.locked())
+            super().__setitem__(call, number)
+
+    meter._calls, meter._operations = Watched(), Watched()
+    meter.add("Get", 2)
+    assert is_held == [True, True]
+    assert meter.stats() == MomentoStats({"Get": 1}, {"Get": 2})

@@ -124,3 +124,11 @@ def test_expired_items_that_nobody_asks_for_are_dropped():
     clock.advance_ms(1_000)
     cache.put(b"new", b"value", 1_000)
     assert list(cache._items) == [b"new"]
+
+
+def test_a_cache_whose_items_live_is_looked_through_only_as_often_as_it_doubles():
+    cache = LocalCache(HandClock())
+    for n in range(MIN_SWEEP_ITEMS):
+        cache.put(b"%d" % n, b"value", 1_000)
+    assert len(cache._items) == MIN_SWEEP_ITEMS
+    assert cache._sweep_at_items == 2 * MIN_SWEEP_ITEMS

@@ -13,6 +13,7 @@ from tally.local.lambda_.event_source import (
     Poller,
 )
 from tally.local.lambda_.sqs_event import sqs_record
+from tests.support.clock import Clock
 from tests.support.event_source import Impatient, Recorder
 from tests.support.sqs import ARN, FakeSqs, client_error, failing, message, message_id
 
@@ -99,6 +100,37 @@ def test_a_poller_survives_an_sqs_that_does_not_answer(recorder, caplog):
     assert recorder.batches == [ids(1)]
     assert stopping.waits == [1.0, 0.0]
     assert caplog.messages == [f"SQS did not answer, will ask again: {UNAVAILABLE}"]
+
+
+class Slow(FakeSqs):
+    """An SQS whose answers take so long; it notes how many messages it was asked for."""
+
+    def __init__(self, clock, takes_s, pages):
+        super().__init__(pages=pages)
+        self.clock, self.takes_s = clock, takes_s
+        self.wanted = []
+
+    def receive_message(self, **options):
+        self.clock.now_s += self.takes_s
+        self.wanted.append(options["MaxNumberOfMessages"])
+        return super().receive_message(**options)
+
+
+def test_a_window_begins_with_its_first_message_and_not_with_the_wait_for_it(recorder):
+    clock, pages = Clock(), [[message(number)] for number in range(4)]
+    sqs = Slow(clock, 1.0, pages)
+    batching = Batching(batch_size=10, window_s=1.5, poll_s=1)
+    poller_of(sqs, recorder, batching=batching, clock=clock).poll_once()
+    assert recorder.batches == [ids(0, 1, 2)]
+    assert sqs.waits == [1, 0, 0]
+
+
+def test_a_batch_is_asked_for_what_it_lacks_and_no_more(recorder):
+    clock, pages = Clock(), [[message(number) for number in range(10)], [message(10)]]
+    sqs = Slow(clock, 0.0, pages)
+    batching = Batching(batch_size=11, window_s=1.0)
+    poller_of(sqs, recorder, batching=batching, clock=clock).poll_once()
+    assert (recorder.batches, sqs.wanted) == ([ids(*range(11))], [10, 1])
 
 
 def test_a_poller_told_to_stop_invokes_with_what_it_has(recorder):

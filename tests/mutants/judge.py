@@ -13,7 +13,11 @@ from typing import NamedTuple
 from tests.mutants.mutation import Mutation
 
 MAX_RUN_S = 600.0
-"""What one run may take; who is still running then has found nothing."""
+"""What one run may take. A simulation that is still running then has found nothing. Tests have: on
+the source as it is they end, so that a bug keeps one of them waiting."""
+
+NEVER_ENDED = "never ended"
+"""What tests have found that are still running when the time is up."""
 
 _FOUND = re.compile(r"^seed (\d+): (.*)$", re.MULTILINE)
 _FAILED = re.compile(r"^FAILED [^:]+::(\S+)", re.MULTILINE)
@@ -57,13 +61,15 @@ class Judge:
         return self._nothing_found(status, output, seconds)
 
     def test(self, root: Path, selection: str) -> Verdict:
-        """Look for a test that fails.
+        """Look for a test that fails, or never ends.
 
         Raises:
             JudgeFailedError: pytest itself fails.
         """
         run = ("pytest", "-q", "-x", "-p", "no:cacheprovider", selection)
         status, output, seconds = self._run(root, *run)
+        if status is None:
+            return Verdict("a test", NEVER_ENDED, seconds)
         failed = _FAILED.search(output)
         if status == 1 and failed:
             return Verdict("a test", failed[1], seconds)

@@ -81,7 +81,7 @@ COPIES = (
         "A copy says that events are decided whose write may not have happened.",
         _WRITER,
         "return Swap(counter, copy, folded.value)",
-        "return self._copies.put(counter, Copy(folded.value, copy.hash)) or "
+        "return self._copies.put(counter, Copy(folded.value, copy.token)) or "
         "Swap(counter, copy, folded.value)",
     ),
     Mutation(

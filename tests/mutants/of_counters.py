@@ -296,7 +296,7 @@ IDENTITY = (
         "An increment that brings no `max` has none, whatever the deployment says.",
         _IDENTITY,
         "default_max if increment.max is UNSET else increment.max",
-        "INT64_MAX if increment.max is UNSET else increment.max",
+        "2**63 - 1 if increment.max is UNSET else increment.max",
     ),
 )
 

@@ -7,10 +7,12 @@ _INBOX = "tally/publishing/inbox.py"
 _OUTBOX = "tally/publishing/outbox.py"
 _PACKING = "tally/publishing/packing.py"
 _PROCESS = "tally/publishing/process.py"
+_PUBLISHER = "tally/publishing/publisher.py"
 _SEQUENCE = "tally/publishing/sequence.py"
 _COUNTING = "tests/publishing/test_sequence.py"
 _LIVING = "tests/publishing/test_outbox.py"
 _OUTAGES = "tests/publishing/test_outage.py"
+_STARTING = "tests/publishing/test_starting.py"
 _PUBLISHING = "tests/publishing/test_publisher.py"
 _FILLING = "tests/publishing/test_packing.py"
 _INTERRUPTED = "tests/publishing/test_interrupted.py"
@@ -314,4 +316,59 @@ PACKING = (
     ),
 )
 
-OF_PUBLISHING = IDENTITY + HOLDING + PACKING
+TOLD = (
+    Mutation(
+        "what was given up left out of the sum at the end",
+        "A program that ends is told of fewer increments than it has lost.",
+        _OUTBOX,
+        "- stats.unsent + self._holding.untold",
+        "- stats.unsent",
+        tests=_ENDING,
+    ),
+    Mutation(
+        "what is between two places not counted as open",
+        "A program that ends after a Ctrl-C sends nothing of it, and does not say so.",
+        _OUTBOX,
+        "self._inbox.increments + holding.left,",
+        "self._inbox.increments,",
+        tests=_ENDING,
+    ),
+    Mutation(
+        "much that is packed left to wait for company",
+        "On a FIFO queue of many counters the memory grows for as long as an increment may linger.",
+        _HOLDING,
+        "            if self._packer.size_bytes >= MAX_PACKED_BYTES:\n"
+        "                self._packer.hurry()\n",
+        "",
+        tests=_FILLING,
+    ),
+)
+
+STARTING = (
+    Mutation(
+        "a thread that cannot start waited for",
+        "Where the limit of threads is reached, a flush never returns.",
+        _OUTBOX,
+        "            self._start_failed = True\n",
+        "",
+        tests=_STARTING,
+    ),
+    Mutation(
+        "who waits not woken for a thread that cannot start",
+        "Each flush takes half a second longer where the limit of threads is reached.",
+        _OUTBOX,
+        "            self._start_failed = True\n            self._tell_progress()\n",
+        "            self._start_failed = True\n",
+        tests=_STARTING,
+    ),
+    Mutation(
+        "a publisher closed before the exit hooks",
+        "What a program publishes in its exit hooks is refused.",
+        _PUBLISHER,
+        "self._forgotten.atexit = False",
+        "self._forgotten.atexit = True",
+        tests="tests/publishing/test_anybodys_program.py",
+    ),
+)
+
+OF_PUBLISHING = IDENTITY + HOLDING + PACKING + TOLD + STARTING

@@ -23,6 +23,7 @@ _POLLING = "tests/local/test_poller.py"
 _REPEATING = "tests/reading/test_values.py"
 _READING = "tests/reading/test_reader.py"
 _SILENCE = "tests/stores/test_silent_connections.py"
+_OF_TABLES = "tests/reading/test_tables.py"
 _TOGETHER = "tests/reading/test_waiting.py"
 _WIRING_TESTS = "tests/consumer/test_wiring.py"
 
@@ -130,6 +131,25 @@ READING = (
         "answer is not Outcome.PENDING",
         "answer in (Outcome.APPLIED, Outcome.REJECTED)",
         tests=_TOGETHER,
+    ),
+)
+
+TABLES = (
+    Mutation(
+        "all of the time once more for the table",
+        "An outcome takes twice as long as it may where the cache is slow.",
+        _READER,
+        "left_s = max(ends_at - self._pace.clock(), MIN_CALL_S)",
+        "left_s = deadline_s",
+        tests=_OF_TABLES,
+    ),
+    Mutation(
+        "no time for the table",
+        "An outcome fails where the cache took all of the time.",
+        _READER,
+        "left_s = max(ends_at - self._pace.clock(), MIN_CALL_S)",
+        "left_s = ends_at - self._pace.clock()",
+        tests=_OF_TABLES,
     ),
 )
 
@@ -308,4 +328,4 @@ TELLING = (
     ),
 )
 
-OF_READING = READING + STORING + TELLING
+OF_READING = READING + TABLES + STORING + TELLING

@@ -265,4 +265,23 @@ CLIENT = (
     ),
 )
 
-OF_SENDING = SENDING + OUTAGE + CLIENT
+CLOSING = (
+    Mutation(
+        "an attempt more than told",
+        "An SQS that is overloaded is asked more often than the limit says.",
+        _SENDING,
+        "for attempt in range(MAX_ATTEMPTS):",
+        "for attempt in range(MAX_ATTEMPTS + 1):",
+        tests="tests/publishing/test_attempts.py",
+    ),
+    Mutation(
+        "a client of old keys left open",
+        "With each rotation of its keys a program has a connection more.",
+        _CONNECTION,
+        "        self.close()\n        self._client = None",
+        "        self._client = None",
+        tests=_CONNECTING,
+    ),
+)
+
+OF_SENDING = CLOSING + SENDING + OUTAGE + CLIENT

@@ -3,6 +3,7 @@
 from tests.mutants.mutation import Mutation
 
 _ASKING = "tally/stores/dynamodb/asking.py"
+_CALLS = "tally/stores/dynamodb/calls.py"
 _DURABLE = "tally/stores/durable.py"
 _FLIGHTS = "tally/stores/dynamodb/flights.py"
 _ITEMS = "tally/stores/dynamodb/items.py"
@@ -10,6 +11,8 @@ _MIRRORING = "tally/stores/mirroring.py"
 _READER = "tally/reading/reader.py"
 _TABLE = "tally/stores/dynamodb/store.py"
 _TROUBLES = "tally/stores/dynamodb/troubles.py"
+
+_CALLING = "tests/stores/dynamodb/test_threads_of_calls.py"
 
 _CREATE = """            return request | {
                 "ConditionExpression": "attribute_not_exists(#counter)",
@@ -201,4 +204,63 @@ COPIES = (
     ),
 )
 
-OF_TABLE = CONDITIONS + ANSWERS + COPIES
+CALLS = (
+    Mutation(
+        "others' threads left for a call that is late",
+        "A call that lost its connection before takes those that began since with it.",
+        _CALLS,
+        "                if call.threads is opened.threads:\n",
+        "                if call.threads:\n",
+        tests=_CALLING,
+    ),
+    Mutation(
+        "a client made by a store that is closed",
+        "A reader that was closed opens a client that nobody closes.",
+        _CALLS,
+        "            if self._closed:\n                raise StoreClosedError\n            try:\n",
+        "            try:\n",
+        tests=_CALLING,
+    ),
+    Mutation(
+        "what was given up done all the same",
+        "A swap of a round that was left early is made when nobody knows of it.",
+        _FLIGHTS,
+        "sent.call.future.cancel()",
+        "sent.call.future.done()",
+        tests=_CALLING,
+    ),
+    Mutation(
+        "a read without an answer not billed",
+        "The metric tells fewer units than DynamoDB bills.",
+        _TABLE,
+        "                self._bill_read(counter, None, batch.error)\n",
+        "",
+        tests="tests/stores/dynamodb/test_calls.py",
+    ),
+    Mutation(
+        "fewer connections kept than there are threads",
+        "Every other call opens a connection of its own, with TLS.",
+        _TABLE,
+        "connector(deadline_s, threads)",
+        "connector(deadline_s, 10)",
+        tests="tests/stores/dynamodb/test_calls.py",
+    ),
+    Mutation(
+        "silent connections of a reader kept",
+        "Each of a reader's next calls meets another one that is silent as well.",
+        _FLIGHTS,
+        "        if _is_silence(answer):\n            self._calls.renew()\n",
+        "",
+        tests=_CALLING,
+    ),
+    Mutation(
+        "old connections kept open by a renewal",
+        "With each silence there are more connections, which lead nowhere.",
+        _CALLS,
+        "            if opened.client is not None:\n                opened.client.close()\n",
+        "            opened.threads = None\n",
+        tests=_CALLING,
+    ),
+)
+
+OF_TABLE = CALLS + CONDITIONS + ANSWERS + COPIES

@@ -14,7 +14,15 @@ if found == "hangs":
 print(found)
 sys.exit(found != "nothing")
 """
-TEST = "from tally.rule import found\n\n\ndef test_a_rule():\n    assert found == 'nothing'\n"
+TEST = """
+import threading
+from tally.rule import found
+
+def test_a_rule():
+    if found == "hangs":
+        threading.Event().wait()
+    assert found == "nothing"
+"""
 
 
 @pytest.fixture
@@ -53,11 +61,19 @@ def test_a_hunt_says_who_killed_each_mutation_and_who_survived(root):
     assert (root / "tally" / "rule.py").read_text() == "found = 'nothing'\n"
 
 
-def test_a_run_that_does_not_end_is_ended_and_has_found_nothing(root):
+def test_a_simulation_that_does_not_end_is_ended_and_has_found_nothing(root):
     (root / "tally" / "rule.py").write_text("found = 'hangs'\n")
     verdict = Judge(1, run_s_max=1.0).simulate(root, processes=1)
     assert verdict[:2] == ("", "ended after 1 s")
     assert not Judged(finding("hangs"), verdict).is_as_told
+
+
+def test_a_test_that_does_not_end_is_ended_and_has_found_the_mutation(root):
+    (root / "tally" / "rule.py").write_text("found = 'hangs'\n")
+    hanging = finding("hangs", tests="tests/test_rule.py")
+    verdict = Judge(1, run_s_max=1.0).judge(hanging, root)
+    assert verdict[:2] == ("a test", "never ended")
+    assert Judged(hanging, verdict).is_as_told
 
 
 def test_a_simulation_that_fails_by_itself_is_no_kill(root):

@@ -179,3 +179,8 @@ def test_powertools_own_names_hold(capsys):
     wiring.build(told, names).handle(event("GET", "/"), CONTEXT)
     line = json.loads(capsys.readouterr().out)
     assert (line["service"], line["_aws"]["CloudWatchMetrics"][0]["Namespace"]) == ("shop", "Shop")
+
+
+def test_log_lines_have_the_time_of_day_that_all_machines_share():
+    told = ApiSettings("http://127.0.0.1/q", Cache("tally", Local("127.0.0.1", 1)))
+    assert wiring.build(told, {})._logger.registered_formatter.utc  # type: ignore[attr-defined] # Powertools' own

@@ -230,6 +230,20 @@ publisher = Publisher(URL)
     assert sqs.counts == {"bye": 1}
 
 
+def test_a_publisher_that_has_published_takes_more_in_an_exit_hook(run, sqs):
+    program = """
+@atexit.register
+def bye():
+    publisher.publish("bye")
+
+publisher = Publisher(URL)
+publisher.publish("before")
+publisher.flush()
+"""
+    assert run(program) == (0, [], [])
+    assert sqs.counts == {"before": 1, "bye": 1}
+
+
 UNCLOSED = "a Publisher was not closed: use `with Publisher(...)`, or call close() or flush()"
 NOT_CONFIRMED = re.compile("the program ended before SQS had confirmed ([0-9]+) of its increments")
 

@@ -9,12 +9,14 @@ from tally.publishing.connection import (
     ELSEWHERE,
     MAX_CLOCK_AHEAD_S,
     MAX_IDLE_S,
+    Connection,
     connect,
 )
 from tally.publishing.errors import UnsentError
 from tally.publishing.publisher import Publisher
 from tally.publishing.sending import Pacer, Stats
 from tests.publishing.http_sqs import HttpSqs
+from tests.support.sqs import FakeSqs, client_error
 
 NOW_S = 1_790_000_000.0
 KEYS = "[default]\naws_access_key_id = {}\naws_secret_access_key = secret\n"
@@ -92,6 +94,15 @@ def test_keys_that_stay_expired_are_tried_once_more_and_then_given_up(sqs, keys)
         with pytest.raises(UnsentError):
             one.flush()
         assert one.stats.requests == 2
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_client_whose_keys_are_of_no_use_is_closed_if_it_was_made_here(is_own):
+    client = FakeSqs()
+    connection = Connection(AWS_URL, attempt_s=1.0, wall=Wall(), client=None if is_own else client)
+    connection._client = client
+    assert connection.renews(client_error("ExpiredToken", 400)) is is_own
+    assert client.is_closed is is_own
 
 
 def test_a_connection_that_sqs_left_without_a_word_costs_one_attempt(sqs):

@@ -65,6 +65,27 @@ def test_what_is_flushed_before_the_end_is_not_warned_of(recwarn, caplog):
     assert (recwarn.list, caplog.records) == ([], [])
 
 
+def test_what_was_given_up_and_nobody_was_told_of_is_said_at_the_end(recwarn, caplog):
+    end = Exit()
+    one = end.outbox(FakeSqs(lost_before(DENIED)))
+    put(one)
+    put(one, 1)
+    one.settle()
+    end.come()
+    [record] = caplog.records
+    assert record.getMessage().startswith("the program ended before SQS had confirmed 2 of")
+    assert recwarn.list == []
+
+
+def test_what_an_exception_left_between_two_places_is_still_open():
+    one = outbox(FakeSqs())
+    put(one)
+    one._inbox.move_to(one._holding._left)
+    assert (one.stats().published, one.has_open) == (1, True)
+    one.abandon()
+    assert (one.stats().published, one.stats().unsent) == (1, 1)
+
+
 def test_a_forked_child_leaves_to_its_parent_what_is_its_parents():
     end, sqs = Exit(), FakeSqs()
     one = end.outbox(sqs)

@@ -297,30 +297,6 @@ def test_who_sends_while_an_exception_is_handled_gives_nothing_up():
     assert (len(sqs.events), one.stats().unsent) == (1, 0)
 
 
-class NeverStarts(threading.Thread):
-    """A thread for which there is no room."""
-
-    def start(self):
-        message = "can't start new thread"
-        raise RuntimeError(message)
-
-
-def test_who_waits_sends_where_the_thread_that_was_launched_cannot_start_another():
-    launched: list[Any] = []
-
-    def launch(start, arguments):
-        launched.append(arguments)
-        start(NeverStarts())
-
-    sqs = FakeSqs()
-    one = outbox(sqs, launch=launch)
-    put(one)
-    put(one, 1)
-    assert len(launched) == 1  # and once more after RELAUNCH_S
-    one.settle()
-    assert len(sqs.events) == 2
-
-
 class Trickle(Clock):
     """A time that passes only as it is looked at; with each look one more increment is there."""
 

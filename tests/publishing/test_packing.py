@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tally.counters.event import build
+from tally.publishing.holding import MAX_PACKED_BYTES, Holding
+from tally.publishing.inbox import Inbox, Put
 from tally.publishing.packing import (
     BILLED_BYTES,
     MAX_ENTRIES,
@@ -141,3 +143,15 @@ def test_what_was_removed_is_not_removed_again():
     packer.hurry()
     packer.remove(chosen)
     assert (packer.size_bytes, [each.parts for each in packer.take()]) == (2, [[b"22"]])
+
+
+def test_what_waits_for_company_on_a_fifo_queue_goes_at_once_when_it_is_much():
+    inbox = Inbox()
+    holding = Holding(inbox, fifo=True)
+    part = b"1" * (MAX_PACKED_BYTES // 100)
+    for counter in range(101):
+        inbox.put(Put(f"c{counter}", part))
+        assert not holding.sendable
+        holding.pack()
+    assert holding.sendable
+    assert len(holding.take()) == MAX_ENTRIES

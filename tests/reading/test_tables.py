@@ -7,6 +7,7 @@ from tally.counters.ledger import Limits
 from tally.counters.outcome import Outcome
 from tally.reading.errors import NoTableError, ReadError
 from tally.reading.reader import MAX_TRIES, Reader, Reading, Values
+from tally.reading.waiting import MIN_CALL_S
 from tally.stores.durable import DurableStore
 from tally.stores.memory import Items, MemoryStore
 from tally.stores.port import Source
@@ -28,10 +29,12 @@ class Table(MemoryStore):
     def __init__(self):
         super().__init__(Items())
         self.asked = []
+        self.deadlines_s = []
         self.failure = None
 
     def values(self, counters, deadline_s):
         self.asked.append(list(counters))
+        self.deadlines_s.append(deadline_s)
         return ([], self.failure) if self.failure else super().values(counters, deadline_s)
 
 
@@ -109,6 +112,24 @@ def test_what_the_cache_calls_pending_the_table_is_asked(world, stored, outcome)
     world.put("c", stored, OLD)
     assert world.reader.outcome("c", SECOND) is outcome
     assert world.table.asked == [["c"]]
+
+
+@pytest.mark.parametrize(("cache_s", "left_s"), [(0.25, 0.75), (5.0, MIN_CALL_S)])
+def test_an_outcome_asked_of_both_takes_no_longer_than_one_of_them_may(cache_s, left_s):
+    world = World()
+    world.put("c", NEW, OLD)
+
+    class Slow(FakeCache):
+        def values(self, counters, deadline_s):
+            world.clock.now_s += cache_s
+            return super().values(counters, deadline_s)
+
+    cache = Slow()
+    cache.contents.update(world.cache.contents)
+    store = DurableStore(world.table, cache, 60, clock=world.clock)
+    reader = Reader(store, deadline_s=1.0, clock=world.clock, uniform=Draws())
+    assert reader.outcome("c", SECOND) is Outcome.REJECTED
+    assert world.table.deadlines_s == [pytest.approx(left_s)]
 
 
 def test_what_the_cache_lacks_the_table_is_asked_once(world):

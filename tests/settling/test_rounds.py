@@ -4,10 +4,21 @@ import grpc
 import pytest
 
 from tally.counters.decision import Decision
+from tally.settling.copies import Copies
+from tally.settling.progress import Activity
 from tally.settling.reason import Reason, Unsettled
-from tally.settling.rounds import MAX_ROUNDS, MIN_ROUND_S, ROUND_MARGIN, THROTTLED_ROUND_S
+from tally.settling.rounds import (
+    MAX_ROUNDS,
+    MIN_ROUND_S,
+    ROUND_MARGIN,
+    THROTTLED_ROUND_S,
+    Rounds,
+)
+from tally.settling.writer import Writer
+from tally.stores.memory import MemoryStore
 from tally.stores.momento.store import MAX_CALLS_IN_FLIGHT
-from tests.support.clock import START_S
+from tally.stores.port import Usage
+from tests.support.clock import START_S, Clock
 from tests.support.consumers import Draws, events, make_writer, settle
 from tests.support.momento_channel import LATENCY_S, FakeChannel, Fault
 
@@ -80,6 +91,15 @@ def test_what_no_longer_is_throttled_slows_down_no_other_counter(channel, writer
     assert draws.spans == [
         (0.0, pytest.approx(most_s)) for most_s in (throttled_s, two_calls_s, one_call_s)
     ]
+
+
+def test_a_settlement_tells_what_it_cost_and_not_what_those_before_it_did():
+    clock, activity = Clock(), Activity()
+    store = MemoryStore(clock=clock)
+    store.usage = Usage(operations=70, reads=50)
+    rounds = Rounds(store, clock=clock, sleep=clock.sleep, uniform=Draws())
+    Writer(rounds, Copies()).settle({"c": events(0)}, clock() + 10, activity)
+    assert (activity.store_operations, activity.store_reads) == (2, 0)
 
 
 def test_rounds_end_even_if_the_clock_stands_still(channel):

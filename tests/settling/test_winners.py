@@ -93,6 +93,29 @@ def test_what_the_winner_counted_is_not_counted_again(clock):
     assert read_count(items.copies["c"].value or b"") == 1
 
 
+class Rivals(MemoryStore):
+    """A store in which another writer is faster, so often for each counter."""
+
+    def __init__(self, clock, **times):
+        super().__init__(clock=clock)
+        self.times = times
+
+    def _swap(self, swap):
+        if self.times[swap.counter]:
+            self.times[swap.counter] -= 1
+            self.items.put(swap.counter, b"%d" % self.times[swap.counter])
+        return super()._swap(swap)
+
+
+def test_a_winner_is_swapped_over_once_however_soon_the_next_round_follows(clock):
+    store = Rivals(clock, c=1, d=3)
+    rounds = Rounds(store, clock=clock, sleep=clock.sleep, uniform=Draws(0.0))
+    groups = {name: [Event(name, 1, 0, AT_MS)] for name in "cd"}
+    progress = Writer(rounds, Copies()).settle(groups, clock() + SETTLE_S, activity := Activity())
+    assert progress.losses == {"c": 1, "d": 3}
+    assert (activity.swaps_lost, activity.swaps_stored, clock.slept_s) == (4, 2, [])
+
+
 def test_a_winner_that_is_gone_is_written_anew(clock):
     items = Items()
 

@@ -142,7 +142,9 @@ def test_none_begins_later_than_two_seconds_after_its_put(
     mirroring, mirror, wall_clock, age_s, failed
 ):
     begin(mirroring, "a", put_at=wall_clock() - age_s)
+    began_at = time.monotonic()
     assert mirroring.finish(LONG_S) == failed
+    assert time.monotonic() - began_at < LONG_S / 2
     assert len(mirror.calls) == 1 - failed
     assert mirror.cancelled == []
 
@@ -181,6 +183,18 @@ def test_long_values_do_not_pile_up_in_memory(mirroring, mirror):
     assert mirroring.finish(LONG_S) == 1
     mirroring.begin("c", most, 1_000.0)
     assert mirroring.finish(LONG_S) == 0
+
+
+def test_what_is_taken_back_takes_no_room_of_what_comes_later(mirroring, mirror):
+    mirror.may_answer.clear()
+    begin(mirroring, "first")
+    assert mirror.asked.wait(LONG_S)
+    most = b"1" * MAX_WAITING_BYTES
+    mirroring.begin("taken back", most, 1_000.0)
+    assert mirroring.finish(0) == 2
+    mirroring.begin("later", most, 1_000.0)
+    mirror.may_answer.set()
+    assert wait_until(lambda: mirror.calls[1:] == [[("later", most)]])
 
 
 def test_a_mirroring_that_set_nothing_is_closed_as_well(mirror, wall_clock):

@@ -146,6 +146,13 @@ def test_a_key_that_stays_wrong_is_fetched_once_a_minute(door, secret):
     assert read(door.store, "a") == [ABSENT]
 
 
+def test_a_round_fetches_it_however_little_time_each_call_has(door):
+    door.rotate()
+    door.store.deadline_s = RENEWAL_S / 2
+    assert read(door.store, "a") == [OTHER_KEY]
+    assert read(door.store, "a") == [ABSENT]
+
+
 def test_a_round_that_is_about_to_end_does_not_wait_for_it(door):
     door.rotate()
     assert read(door.store, "a", time_s=RENEWAL_S - 0.5) == [door.refused]

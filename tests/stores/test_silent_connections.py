@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import grpc
 import pytest
 from momento.auth import CredentialProvider
 
@@ -15,10 +16,11 @@ from tally.local.momento.server import HOST, MomentoServer
 from tally.reading.reader import Reader
 from tally.stores.momento.channel import MAX_IDLE_S, Channel
 from tally.stores.momento.store import MomentoStore
+from tally.stores.port import Failed, Trouble
 from tests.support.api import event as request
 from tests.support.clock import Clock
 from tests.support.lambda_event import event, failures, increment, record
-from tests.support.momento_channel import CACHE, ReadChannel
+from tests.support.momento_channel import CACHE, FakeRpcError, ReadChannel
 from tests.support.silent_proxy import SilentProxy
 
 DEADLINE_S = 0.3
@@ -114,6 +116,16 @@ def test_a_connection_that_lay_idle_is_not_trusted(idle_s, opened):
     assert [channel.is_closed for channel in channels] == [True] * (opened - 1) + [False]
 
 
+def test_a_connection_that_is_used_is_never_too_old():
+    wall_clock, channel = Clock(), ReadChannel()
+    opened: list[Any] = [channel]
+    store = MomentoStore(CACHE, NOBODY, open_channel=opened.pop, wall_clock=wall_clock)
+    for _ in range(3):
+        store.values(["c"], 1.0)
+        wall_clock.now_s += MAX_IDLE_S
+    assert len(channel.calls) == 3
+
+
 def test_of_threads_that_met_the_same_silence_only_the_first_renews():
     channels: list[Any] = []
 
@@ -129,6 +141,16 @@ def test_of_threads_that_met_the_same_silence_only_the_first_renews():
         with channel.calling() as stub:
             assert stub is not silent
     assert [each.is_closed for each in channels] == [True, False]
+
+
+@pytest.mark.parametrize(("counters", "is_closed"), [(["c"], True), (["b", "c"], False)])
+def test_a_connection_that_brought_some_answers_before_the_deadline_is_kept(counters, is_closed):
+    channel: Any = ReadChannel(FakeRpcError(grpc.StatusCode.DEADLINE_EXCEEDED), values={"b": b"2"})
+    store = MomentoStore(CACHE, NOBODY, open_channel=lambda: channel)
+    values, failed = store.values(counters, 1.0)
+    assert values == [b"2"][: len(counters) - 1]
+    assert failed == Failed(Trouble.UNKNOWN_OUTCOME, "DEADLINE_EXCEEDED: told by a test")
+    assert channel.is_closed is is_closed
 
 
 def test_a_clock_that_was_set_back_is_no_reason_to_trust_a_connection():

@@ -94,7 +94,12 @@ def test_without_a_table_everything_is_as_it_was():
 
 @pytest.mark.parametrize(
     ("variables", "name"),
-    [({}, "Momento"), (MOMENTO, "Momento"), (VALKEY, "Valkey"), (NAME | VALKEY, "DynamoDB")],
+    [
+        ({}, "Momento"),
+        (MOMENTO | dict.fromkeys(VALKEY, ""), "Momento"),
+        (VALKEY, "Valkey"),
+        (NAME | VALKEY, "DynamoDB"),
+    ],
 )
 def test_people_are_told_of_the_store_that_decides(variables, name):
     assert store_name(variables) == name

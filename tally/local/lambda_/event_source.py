@@ -151,7 +151,7 @@ class EventSourceMapping:
 class Poller:
     """One slot of concurrency: receives, invokes its function, deletes, one batch at a time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (all that a test may want to be otherwise, by keyword)
         self,
         sqs: "SQSClient",
         queue_url: str,
@@ -160,6 +160,7 @@ class Poller:
         slot: int = 0,
         batching: Batching = DEFAULT_BATCHING,
         stopping: threading.Event | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.slot = slot
         self._sqs = sqs
@@ -167,6 +168,7 @@ class Poller:
         self._function = function
         self._batching = batching
         self._stopping = stopping or threading.Event()
+        self._clock = clock
         self._carried: list[_Received] = []
 
     def run(self, observe: Callable[[Delivery], object]) -> None:
@@ -205,13 +207,13 @@ class Poller:
         size = self._batching.batch_size
         arrived = self._carried or self._receive(size, self._batching.poll_s)
         self._carried = batch.take(arrived)
-        deadline = time.monotonic() + self._batching.window_s
+        deadline = self._clock() + self._batching.window_s
         while (
             batch.messages
             and not self._carried
             and len(batch.messages) < size
             and not self._stopping.is_set()
-            and (left_s := deadline - time.monotonic()) > 0
+            and (left_s := deadline - self._clock()) > 0
         ):
             arrived = self._receive(size - len(batch.messages), 0)
             self._carried = batch.take(arrived)

@@ -14,7 +14,12 @@ from tally.stores.dynamodb.asking import Put, get
 from tally.stores.dynamodb.calls import MAX_IDLE_S, Calls
 from tally.stores.dynamodb.flights import Flights
 from tally.stores.dynamodb.items import Items, token_of
-from tally.stores.dynamodb.store import MAX_CALLS_IN_FLIGHT, MAX_KEYS, DynamoStore
+from tally.stores.dynamodb.store import (
+    MAX_CALLS_IN_FLIGHT,
+    MAX_KEYS,
+    MAX_READS_IN_FLIGHT,
+    DynamoStore,
+)
 from tally.stores.dynamodb.troubles import LATE, UNPROCESSED, UNSENT
 from tally.stores.errors import StoreClosedError
 from tally.stores.port import ABSENT, NOT_SENT, Failed, Stored, Swap, Trouble, Usage
@@ -261,6 +266,15 @@ def test_a_connection_that_lay_idle_is_not_trusted(idle_s, connections, sign):
         assert endpoint.connections == connections
 
 
+def test_a_connection_that_is_used_is_never_too_old():
+    wall_clock = Clock()
+    with on(absent, wall_clock=wall_clock) as (endpoint, store):
+        for _ in range(3):
+            assert read(store, "c") == [("c", ABSENT)]
+            wall_clock.now_s += MAX_IDLE_S
+        assert endpoint.connections == 1
+
+
 def test_after_a_silent_round_connections_are_new():
     with on(one_by_one(absent, lambda *_: SILENCE, absent)) as (endpoint, store):
         read(store, "c")
@@ -268,6 +282,7 @@ def test_after_a_silent_round_connections_are_new():
         store.renew()
         assert read(store, "c") == [("c", ABSENT)]
         assert endpoint.connections == 2
+        assert store.usage.reads == 3  # also the one of which nobody knows
 
 
 def test_values_renew_by_themselves():
@@ -349,6 +364,9 @@ def test_a_store_of_the_environment_reads_the_standard_variables(monkeypatch):
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint.url)
         with contextlib.closing(DynamoStore("counters")) as store:
             assert read(store, "c") == [("c", ABSENT)]
+            kept = store._calls._opened[-1].client.meta.config.max_pool_connections
+            # A thread without a connection that is kept would open one for each of its calls.
+            assert kept == store._calls._most_threads == MAX_CALLS_IN_FLIGHT + MAX_READS_IN_FLIGHT
 
 
 def test_nothing_is_sent_twice_by_itself():

@@ -8,14 +8,16 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from tally.environment import Valkey
 from tally.reading.reader import Reader
 from tally.stores.port import ABSENT, Failed, Trouble
+from tally.stores.secret import Key
 from tally.stores.valkey.connection import Connection, connect, left_s
-from tally.stores.valkey.pipelines import trusted
+from tally.stores.valkey.pipelines import Pipelines, trusted
 from tally.stores.valkey.pool import MAX_IDLE_S, MAX_KEPT, Pool
 from tally.stores.valkey.troubles import LATE
 from tests.support.certificates import Authority
@@ -197,6 +199,16 @@ def test_a_connection_that_lay_idle_is_not_trusted(peer, idle_s, opened):
     assert peer.connections == opened
 
 
+def test_a_connection_that_is_used_is_never_too_old(peer):
+    wall_clock = Clock()
+    address = Valkey(HOST, peer.port, is_tls=False)
+    with contextlib.closing(store_at(address, wall_clock=wall_clock)) as store:
+        for _ in range(3):
+            read(store, "c")
+            wall_clock.now_s += MAX_IDLE_S
+    assert peer.connections == 1
+
+
 def test_renewing_closes_the_connection_that_there_is(peer):
     address = Valkey(HOST, peer.port, is_tls=False)
     with contextlib.closing(store_at(address)) as store:
@@ -204,6 +216,35 @@ def test_renewing_closes_the_connection_that_there_is(peer):
         store.renew()
         read(store, "c")
     assert peer.connections == 2
+
+
+def test_the_authorities_are_read_once_for_all_connections():
+    at = Valkey(HOST, 1)
+    pipelines = Pipelines(at, Key(""), clock=Clock(), wall_clock=Clock(), tls=object)  # type: ignore[arg-type] # never asked
+    assert pipelines._tls() is pipelines._tls()
+
+
+class Trickling:
+    """A socket that takes one byte in a second; it notes how long each may take."""
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.timeouts_s = []
+
+    def settimeout(self, seconds):
+        self.timeouts_s.append(seconds)
+
+    def send(self, _packet):
+        self.clock.now_s += 1.0
+        return 1
+
+
+def test_a_server_that_takes_a_pipeline_byte_by_byte_has_one_deadline_for_all_of_it():
+    clock = Clock()
+    trickling: Any = Trickling(clock)
+    with pytest.raises(TimeoutError, match=f"^{LATE}$"):
+        Connection(trickling, (), clock).run([b"12345"], [], clock() + 3.5)
+    assert trickling.timeouts_s == [3.5, 2.5, 1.5, 0.5]
 
 
 def unused():

@@ -24,6 +24,7 @@ TIME_S = 20.0
 SILENCE_S = 0.5
 SLACK_S = 5.0  # what a busy machine may take for anything
 NIL, ONE, OK = b"$-1\r\n", b":1\r\n", b"+OK\r\n"
+ONE_VALUE = b"$1\r\n1\r\n"
 NOTHING = b""
 NAMES = [f"c{number}" for number in range(10)]
 LATE = Failed(Trouble.UNKNOWN_OUTCOME, troubles.LATE)
@@ -94,6 +95,20 @@ def test_what_ends_a_pipeline_leaves_what_came_and_closes_the_connection(last, f
             assert SILENCE_S <= time.monotonic() - began_at < SILENCE_S + SLACK_S
         assert (store.usage.answered, store.usage.unanswered) == (3, int(is_silence))
         assert store.values(names, TIME_S) == ([name.encode() for name in names], None)
+        assert peer.connections == 2
+
+
+def test_who_was_answered_in_part_leaves_other_threads_their_connections():
+    def answer(_number, words):
+        if words[1] == b"meanwhile":
+            store.values(["another thread's"], TIME_S)
+        return NOTHING if words[1] == b"late" else ONE_VALUE
+
+    with talking(answer) as (peer, store):
+        store.values(["meanwhile"], TIME_S)
+        assert peer.connections == 2
+        assert store.values(["c", "late"], SILENCE_S) == ([b"1"], LATE)
+        assert store.values(["c"], TIME_S) == ([b"1"], None)
         assert peer.connections == 2
 
 
@@ -189,6 +204,13 @@ def test_a_swap_is_a_script_with_what_was_seen_and_what_is_to_be():
             [*script, b"c", b"1", b"90000", b""],
         ]
         assert store.limits("c") == Limits()
+
+
+@pytest.mark.parametrize(("ttl_s", "ttl_ms"), [(None, b"2592000000"), (7, b"7000")])
+def test_a_counter_lives_thirty_days_or_what_is_said(ttl_s, ttl_ms):
+    with talking(lambda *_: ONE, ttl_s=ttl_s) as (peer, store):
+        write(store, Swap("c", ABSENT, b"1"))
+        assert peer.commands[0][-1] == ttl_ms
 
 
 def test_a_pipeline_ends_at_its_bytes():

@@ -128,6 +128,13 @@ def test_a_user_has_a_password():
     assert told == ["VALKEY_PASSWORD or VALKEY_PASSWORD_SECRET must be set beside VALKEY_USERNAME"]
 
 
+@pytest.mark.parametrize("held_by", ["VALKEY_PASSWORD", "VALKEY_PASSWORD_SECRET"])
+def test_wherever_that_is_it_goes_with_a_user(held_by):
+    told = place_from({"VALKEY_URL": URL, "VALKEY_USERNAME": "tally", held_by: "held"})
+    assert isinstance(told, Valkey)
+    assert (told.username, told.password or told.password_secret) == ("tally", "held")
+
+
 def test_a_counter_may_live_for_years():
     assert read({"VALKEY_URL": URL, "VALKEY_TTL_SECONDS": "315360000"}).ttl_s == 315_360_000
 

@@ -93,6 +93,12 @@ def test_what_a_server_quotes_is_not_shown():
     assert refused("ERR " + "x" * 1_000, "").detail == "ERR " + "x" * (MAX_DETAIL - 4)
 
 
+@pytest.mark.parametrize("shown", range(1, len(KEY)))
+def test_no_part_of_the_password_is_left_where_a_text_is_cut(shown):
+    text = "ERR ".ljust(MAX_DETAIL - shown, "x") + KEY
+    assert refused(text, KEY).detail == "ERR ".ljust(MAX_DETAIL - shown, "x") + "…"
+
+
 CERTIFICATE = ssl.SSLCertVerificationError(1, "certificate verify failed")
 CERTIFICATE.verify_message = "self-signed certificate"
 
