@@ -62,15 +62,14 @@ class Outbox:
         linger_s: float,
         clock: Callable[[], float],
         launch: Callable[[Callable[..., object], tuple[Any, ...]], object] = start_new_thread,
+        make_bell: Callable[[], Bell] = Bell,
     ) -> None:
         """Nothing is started yet; `launch` raises RuntimeError where no thread can be any more."""
-        self._sender = sender
-        self._launch = launch
-        self._linger_s = linger_s
-        self._clock = clock
+        self._sender, self._launch, self._make_bell = sender, launch, make_bell
+        self._linger_s, self._clock = linger_s, clock
         self._inbox = Inbox()
         self._holding = Holding(self._inbox, fifo=fifo)
-        self._bell = Bell()  # the sender waits for it
+        self._bell = make_bell()  # the sender waits for it
         self._waiting: deque[Bell] = deque()  # those of who waits for the sender
         self._closed = self._ended = self._is_over = self._is_abandoned = False
         self._exit_left_s: Callable[[], float] | None = None
@@ -257,7 +256,7 @@ class Outbox:
     ) -> bool:
         """Wait for the sender to have done something; where there is none, do its work."""
         self._check_wait()
-        bell = Bell()
+        bell = self._make_bell()
         try:
             self._waiting.append(bell)
             while not is_done():

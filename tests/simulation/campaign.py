@@ -38,6 +38,7 @@ class Totals:
         self.counts: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
         self.failures: list[Failure] = []
+        self.seconds = 0.0
 
     def add(self, other: "Totals") -> None:
         self.counts += other.counts
@@ -74,7 +75,8 @@ def campaign(
     """
     totals = Totals()
     chunks = _chunks(seeds)
-    ends_at = time.monotonic() + seconds
+    began_at = time.monotonic()
+    ends_at = began_at + seconds
     context = multiprocessing.get_context("spawn")  # a fork would copy gRPC's threads, not run them
     with ProcessPoolExecutor(processes, context, initializer=_leave_interrupts) as pool:
         running: set[Future[Totals]] = set()
@@ -93,6 +95,7 @@ def campaign(
                 more, done = False, set()
             for future in done:
                 totals.add(future.result())
+            totals.seconds = time.monotonic() - began_at
             tick(totals)
     return totals
 

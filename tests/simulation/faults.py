@@ -44,6 +44,21 @@ class Fault(enum.StrEnum):
     HELD_BACK = "sent out of order"
     INVALID = "invalid message"
 
+    SEND_LOST = "send lost before SQS stored it"
+    SEND_UNANSWERED = "send stored, and not answered"
+    SEND_LATE = "send stored after the publisher gave up"
+    SEND_SLOW = "send answered slowly"
+    SEND_THROTTLED = "send throttled"
+    SEND_REFUSED = "send refused"
+    SEND_HALVED = "send stored in part"
+    SEND_MISTOLD = "results of a send told wrongly"
+    SQS_AWAY = "SQS away"
+    NO_THREAD = "no thread to be had"
+    PROGRAM_STOPPED = "program stopped, and continued"
+    PROGRAM_KILLED = "program killed"
+    ABANDONED = "publisher abandoned"
+    FORGOTTEN = "publisher not closed"
+
 
 _F = Fault
 NETWORK = (
@@ -57,6 +72,13 @@ TABLE = (_F.UNPROCESSED, _F.FROZEN, _F.AWAY, *DISASTERS)
 QUEUE = (_F.TWIN, _F.ECHO, _F.DELETE_LOST, _F.GHOST, _F.REDRIVE)
 CONSUMERS = (_F.KILLED, _F.KILLED_BEFORE_ACK, _F.SHORT_OF_TIME, _F.BUSY)
 PRODUCERS = (_F.SKEWED, _F.STEPPED, _F.WILD, _F.RESTARTED, _F.SENT_TWICE, _F.HELD_BACK, _F.INVALID)
+SENDING = (
+    *(_F.SEND_LOST, _F.SEND_UNANSWERED, _F.SEND_LATE, _F.SEND_SLOW, _F.SEND_THROTTLED),
+    *(_F.SEND_REFUSED, _F.SEND_HALVED, _F.SEND_MISTOLD, _F.SQS_AWAY, _F.NO_THREAD),
+    *(_F.PROGRAM_STOPPED, _F.PROGRAM_KILLED, _F.ABANDONED, _F.FORGOTTEN),
+    *(_F.SKEWED, _F.STEPPED, _F.WILD),
+)
+"""What programs meet that publish with a `Publisher`."""
 
 HIGHEST = {
     _F.FOREIGN: 0.1,
@@ -71,6 +93,10 @@ HIGHEST = {
     _F.INVALID: 0.1,
     _F.STEPPED: 0.2,
     _F.GHOST: 0.3,
+    _F.SEND_REFUSED: 0.1,
+    _F.SQS_AWAY: 0.1,
+    _F.PROGRAM_STOPPED: 0.03,
+    _F.PROGRAM_KILLED: 0.03,
 }
 """The greatest rate of what spoils a run when it is everywhere."""
 

@@ -8,41 +8,8 @@ import msgspec
 
 from tally.counters.event import INT64_MAX
 from tally.counters.ledger import Limits
-from tests.simulation.faults import (
-    CONSUMERS,
-    DISASTERS,
-    NETWORK,
-    PRODUCERS,
-    QUEUE,
-    TABLE,
-    Fault,
-    draw_rates,
-)
-
-PROFILES: Mapping[str, tuple[Fault, ...]] = {
-    "calm": (),
-    "network": NETWORK,
-    "queue": QUEUE,
-    "consumers": CONSUMERS,
-    "producers": PRODUCERS,
-    "swarm": NETWORK + QUEUE + CONSUMERS + PRODUCERS,
-    "expiry": NETWORK + QUEUE + CONSUMERS + PRODUCERS,
-    "valkey": NETWORK + QUEUE + CONSUMERS + PRODUCERS,
-    "disasters": NETWORK + QUEUE + CONSUMERS + PRODUCERS + DISASTERS,
-    "durable": NETWORK + QUEUE + CONSUMERS + PRODUCERS + TABLE,
-    "mortal": NETWORK + QUEUE + CONSUMERS + PRODUCERS + TABLE,
-}
-"""The faults that each profile may have. In `calm` all must be decided; in `expiry` counters have
-a time to live, so that an event may be decided once in each life. In the next two they are in
-Valkey, which in `disasters` evicts, and fails over to states that it had before. In the last two
-they are in a table of DynamoDB, where those of `mortal` have a time to live, and the disasters are
-those of a cache that serves them."""
-
-WEIGHTS = {"calm": 1, "network": 2, "queue": 1, "consumers": 1, "producers": 1, "swarm": 12}
-WEIGHTS |= {"expiry": 2, "valkey": 4, "disasters": 4, "durable": 5, "mortal": 3}
-
-GROUPS: Mapping[str, tuple[str, ...]] = {"tables": ("durable", "mortal")}
-"""What goes by one name, each seed in its turn."""
+from tests.simulation.faults import DISASTERS, Fault, draw_rates
+from tests.simulation.profiles import GROUPS, PROFILES, Home, Profile
 
 SPANS_S = (1.0, 20.0, 600.0, 300_000.0)
 """How long producers publish: a burst, … three and a half days, well past the horizon of one."""
@@ -97,9 +64,14 @@ class Plan:
     dropped: frozenset[int] = frozenset()
 
     @property
+    def _kind(self) -> Profile:
+        """What its profile says; a plan of another program's has Momento and letters."""
+        return PROFILES.get(self.profile, Profile((), 0))
+
+    @property
     def expires(self) -> bool:
         """Whether counters have a time to live."""
-        return self.profile in {"expiry", "mortal"}
+        return self._kind.expires
 
     @property
     def forgets(self) -> bool:
@@ -110,7 +82,17 @@ class Plan:
     @property
     def is_durable(self) -> bool:
         """Whether counters live in a table with a cache before it."""
-        return self.profile in {"durable", "mortal"}
+        return self._kind.home is Home.TABLE
+
+    @property
+    def is_on_valkey(self) -> bool:
+        """Whether counters live in Valkey."""
+        return self._kind.home is Home.VALKEY
+
+    @property
+    def has_programs(self) -> bool:
+        """Whether programs publish by themselves."""
+        return self._kind.has_programs
 
     def limits_of(self, counter: str) -> Limits:
         """How much a counter may remember: in a table what its name leaves of a write unit."""
@@ -123,11 +105,6 @@ class Plan:
             max_bytes=min(self.limits.max_bytes, MAX_ITEM_BYTES),
         )
 
-    @property
-    def is_on_valkey(self) -> bool:
-        """Whether counters live in Valkey, and otherwise in Momento."""
-        return self.profile in {"valkey", "disasters"}
-
     def random(self, purpose: str) -> Random:
         """A stream of its own for each purpose, so that less of one thing moves no other."""
         return Random(f"{self.seed}/{purpose}")
@@ -136,14 +113,15 @@ class Plan:
 def draw(number: int, profile: str = "") -> Plan:
     """The plan of a seed, of one profile, or of one of a group or of all that the seed draws."""
     random = Random(f"plan/{number}")
-    drawn = random.choices(tuple(WEIGHTS), tuple(WEIGHTS.values()))[0]
+    weights = [each.weight for each in PROFILES.values()]
+    drawn = random.choices(tuple(PROFILES), weights)[0]
     group = GROUPS.get(profile)
     profile = group[number % len(group)] if group else profile or drawn
     calm = profile == "calm"
     return Plan(
         seed=str(number),
         profile=profile,
-        rates=draw_rates(random, PROFILES[profile]),
+        rates=draw_rates(random, PROFILES[profile].faults),
         limits=Limits() if calm else _limits(random),
         counters=random.choice((1, 1, 2, 3, 5)),
         producers=random.choice((1, 2, 4, 8)),
@@ -155,9 +133,9 @@ def draw(number: int, profile: str = "") -> Plan:
         timeout_s=30.0 if calm else random.choice((3.0, 10.0, 30.0)),
         visibility_s=180.0 if calm else random.choice(VISIBILITIES_S),
         max_receives=random.choice((3, 5, 20)),
-        ttl_s=random.choice(TTLS_S) if profile in {"expiry", "mortal"} else LASTING_S,
+        ttl_s=random.choice(TTLS_S) if PROFILES[profile].expires else LASTING_S,
         default_max=random.choice((INT64_MAX, INT64_MAX, INT64_MAX, 100)),
-        fifo=random.random() < 0.15,
+        fifo=random.random() < (0.4 if PROFILES[profile].has_programs else 0.15),
         copy_ttl_s=random.choice(COPY_TTLS_S),
     )
 

@@ -1,7 +1,7 @@
 """Producers: the real sequence, contract and packing, on clocks that are wrong."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import count
 from random import Random
@@ -39,6 +39,58 @@ BROKEN = (
 )
 
 
+class Changes:
+    """What a program does to counters: whether it resets them, sets bounds, goes to their ends."""
+
+    def __init__(self, random: Random, most: int) -> None:
+        self._random = random
+        self._most = most
+        self._bounded = random.random() < 0.4
+        self._resets = random.random() < 0.3
+        self._edgy = random.random() < 0.1
+
+    def draw(self) -> tuple[dict[str, int], tuple[int, int, int, int | None]]:
+        """What an increment does: its fields, and amount, low, high and reset."""
+        random = self._random
+        low, high = INT64_MIN, self._most
+        if self._resets and random.random() < SHARE_OF_RESETS:
+            reset = random.choice(EDGES if self._edgy else RESETS)
+            return {"reset": reset}, (1, low, high, reset)
+        amount = random.choice(EDGES if self._edgy and random.random() < 0.3 else AMOUNTS)
+        fields = {"amount": amount}
+        if self._bounded and random.random() < 0.7:
+            high = fields["max"] = random.choice((0, 3, 10, 50))
+        if self._bounded and random.random() < 0.7:
+            low = fields["min"] = random.choice((0, -3, 2))
+        return fields, (amount, low, high, None)
+
+
+class Clock:
+    """A program's clock, in ms since the epoch: ahead or behind, stepped, and at times wild."""
+
+    def __init__(self, world: World, random: Random, now_s: Callable[[], float]) -> None:
+        self._world = world
+        self._random = random
+        self._now_s = now_s
+        self._offset_ms = 0
+        self.is_coarse = random.random() < 0.3
+        if world.dice.strikes(Fault.SKEWED):
+            self._offset_ms = random.randint(-600_000, 290_000)
+
+    def step(self) -> None:
+        """Perhaps somebody sets it."""
+        if self._world.dice.strikes(Fault.STEPPED):
+            self._offset_ms += self._random.randint(-20_000, 20_000)
+
+    def __call__(self) -> int:
+        now_ms = EPOCH_MS + int(self._now_s() * 1_000) + self._offset_ms
+        if self._world.dice.strikes(Fault.WILD):
+            now_ms += self._random.choice(
+                (-30 * DAY_MS, -3_600_000, 299_000, 300_000, 300_001, DAY_MS)
+            )
+        return now_ms - now_ms % SECOND_MS if self.is_coarse else now_ms
+
+
 class Producer:
     """A program that publishes: its clock, its sequence, and the letters that it posts."""
 
@@ -46,18 +98,13 @@ class Producer:
         self._world = world
         self._random = world.plan.random(f"producer {number}")
         self._now_s = self._random.uniform(0.0, world.plan.span_s / 2)
-        self._offset_ms = 0
         self._style = self._random.choice((*STYLES, "mixed", "cloudevent"))
         self._most = world.plan.letter_events if self._style == "native" else FOREIGN_EVENTS
-        self._bounded = self._random.random() < 0.4
-        self._resets = self._random.random() < 0.3
-        self._coarse = self._random.random() < 0.3
-        self._edgy = self._random.random() < 0.1
+        self._changes = Changes(self._random, world.plan.default_max)
+        self._clock_ms = Clock(world, self._random, lambda: self._now_s)
         self._names = counters(world.plan.counters)
         self._packer = Packer(fifo=world.plan.fifo)
         self._sequences = [self._new_sequence(1)]
-        if world.dice.strikes(Fault.SKEWED):
-            self._offset_ms = self._random.randint(-600_000, 290_000)
 
     def letters(self, letters: int, origins: Iterator[int]) -> Iterator[tuple[float, Letter]]:
         """About so many letters, each with the time at which it is sent."""
@@ -73,10 +120,8 @@ class Producer:
                 yield self._now_s + held_s, letter
 
     def _misbehave(self) -> None:
-        dice, random = self._world.dice, self._random
-        if dice.strikes(Fault.STEPPED):
-            self._offset_ms += random.randint(-20_000, 20_000)
-        if dice.strikes(Fault.RESTARTED):
+        self._clock_ms.step()
+        if self._world.dice.strikes(Fault.RESTARTED):
             self._restart()
 
     def _restart(self) -> None:
@@ -105,14 +150,6 @@ class Producer:
 
     def _new_sequence(self, pid: int) -> Sequence:
         return Sequence(clock_ms=self._clock_ms, entropy=self._random.randbytes, getpid=lambda: pid)
-
-    def _clock_ms(self) -> int:
-        now_ms = EPOCH_MS + int(self._now_s * 1_000) + self._offset_ms
-        if self._world.dice.strikes(Fault.WILD):
-            now_ms += self._random.choice(
-                (-30 * DAY_MS, -3_600_000, 299_000, 300_000, 300_001, DAY_MS)
-            )
-        return now_ms - now_ms % SECOND_MS if self._coarse else now_ms
 
     def _write(self, size: int, origins: Iterator[int]) -> Iterator[Letter]:
         written = [self._increment(next(origins)) for _ in range(size)]
@@ -158,7 +195,7 @@ class Producer:
     def _increment(self, origin: int) -> tuple[bytes, Fact]:
         """The JSON of an increment, and what is meant by it."""
         counter = self._random.choice(self._names)
-        fields, meant = self._change()
+        fields, meant = self._changes.draw()
         style = self._random.choice(STYLES) if self._style == "mixed" else self._style
         if style == "anonymous":
             return encode(build({"counter": counter, **fields})), Fact(
@@ -178,21 +215,6 @@ class Producer:
         part = json.dumps(self._cloudevent(counter, fields, origin, at)).encode()
         return part, Fact(origin, counter, digest(f"/shop order {origin}"), 0, at, *meant)
 
-    def _change(self) -> tuple[dict[str, int], tuple[int, int, int, int | None]]:
-        """What an increment does to its counter: its fields, and amount, low, high and reset."""
-        random = self._random
-        low, high = INT64_MIN, self._world.plan.default_max
-        if self._resets and random.random() < SHARE_OF_RESETS:
-            reset = random.choice(EDGES if self._edgy else RESETS)
-            return {"reset": reset}, (1, low, high, reset)
-        amount = random.choice(EDGES if self._edgy and random.random() < 0.3 else AMOUNTS)
-        fields = {"amount": amount}
-        if self._bounded and random.random() < 0.7:
-            high = fields["max"] = random.choice((0, 3, 10, 50))
-        if self._bounded and random.random() < 0.7:
-            low = fields["min"] = random.choice((0, -3, 2))
-        return fields, (amount, low, high, None)
-
     def _cloudevent(
         self, counter: str, fields: dict[str, int], origin: int, at: int
     ) -> dict[str, object]:
@@ -201,7 +223,7 @@ class Producer:
             milliseconds=at % SECOND_MS
         )
         event = {"specversion": "1.0", "id": f"order {origin}", "source": "/shop", "type": "sold"}
-        if self._coarse:
+        if self._clock_ms.is_coarse:
             return event | {"time": time.isoformat(), "data": {"counter": counter, **fields}}
         return event | {"time": time.isoformat(), "subject": counter, "data": fields}
 

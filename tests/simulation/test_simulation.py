@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from tally.counters.outcome import Outcome
-from tests.simulation.campaign import play
+from tests.simulation.campaign import Totals, play
 from tests.simulation.faults import PRODUCERS, Fault
-from tests.simulation.plan import MAX_THREADS, PROFILES, draw
+from tests.simulation.plan import MAX_THREADS, draw
+from tests.simulation.profiles import GROUPS, PROFILES
 from tests.simulation.run import run
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ("tally", "consumer", "producer")
-SEEDS = range(1_000, 1_060)
+SEEDS = range(1_000, 1_020)
 PROFILE_SEEDS = range(2_000, 2_004)
 BUG_TIMEOUT_S = 100.0
 
@@ -28,25 +29,27 @@ def executor():
 
 
 def test_no_seed_breaks_a_promise_and_every_kind_of_fault_strikes():
-    totals = play(SEEDS, "")
+    totals = Totals()
+    for group in GROUPS:
+        totals.add(play(SEEDS, group))
     assert totals.failures == []
     assert [kind for kind in Fault if not totals.faults[kind]] == []
-    assert totals.counts["seeds"] == len(SEEDS)
+    assert totals.counts["seeds"] == len(SEEDS) * len(GROUPS)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_no_seed_of_a_profile_breaks_a_promise(profile):
     totals = play(PROFILE_SEEDS, profile)
     assert totals.failures == []
-    assert totals.faults.keys() <= set(PROFILES[profile])
+    assert totals.faults.keys() <= set(PROFILES[profile].faults)
 
 
 def test_a_counter_is_found_set_back_only_where_a_store_forgets():
     found = {
         profile: play(PROFILE_SEEDS, profile).counts["counters found set back"]
-        for profile in ("swarm", "valkey", "disasters")
+        for profile in ("swarm", "pipelines", "disasters")
     }
-    assert found["swarm"] == found["valkey"] == 0 < found["disasters"]
+    assert found["swarm"] == found["pipelines"] == 0 < found["disasters"]
 
 
 @pytest.mark.parametrize("seed", [3, 17, 1_001])
@@ -58,7 +61,7 @@ def test_a_seed_repeats_to_the_last_line_of_its_history(executor, seed):
 
 
 def test_a_reader_beside_a_table_is_told_counts_and_outcomes_from_table_and_cache():
-    told = play(PROFILE_SEEDS, "tables").counts
+    told = play(PROFILE_SEEDS, "durable").counts
     kinds = ("counts of the table", "counts of the cache", "copies set", "copies read")
     outcomes = [f"outcomes {each.value}" for each in Outcome]
     assert [kind for kind in (*kinds, *outcomes) if not told[kind]] == []
@@ -129,6 +132,21 @@ BUGS = {
         "if seen is not Outcome.PENDING or found.source is not Source.CACHE:",
         "if seen:",
     ),
+    "an increment is handed over and kept": (
+        "tally/publishing/holding.py",
+        "                self._given_up = NOTHING\n",
+        "                pass\n",
+    ),
+    "of a request that failed one message is told": (
+        "tally/publishing/sending.py",
+        "for message in waiting.values()]",
+        "for message in list(waiting.values())[:1]]",
+    ),
+    "two messages of a group go in one request": (
+        "tally/publishing/packing.py",
+        " or message.group in groups",
+        "",
+    ),
     "a forked child keeps its parent's source": (
         "tally/publishing/process.py",
         "self._by_pid.get(pid)",
@@ -138,8 +156,13 @@ BUGS = {
 
 
 ONLY = {
+    "publisher": (
+        "tally/publishing/holding.py",
+        "tally/publishing/packing.py",
+        "tally/publishing/sending.py",
+    ),
     "valkey": ("tally/stores/valkey/pipelines.py", "tally/stores/valkey/store.py"),
-    "tables": (
+    "durable": (
         "tally/reading/reader.py",
         "tally/stores/durable.py",
         "tally/stores/dynamodb/items.py",
