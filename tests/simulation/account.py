@@ -6,6 +6,7 @@ worked out from the events that its consumer was handed, and the value must say 
 
 import copy
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
@@ -184,6 +185,13 @@ class Account:
         if low and not known.low and 2 * _runs(known.rejected) <= self._limits.max_rejected:
             violated(f"forgot rejections below {low} too soon")
         known.line, known.low = line, low
+
+
+class Life(NamedTuple):
+    """A life of a counter that has ended, and what was true of it then."""
+
+    ended_at_s: float
+    account: Account
 
 
 def _length(line: Line) -> int:

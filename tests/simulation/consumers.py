@@ -2,11 +2,8 @@
 
 import json
 from collections.abc import Iterable
-from functools import partial
 from random import Random
-from typing import Any, NamedTuple
-
-from momento.auth import CredentialProvider
+from typing import NamedTuple
 
 from consumer.batch import Consumer
 from consumer.messages import ReceivedMessage
@@ -19,24 +16,20 @@ from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
 from tally.stores.durable import DurableStore
 from tally.stores.errors import BrokenSetupError
-from tally.stores.momento.store import MomentoStore
 from tally.stores.port import Store as PortOfStores
-from tally.stores.secret import Key
-from tally.stores.valkey.store import ValkeyStore
 from tests.simulation.copies import Cache
-from tests.simulation.durable import DEADLINE_S, SERVER, Beside, open_durable
+from tests.simulation.durable import Beside, open_durable
 from tests.simulation.dynamodb import Client
 from tests.simulation.facts import Delivery
 from tests.simulation.faults import Fault
-from tests.simulation.network import KilledError, Network
+from tests.simulation.network import KilledError
+from tests.simulation.opened import open_momento, open_valkey
 from tests.simulation.queue import Queue, check_order
 from tests.simulation.store import Store
 from tests.simulation.table import Table
 from tests.simulation.timeline import Actor
-from tests.simulation.valkey import Line, carry_out
 from tests.simulation.world import World
 
-NO_KEY = CredentialProvider.for_momento_local()
 POLL_S = 0.3
 CALM_TIMEOUT_S = 30.0
 SHORTEST_S = 0.02
@@ -199,7 +192,8 @@ class Environment:
     def _opened(self, random: Random) -> PortOfStores:
         if self._world.plan.is_durable:
             return self._durable(random)
-        return self._valkey(random) if self._world.plan.is_on_valkey else self._momento(random)
+        opened = open_valkey if self._world.plan.is_on_valkey else open_momento
+        return opened(self._world, self._stores.store, self, random)
 
     def _durable(self, random: Random) -> DurableStore:
         """What the process before it had begun beside its rounds, ends with it."""
@@ -209,35 +203,3 @@ class Environment:
         client = Client(self._world, self._stores.table, self, Random(random.random()))
         cache = self._stores.cache
         return open_durable(self._world, client, cache, beside, beside, Random(random.random()))
-
-    def _momento(self, random: Random) -> MomentoStore:
-        network = Network(self._world, self._stores.store, self, random)
-        return MomentoStore(
-            "tally",
-            NO_KEY,
-            open_channel=lambda: network,  # type: ignore[arg-type,return-value] # a peer of it
-            **self._options,
-        )
-
-    def _valkey(self, random: Random) -> ValkeyStore:
-        store = self._stores.store
-        return ValkeyStore(
-            SERVER,
-            Key(""),
-            opened=lambda _ends_at: Line(
-                self._world, store, partial(carry_out, store), self, random
-            ),
-            **self._options,
-        )
-
-    @property
-    def _options(self) -> dict[str, Any]:
-        """What every store is told."""
-        timeline, plan = self._world.timeline, self._world.plan
-        return {
-            "ttl_s": plan.ttl_s,
-            "deadline_s": DEADLINE_S,
-            "limits": plan.limits,
-            "clock": timeline,
-            "wall_clock": timeline,
-        }

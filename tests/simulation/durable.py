@@ -9,7 +9,6 @@ from typing import Any, Self
 import msgspec
 
 from tally.counters.ledger import Limits
-from tally.environment import Valkey
 from tally.stores.durable import DurableStore
 from tally.stores.dynamodb.store import DynamoStore
 from tally.stores.secret import Key
@@ -19,13 +18,12 @@ from tests.simulation.dynamodb import FREEZE_S, Client, Threads
 from tests.simulation.facts import Delivery
 from tests.simulation.faults import Fault
 from tests.simulation.network import Caller, KilledError
+from tests.simulation.opened import DEADLINE_S, SERVER
 from tests.simulation.plan import Plan
 from tests.simulation.table import NAME
 from tests.simulation.timeline import Actor, violated
 from tests.simulation.world import World
 
-SERVER = Valkey("127.0.0.1", 6379, is_tls=False)
-DEADLINE_S = 1.1
 NEVER_S = -1.0
 
 

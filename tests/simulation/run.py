@@ -78,8 +78,8 @@ def _play(world: World) -> None:
     timeline.at(plan.span_s + CALM_AFTER_S, queue.calm_down)
     for number in range(plan.consumers):
         timeline.act(world.executor, Environment(world, queue, stores, number).live)
-    if plan.is_durable:
-        timeline.act(world.executor, Onlooker(world, queue, table, stores.cache).live)
+    if plan.is_durable or plan.has_programs:
+        timeline.act(world.executor, Onlooker(world, queue, store, stores.cache).live)
     with heard(post):
         timeline.play()
     if not timeline.stopped:

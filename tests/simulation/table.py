@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import botocore.exceptions as boto
 
 from tally.stores.dynamodb.items import token_of
-from tests.simulation.account import Account
+from tests.simulation.account import Account, Life
 from tests.simulation.facts import Delivery
 from tests.simulation.faults import Fault
 from tests.simulation.timeline import violated
@@ -38,13 +38,6 @@ class State(NamedTuple):
 
     since_s: float
     value: bytes | None
-
-
-class Life(NamedTuple):
-    """A life of a counter that has ended, and what was true of it then."""
-
-    ended_at_s: float
-    account: Account
 
 
 class Table:

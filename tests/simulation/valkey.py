@@ -68,7 +68,11 @@ Obey = Callable[[list[bytes], Delivery], Any]
 
 
 class Line:
-    """A client's connection to the server."""
+    """A client's connection to the server.
+
+    Attributes:
+        troubles: how many pipelines had another fate than an answer at once.
+    """
 
     def __init__(
         self, world: World, store: Server, obey: Obey, caller: Caller, random: Random
@@ -81,6 +85,7 @@ class Line:
         self._epoch = store.epoch
         self._used_at_s = world.timeline.now_s
         self._is_over = False
+        self.troubles = 0
 
     def is_quiet(self) -> bool:
         """Whether the end of the connection was not heard; a failover may go unheard for a time."""
@@ -125,6 +130,7 @@ class Line:
         world.note("sent", words[0].decode(), key, fate.says)
         said = fate.says or self._refusal(is_read=is_read)
         if said:
+            self.troubles += 1
             replies[place] = hiredis.ReplyError(said)
             return
         delivery = self._caller.delivery
@@ -156,9 +162,11 @@ class Line:
         answer_s = there_s + commands * STEP_S + random.uniform(0.0, LATENCY_S)
         whole = Fate(commands, there_s, commands, answer_s)
         if self._epoch != self._store.epoch or self._is_dead():
+            self.troubles += 1
             return _lost(whole, 0, random)
         for kind, befall in _FATES:
             if self._world.dice.strikes(kind):
+                self.troubles += 1
                 return befall(whole, random)
         return whole
 
