@@ -15,12 +15,15 @@ from msgspec import UNSET
 
 from tally.counters.event import INT64_MIN, Increment
 from tally.publishing.sending import Stats
-from tests.simulation.facts import Fact, Letter, digest
+from tests.simulation.facts import NO_MAX, Fact, Letter, digest
 from tests.simulation.timeline import Actor, violated
 from tests.simulation.world import World
 
 Key = tuple[str, int, int, int]
 """An increment anywhere: counter, source, seq, at."""
+
+MAX_CHARS = 400
+"""Of a violation: an id may be long."""
 
 MAX_TOLD = 3
 """Of so many increments a violation tells the keys."""
@@ -30,13 +33,11 @@ class Asking:
     """A call of publish() that has not returned.
 
     Attributes:
-        counter: what to change …
-        fields: … and how, as the contract has it.
+        fields: what it is to publish, as the contract has it.
         sent: what a request brought of it before.
     """
 
-    def __init__(self, counter: str, fields: Mapping[str, Any]) -> None:
-        self.counter = counter
+    def __init__(self, fields: Mapping[str, Any]) -> None:
         self.fields = fields
         self.sent: Key | None = None
 
@@ -90,9 +91,9 @@ class Books:
         self._origins = itertools.count()
         self._settled: list[Key] = []
 
-    def asks(self, book: Book, counter: str, fields: Mapping[str, Any]) -> Asking:
+    def asks(self, book: Book, fields: Mapping[str, Any]) -> Asking:
         """A thread calls publish()."""
-        asking = Asking(counter, fields)
+        asking = Asking(fields)
         book.asking[asking] = None
         return asking
 
@@ -101,8 +102,8 @@ class Books:
         del book.asking[asking]
         key = key_of(increment)
         fact = self._fact(key, asking.fields)
-        if asking.counter != increment.counter or fact[5:] != _meant(increment, self._most):
-            violated(f"returned {increment} for {asking.fields} on {asking.counter}")
+        if asking.fields["counter"] != increment.counter or fact[5:] != _meant(increment):
+            violated(f"returned {increment} for {asking.fields}"[:MAX_CHARS])
         if asking.sent != key and key in book.early:
             other = book.early[key]  # of those who ask for the same nobody knows whose it was
             other.sent, asking.sent = asking.sent, key
@@ -142,8 +143,8 @@ class Books:
             key = _key(fields)
             if key not in self._facts:
                 self._adopt(book, key, fields)
-            if _told(fields, self._most) != self._facts[key][5:]:
-                violated(f"sent {fields} for {self._facts[key]}")
+            if _told(fields) != self._facts[key][5:]:
+                violated(f"sent {fields} for {self._facts[key]}"[:MAX_CHARS])
             keys.append(key)
         self._bodies[body] = tuple(keys)
 
@@ -179,14 +180,10 @@ class Books:
             if (counter, source, seq) not in decided and (counter, source, seq) not in buried:
                 violated(f"never decided: {counter} {source:016x}:{seq}")
 
-    @property
-    def _most(self) -> int:
-        return self._world.plan.default_max
-
     def _fact(self, key: Key, fields: Mapping[str, Any]) -> Fact:
         known = self._facts.get(key)
         if known is None:
-            known = Fact(next(self._origins), *key, *_told(fields, self._most))
+            known = Fact(next(self._origins), *key, *_told(fields))
         return known
 
     def _publish(self, book: Book, key: Key, fact: Fact, *, is_named: bool) -> None:
@@ -202,15 +199,15 @@ class Books:
 
     def _adopt(self, book: Book, key: Key, fields: Mapping[str, Any]) -> None:
         """A request brings what publish() has not returned yet; somebody must have asked for it."""
-        told = _told(fields, self._most)
+        told = _told(fields)
         for asking in book.asking:
-            is_meant = asking.counter == key[0] and _told(asking.fields, self._most) == told
+            is_meant = asking.fields["counter"] == key[0] and _told(asking.fields) == told
             is_named = asking.fields.get("id") == fields.get("id")
             if asking.sent is None and is_meant and is_named:
                 asking.sent, book.early[key] = key, asking
                 self._publish(book, key, self._fact(key, fields), is_named="id" in fields)
                 return
-        violated(f"sent what nobody published: {fields}")
+        violated(f"sent what nobody published: {fields}"[:MAX_CHARS])
 
     def _check_flushes(self, book: Book, handed: Mapping[Key, int], logged: int) -> None:
         """What was put before a flush, and was never handed over, was stored at its end."""
@@ -261,16 +258,16 @@ def _key(fields: Mapping[str, Any]) -> Key:
     return fields["counter"], int(fields["source"], 16), fields["seq"], fields["at"]
 
 
-def _told(fields: Mapping[str, Any], most: int) -> tuple[int, int, int, int | None]:
+def _told(fields: Mapping[str, Any]) -> tuple[int, int, int, int | None]:
     """What an increment does: amount, low, high, reset."""
-    low, high = fields.get("min", INT64_MIN), fields.get("max", most)
+    low, high = fields.get("min", INT64_MIN), fields.get("max", NO_MAX)
     return fields.get("amount", 1), low, high, fields.get("reset")
 
 
-def _meant(increment: Increment, most: int) -> tuple[int, int, int, int | None]:
+def _meant(increment: Increment) -> tuple[int, int, int, int | None]:
     names = ("amount", "min", "max", "reset")
     given = ((name, getattr(increment, name)) for name in names)
-    return _told({name: value for name, value in given if value is not UNSET}, most)
+    return _told({name: value for name, value in given if value is not UNSET})
 
 
 def _int(value: Any) -> int:

@@ -57,7 +57,14 @@ class Cache:
         self._set(words[1].decode(), words[2])
         return b"OK"
 
-    def evict(self) -> None:
+    def befall(self) -> None:
+        """Perhaps it fails over or evicts here."""
+        if self._world.dice.strikes(Fault.FAILED_OVER):
+            self._fail_over()
+        if self._world.dice.strikes(Fault.EVICTED):
+            self._evict()
+
+    def _evict(self) -> None:
         """Forget a counter, or all."""
         if self._copies and self._random.random() < 0.5:
             del self._copies[self._random.choice(sorted(self._copies))]
@@ -65,7 +72,7 @@ class Cache:
             self._copies.clear()
             self._world.totals["flushes"] += 1
 
-    def fail_over(self) -> None:
+    def _fail_over(self) -> None:
         """Be what some replica was."""
         if self._states:
             self._copies = self._random.choice(self._states)

@@ -30,16 +30,17 @@ NEVER_S = -1.0
 class TightStore(DynamoStore):
     """A table's store that may remember less, so that runs come to what that leads to."""
 
-    def __init__(self, plan: Plan, **options: Any) -> None:
+    def __init__(self, plan: Plan, drawn: Limits, **options: Any) -> None:
         super().__init__(NAME, **options)
         self._plan = plan
+        self._drawn = drawn
 
     def limits(self, counter: str) -> Limits:
-        own, drawn = super().limits(counter), self._plan.limits
+        own, drawn = super().limits(counter), self._drawn
         free_bytes = min(own.free_bytes, drawn.free_bytes)
         max_bytes = min(own.max_bytes, drawn.max_bytes)
         limits = msgspec.structs.replace(drawn, free_bytes=free_bytes, max_bytes=max_bytes)
-        if limits != self._plan.limits_of(counter):
+        if limits != self._plan.limits_of(counter, drawn):
             violated(f"takes {limits} for what a write unit has room for")
         return limits
 
@@ -133,29 +134,35 @@ class Changed:
 
 
 def open_durable(
-    world: World, client: Client, cache: Cache, beside: Beside, lines: Caller, random: Random
+    world: World,
+    client: Client,
+    cache: Cache,
+    beside: Beside,
+    lines: Caller,
+    limits: Limits | None = None,
 ) -> DurableStore:
     """The store of a process.
 
     Args:
         world: of the run.
-        client: of the table.
+        client: of the table, whose dice are the cache's as well.
         cache: before it.
         beside: sets copies there.
         lines: who speaks to the cache.
-        random: for its faults.
+        limits: how much a counter may remember; by default what the plan says.
     """
     timeline, plan = world.timeline, world.plan
     clocks: dict[str, Any] = {"clock": timeline, "wall_clock": timeline}
     table = TightStore(
         plan,
+        limits or plan.limits,
         ttl_s=plan.ttl_s if plan.expires else None,
         deadline_s=DEADLINE_S,
         connect=lambda: client,
         make_threads=Threads,
         **clocks,
     )
-    opened = partial(CopyLine, world, cache, lines, random)
+    opened = partial(CopyLine, world, cache, lines, Random(client.random.random()))
     return DurableStore(
         table,
         _open_cache(opened, **clocks),

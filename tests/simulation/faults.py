@@ -21,6 +21,7 @@ class Fault(enum.StrEnum):
     FOREIGN = "unreadable value"
     FAILED_OVER = "failed over to an older state"
     EVICTED = "evicted"
+    STORE_RESTARTED = "store restarted empty"
     UNPROCESSED = "keys left unprocessed"
     FROZEN = "frozen before a request left"
     AWAY = "cache away"
@@ -30,11 +31,14 @@ class Fault(enum.StrEnum):
     DELETE_LOST = "delete lost"
     GHOST = "delivered again long after its delete"
     REDRIVE = "redriven under a new message id"
+    QUEUE_RESTARTED = "queue restarted empty"
 
     KILLED = "killed at a call"
     KILLED_BEFORE_ACK = "killed before the acknowledgement"
     SHORT_OF_TIME = "time ran out"
     BUSY = "busy before a call"
+    ZOMBIE = "stopped at a call, and continued after its time"
+    OTHER_SETTINGS = "started with other limits and another MAX_COUNTER_VALUE"
 
     SKEWED = "skewed clock"
     STEPPED = "clock stepped"
@@ -43,6 +47,7 @@ class Fault(enum.StrEnum):
     SENT_TWICE = "sent twice"
     HELD_BACK = "sent out of order"
     INVALID = "invalid message"
+    RESTAMPED = "id published again with a new at"
 
     SEND_LOST = "send lost before SQS stored it"
     SEND_UNANSWERED = "send stored, and not answered"
@@ -66,17 +71,26 @@ NETWORK = (
     *(_F.BROKEN_SETUP, _F.STALE, _F.DEAD_CHANNEL, _F.FOREIGN),
 )
 DISASTERS = (_F.FAILED_OVER, _F.EVICTED)
+RESTARTS = (_F.STORE_RESTARTED, _F.QUEUE_RESTARTED)
+"""As of the embedded Momento, of a Valkey that keeps nothing, and of moto."""
+
 TABLE = (_F.UNPROCESSED, _F.FROZEN, _F.AWAY, *DISASTERS)
 """What only a table may meet, and the cache before it."""
 
 QUEUE = (_F.TWIN, _F.ECHO, _F.DELETE_LOST, _F.GHOST, _F.REDRIVE)
-CONSUMERS = (_F.KILLED, _F.KILLED_BEFORE_ACK, _F.SHORT_OF_TIME, _F.BUSY)
-PRODUCERS = (_F.SKEWED, _F.STEPPED, _F.WILD, _F.RESTARTED, _F.SENT_TWICE, _F.HELD_BACK, _F.INVALID)
+CONSUMERS = (
+    *(_F.KILLED, _F.KILLED_BEFORE_ACK, _F.SHORT_OF_TIME, _F.BUSY),
+    *(_F.ZOMBIE, _F.OTHER_SETTINGS),
+)
+PRODUCERS = (
+    *(_F.SKEWED, _F.STEPPED, _F.WILD, _F.RESTARTED, _F.SENT_TWICE, _F.HELD_BACK, _F.INVALID),
+    _F.RESTAMPED,
+)
 SENDING = (
     *(_F.SEND_LOST, _F.SEND_UNANSWERED, _F.SEND_LATE, _F.SEND_SLOW, _F.SEND_THROTTLED),
     *(_F.SEND_REFUSED, _F.SEND_HALVED, _F.SEND_MISTOLD, _F.SQS_AWAY, _F.NO_THREAD),
     *(_F.PROGRAM_STOPPED, _F.PROGRAM_KILLED, _F.ABANDONED, _F.FORGOTTEN),
-    *(_F.SKEWED, _F.STEPPED, _F.WILD),
+    *(_F.SKEWED, _F.STEPPED, _F.WILD, _F.RESTAMPED),
 )
 """What programs meet that publish with a `Publisher`."""
 
@@ -85,6 +99,9 @@ HIGHEST = {
     _F.REFUSED: 0.05,
     _F.FAILED_OVER: 0.1,
     _F.EVICTED: 0.1,
+    _F.STORE_RESTARTED: 0.01,
+    _F.QUEUE_RESTARTED: 0.01,
+    _F.ZOMBIE: 0.03,
     _F.FROZEN: 0.1,
     _F.AWAY: 0.1,
     _F.BROKEN_SETUP: 0.02,

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import grpc
 
+from tally.local.momento.errors import RefusedError
 from tests.simulation.facts import Delivery
 from tests.simulation.faults import Fault
 from tests.simulation.store import Store
@@ -134,6 +135,7 @@ class Call:
     def _send(self) -> None:
         """Draw the call's fate."""
         world, random = self._network.world, self._network.random
+        self._network.store.befall()
         acts = True
         for kind, befall in _FATES:
             if world.dice.strikes(kind):
@@ -152,7 +154,10 @@ class Call:
             world.timeline.at(sent_at_s + self._there_s, self._act)
 
     def _act(self) -> None:
-        self._answer = self._network.store.carry_out(self._name, self._request, self._delivery)
+        try:
+            self._answer = self._network.store.carry_out(self._name, self._request, self._delivery)
+        except RefusedError as error:
+            self._error = self._error or grpc.StatusCode[error.refusal.status]
 
     def _lost(self, random: Random) -> bool:
         self._error = random.choice(UNKNOWN)

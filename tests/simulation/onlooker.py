@@ -77,7 +77,7 @@ class Onlooker:
         client = Client(self._world, table, self, self._stream())
         self._asked.append(client)
         beside = Beside(self._world, self._stream())  # not used: whoever reads sets nothing
-        return open_durable(self._world, client, cache, beside, self, self._stream())
+        return open_durable(self._world, client, cache, beside, self)
 
     def _on(self, store: Store) -> PortOfStores:
         opened = open_valkey if self._world.plan.is_on_valkey else open_momento
@@ -198,7 +198,8 @@ def check_outcome(
     """
     accounts = list(places.accounts(fact.counter, since_s))
     if told is Outcome.PENDING:
-        if was_decided and accounts[0] is before:
+        is_lasting = accounts[0] is before and not before.is_stamped_anew(fact)
+        if was_decided and is_lasting:
             violated(f"was told {told} of {fact}, which was decided before")
     elif not any(_is_so(told, fact, account) for account in accounts):
         violated(f"was told {told} of {fact}, which is not so")
@@ -206,6 +207,8 @@ def check_outcome(
 
 def _is_so(told: Outcome, fact: Fact, account: Account) -> bool:
     """Whether an outcome is true of the life of a counter."""
+    if account.is_stamped_anew(fact):
+        return True
     applied = account.decided.get((fact.source, fact.seq))
     if told is Outcome.APPLIED:
         return applied is True

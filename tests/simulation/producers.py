@@ -9,7 +9,7 @@ from random import Random
 from tally.counters.event import INT64_MAX, INT64_MIN, build, encode
 from tally.publishing.packing import Packer, to_json
 from tally.publishing.sequence import Sequence, _Source
-from tests.simulation.facts import EPOCH_MS, Fact, Letter, digest
+from tests.simulation.facts import EPOCH_MS, NO_MAX, Fact, Letter, digest
 from tests.simulation.faults import Fault
 from tests.simulation.timeline import violated
 from tests.simulation.world import World
@@ -42,9 +42,8 @@ BROKEN = (
 class Changes:
     """What a program does to counters: whether it resets them, sets bounds, goes to their ends."""
 
-    def __init__(self, random: Random, most: int) -> None:
+    def __init__(self, random: Random) -> None:
         self._random = random
-        self._most = most
         self._bounded = random.random() < 0.4
         self._resets = random.random() < 0.3
         self._edgy = random.random() < 0.1
@@ -52,7 +51,7 @@ class Changes:
     def draw(self) -> tuple[dict[str, int], tuple[int, int, int, int | None]]:
         """What an increment does: its fields, and amount, low, high and reset."""
         random = self._random
-        low, high = INT64_MIN, self._most
+        low, high = INT64_MIN, NO_MAX
         if self._resets and random.random() < SHARE_OF_RESETS:
             reset = random.choice(EDGES if self._edgy else RESETS)
             return {"reset": reset}, (1, low, high, reset)
@@ -100,9 +99,10 @@ class Producer:
         self._now_s = self._random.uniform(0.0, world.plan.span_s / 2)
         self._style = self._random.choice((*STYLES, "mixed", "cloudevent"))
         self._most = world.plan.letter_events if self._style == "native" else FOREIGN_EVENTS
-        self._changes = Changes(self._random, world.plan.default_max)
+        self._changes = Changes(self._random)
         self._clock_ms = Clock(world, self._random, lambda: self._now_s)
         self._names = counters(world.plan.counters)
+        self._named: list[tuple[str, str]] = []
         self._packer = Packer(fifo=world.plan.fifo)
         self._sequences = [self._new_sequence(1)]
 
@@ -156,6 +156,8 @@ class Producer:
         for _, fact in written:
             if fact.source is not None:
                 self._world.oracle.publishes(fact)
+        if self._named and self._world.dice.strikes(Fault.RESTAMPED):
+            written.append(self._restamped(next(origins)))
         letters = self._packed(written) if self._style == "native" else [self._by_hand(written)]
         for letter in letters:
             yield self._spoilt(letter) if self._world.dice.strikes(Fault.INVALID) else letter
@@ -208,12 +210,20 @@ class Producer:
             return part, Fact(origin, counter, int(name, 16), seq, at, *meant)
         at = max(1, self._clock_ms())
         if style == "named":
-            named = {"counter": counter, **fields, "id": f"order {origin}", "at": at}
-            return to_json(build(named)), Fact(
-                origin, counter, digest(f"order {origin}"), 0, at, *meant
-            )
+            self._named.append((counter, f"order {origin}"))
+            return self._naming(origin, *self._named[-1])
         part = json.dumps(self._cloudevent(counter, fields, origin, at)).encode()
         return part, Fact(origin, counter, digest(f"/shop order {origin}"), 0, at, *meant)
+
+    def _restamped(self, origin: int) -> tuple[bytes, Fact]:
+        """An id once more, as of a program that stamps it anew, and may mean something else."""
+        return self._naming(origin, *self._random.choice(self._named))
+
+    def _naming(self, origin: int, counter: str, name: str) -> tuple[bytes, Fact]:
+        fields, meant = self._changes.draw()
+        at = max(1, self._clock_ms())
+        part = to_json(build({"counter": counter, **fields, "id": name, "at": at}))
+        return part, Fact(origin, counter, digest(name), 0, at, *meant)
 
     def _cloudevent(
         self, counter: str, fields: dict[str, int], origin: int, at: int
@@ -229,8 +239,8 @@ class Producer:
 
 
 def counters(number: int) -> list[str]:
-    """So many names: short, not ASCII, and as long as they may be."""
-    return ["c", "d", "é", "f" * 512, "é" * 256][:number]
+    """So many names: short, not ASCII, and as long as they may be; then many of one kind."""
+    return [*("c", "d", "é", "f" * 512, "é" * 256), *map("c{}".format, range(number))][:number]
 
 
 def start_value(random: Random) -> bytes | None:

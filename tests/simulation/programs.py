@@ -98,7 +98,8 @@ class Run:
         self._working = 0
         self._book = Book(self._workers)
         self._clock = Clock(post.world, random, post.world.timeline)
-        self._changes = Changes(random, post.world.plan.default_max)
+        self._changes = Changes(random)
+        self._named: list[dict[str, object]] = []
         self._names = counters(post.world.plan.counters)
         self._outbox = self._opened()
         self._publisher = self._publishing()
@@ -190,21 +191,27 @@ class Run:
             self._attempt(self._publish_again)
         elif chance < 0.4:
             for _ in range(self._random.randint(1, MAX_NAMED)):
-                name = f"order {self._random.getrandbits(64):x}"
-                name += "x" * self._random.choice(LONGER)
-                self._attempt(partial(self._publish, name))
+                self._attempt(partial(self._publish, self._name()))
         else:
             for _ in range(self._random.randint(1, self._world.plan.letter_events)):
                 self._attempt(self._publish)
 
-    def _publish(self, name: str = "") -> None:
-        counter = self._random.choice(self._names)
-        fields: dict[str, object] = dict(self._changes.draw()[0])
-        if name:
-            fields["id"] = name
-        asking = self._post.books.asks(self._book, counter, fields)
+    def _name(self) -> dict[str, object]:
+        """The fields of an increment with an id; perhaps of one that was published before."""
+        if self._named and self._world.dice.strikes(Fault.RESTAMPED):
+            return self._random.choice(self._named)
+        name = f"order {self._random.getrandbits(64):x}" + "x" * self._random.choice(LONGER)
+        self._named.append({"id": name, **self._change()})
+        return self._named[-1]
+
+    def _change(self) -> dict[str, object]:
+        return {"counter": self._random.choice(self._names), **self._changes.draw()[0]}
+
+    def _publish(self, named: dict[str, object] | None = None) -> None:
+        fields = named or self._change()
+        asking = self._post.books.asks(self._book, fields)
         try:
-            increment = self._publisher.publish_fields({"counter": counter, **fields})
+            increment = self._publisher.publish_fields(fields)
         except (PublisherClosedError, UnsentError) as error:
             self._post.books.refuses(self._book, asking)
             self._book.was_refused |= isinstance(error, PublisherClosedError)

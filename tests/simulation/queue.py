@@ -36,6 +36,7 @@ class Queue:
     """One queue and its dead letters.
 
     Attributes:
+        gone: what a restart has lost.
         is_open: whether more may arrive at any time, from programs that publish by themselves.
     """
 
@@ -43,6 +44,7 @@ class Queue:
         self.is_open = False
         self.sent: dict[str, Letter] = {}
         self.dead: list[Letter] = []
+        self.gone: list[Letter] = []
         self.arn = "arn:aws:sqs:eu-central-1:000000000000:q" + ".fifo" * world.plan.fifo
         self._world = world
         self._random = random
@@ -68,6 +70,8 @@ class Queue:
     def receive(self, most: int) -> list[Letter]:
         """A batch of what is visible, possibly of none."""
         now_s = self._world.timeline.now_s
+        if self._world.dice.strikes(Fault.QUEUE_RESTARTED):
+            self._restart()
         visible = self._first_of_groups(now_s) if self._world.plan.fifo else self._any(now_s)
         batch = []
         for letter in visible[:most]:
@@ -101,6 +105,15 @@ class Queue:
             for letter in dead:
                 self.sent.pop(letter.message_id, None)
                 self.arrive(letter, again=True)
+
+    def _restart(self) -> None:
+        """Begin anew with nothing, as moto does: what was waiting or in flight is gone."""
+        for letter in self._waiting:
+            self.gone.append(letter)
+            self.sent.pop(letter.message_id, None)
+        self._waiting.clear()
+        self._bodies.clear()
+        self._world.note("queue lost", len(self.gone))
 
     def next_at_s(self) -> float | None:
         """When there may be something to receive; None if never."""

@@ -112,7 +112,7 @@ def _judge(world: World, post: Post, store: Store | Table) -> None:
     """At rest: nothing is lost, nothing counted twice, and the ledger says so itself."""
     oracle, queue = world.oracle, post.queue
     oracle.rests(queue.sent.values(), queue.dead)
-    post.books.rest(oracle.decided, queue.dead)
+    post.books.rest(oracle.decided, [*queue.dead, *queue.gone])
     if not world.plan.forgets:
         world.totals["anonymous events decided again"] += oracle.counted_again()
     for counter in oracle.accounts:

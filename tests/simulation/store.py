@@ -1,12 +1,15 @@
 """A store's items: what each key holds and held, and the calls of a counter; when they act."""
 
 import math
+import re
 from collections.abc import Iterator
 from random import Random
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from tally.counters.event import INT64_MAX, INT64_MIN
 from tally.local.momento.data_calls import DATA_CALLS
+from tally.local.momento.errors import NOT_AN_INTEGER, SUM_OVERFLOW, RefusedError
 from tests.simulation.account import Account, Life
 from tests.simulation.facts import Delivery
 from tests.simulation.faults import Fault
@@ -16,10 +19,17 @@ from tests.simulation.world import World
 MAX_PAST = 8
 """How many former values a stale read may tell, and to how many states a failover may lead."""
 
+PARTIAL = 0.5
+"""The share of failovers that one counter only is part of: of a shard, or a partition."""
+
 MS = 1_000
 SENT = (("GetWithHash", ""), ("GetBatch", ""), ("SetIf", "absent"))
 """Calls with their conditions; counters and readers send these, and SetIfHash."""
 
+SENT_BARE = (("GetWithHash", ""), ("SetIf", "absent"), ("SetIf", "equal"), ("Increment", ""))
+"""What counters send that count at least once."""
+
+DECIMAL = re.compile(rb"0|-?[1-9][0-9]*")
 READS = ("GetWithHash", "GetBatch")
 
 
@@ -94,13 +104,17 @@ class Store:
     def carry_out(self, method: str, request: Any, delivery: Delivery) -> Any:
         """The effect and the answer of a call, sent by who was handed the delivery."""
         condition = request.WhichOneof("condition") if method.startswith("SetIf") else ""
-        if (method, condition) not in SENT and method != "SetIfHash":
+        is_bare = delivery.terms is not None and delivery.terms.is_bare
+        if (method, condition) not in (SENT_BARE if is_bare else SENT) and (
+            is_bare or method != "SetIfHash"
+        ):
             violated(f"sent {method} {condition}".rstrip())
         # Conditions of SetIfHash that compare nothing write all the same, for the oracle to see.
         get = self.read if method in READS else self.get
         cache: Any = SimpleNamespace(
             get=lambda key: get(key.decode()),
             put=lambda key, value, ttl_ms: self._put(key.decode(), value, ttl_ms, delivery),
+            increment=lambda key, amount, ttl_ms: self._add(key.decode(), amount, ttl_ms, delivery),
         )
         return DATA_CALLS[method](cache, request)
 
@@ -114,16 +128,37 @@ class Store:
         self._put(counter, value, ttl_ms, delivery)
         return 1
 
-    def evict(self) -> None:
+    def befall(self) -> None:
+        """Perhaps it fails over, evicts or restarts here."""
+        dice = self._world.dice
+        if dice.strikes(Fault.FAILED_OVER):
+            self._fail_over()
+        if dice.strikes(Fault.EVICTED):
+            self._evict()
+        if dice.strikes(Fault.STORE_RESTARTED):
+            self._restart()
+
+    def _restart(self) -> None:
+        """Begin anew with nothing, which no connection outlives."""
+        for counter in sorted(self._items.keys() & self._world.oracle.accounts.keys()):
+            self._end(counter, "lost")
+        self.epoch += 1
+        self.knows_script = False
+
+    def _evict(self) -> None:
         """Forget a counter, if there is one."""
         if found := sorted(self._items.keys() & self._world.oracle.accounts.keys()):
             self._end(self._random.choice(found), "evicted")
 
-    def fail_over(self) -> None:
+    def _fail_over(self) -> None:
         """Be what some replica was: all keys at one earlier moment, and no script known."""
         if not self._states:
             return
         place = self._random.randrange(len(self._states))
+        self._world.totals["failovers"] += 1
+        if self._random.random() < PARTIAL:
+            self._fail_back(self._random.choice(sorted(self._world.oracle.accounts)), place)
+            return
         for counter in self._world.oracle.accounts:
             self._end_account(counter)
         self._items, truth = self._states[place]
@@ -131,11 +166,22 @@ class Store:
         self.epoch += 1
         self.knows_script = False
         self._world.note("failed over")
-        self._world.totals["failovers"] += 1
         self._world.oracle.restores(truth)
         for counter in truth:
             item = self._items.get(counter)
             self._remember(counter, item.value if item else None)
+
+    def _fail_back(self, counter: str, place: int) -> None:
+        """One counter is as it was, and the others are not; others build on what it is now."""
+        items, truth = self._states[place]
+        self._end_account(counter)
+        self._items.pop(counter, None)
+        if counter in items:
+            self._items[counter] = items[counter]
+        self._world.note("failed back", counter)
+        self._world.oracle.accounts[counter] = truth[counter].copy()
+        item = self._items.get(counter)
+        self._remember(counter, item.value if item else None)
 
     def read(self, counter: str) -> bytes | None:
         """What a key holds, or perhaps an older value."""
@@ -165,10 +211,36 @@ class Store:
         """From when on what was so may be told: a stale read tells anything that ever was."""
         return 0.0 if Fault.STALE in self._world.plan.rates else since_s
 
+    def _add(self, counter: str, amount: int, ttl_ms: int, delivery: Delivery) -> int:
+        """Add to a decimal integer, 0 where there is none."""
+        value = self.get(counter)
+        if value is not None and not DECIMAL.fullmatch(value):
+            raise RefusedError(NOT_AN_INTEGER)
+        total = int(value or b"0") + amount
+        if not INT64_MIN <= total <= INT64_MAX:
+            raise RefusedError(SUM_OVERFLOW)
+        self._keep(counter, b"%d" % total, ttl_ms)
+        self._world.oracle.adds(counter, amount, delivery)
+        self._world.totals["native increments"] += 1
+        return total
+
     def _put(self, counter: str, value: bytes, ttl_ms: int, delivery: Delivery) -> None:
+        before = self.get(counter)
+        self._keep(counter, value, ttl_ms)
+        if delivery.terms is not None and delivery.terms.is_bare:
+            self._world.oracle.swaps(counter, before, value, delivery)
+            self._world.totals["bare swaps"] += 1
+            return
+        news = self._world.oracle.writes(counter, value, delivery)
+        self._world.totals["writes"] += 1
+        self._world.totals["decisions"] += news
+
+    def _keep(self, counter: str, value: bytes, ttl_ms: int) -> None:
         if Fault.FAILED_OVER in self._world.plan.rates:
             self._states.append((self._items.copy(), self._world.oracle.snapshot()))
             del self._states[:-MAX_PAST]
+            if counter not in self._world.oracle.untouchable:
+                self._world.oracle.separates(counter)
         past = self._past.setdefault(counter, [])
         current = self._items.get(counter)
         past.append(current.value if current else None)
@@ -176,6 +248,3 @@ class Store:
         self._items[counter] = Item(value, self._world.timeline.now_s + ttl_ms / MS)
         self._remember(counter, value)
         self._world.note("stored", counter, value)
-        news = self._world.oracle.writes(counter, value, delivery)
-        self._world.totals["writes"] += 1
-        self._world.totals["decisions"] += news

@@ -56,11 +56,8 @@ class Server(Protocol):
 
     epoch: int
 
-    def fail_over(self) -> None:
-        """Be what some replica was."""
-
-    def evict(self) -> None:
-        """Forget a key."""
+    def befall(self) -> None:
+        """Perhaps it fails over, evicts or restarts here."""
 
 
 Obey = Callable[[list[bytes], Delivery], Any]
@@ -100,9 +97,10 @@ class Line:
         if self._is_over:
             violated("used a connection on which answers may be unread")
         if world.dice.strikes(Fault.BUSY):
+            self.troubles += 1
             self._caller.sleep_until(now.now_s + self._random.uniform(0.0, BUSY_S))
         self._caller.lives()
-        self._disasters()
+        self._store.befall()
         fate = self._fate(len(commands))
         replies: list[Any] = [None] * len(commands)
         sent_at_s = now.now_s
@@ -148,12 +146,6 @@ class Line:
         if dice.strikes(Fault.REFUSED):
             return random.choice(REFUSALS)
         return random.choice(BREAKS) if dice.strikes(Fault.BROKEN_SETUP) else ""
-
-    def _disasters(self) -> None:
-        if self._world.dice.strikes(Fault.FAILED_OVER):
-            self._store.fail_over()
-        if self._world.dice.strikes(Fault.EVICTED):
-            self._store.evict()
 
     def _fate(self, commands: int) -> Fate:
         """Draw what befalls a pipeline."""
