@@ -14,6 +14,7 @@ from tally.publishing.holding import ABANDONED, LATE, NOT_TRIED, Holding
 from tally.publishing.inbox import Bell, Inbox, Marker, Put
 from tally.publishing.packing import Message
 from tally.publishing.sending import NOTHING_SENT, Failure, Outage, RequestOutcome, Sender, Stats
+from tally.publishing.shift import RelievedError, Shift
 
 MAX_UNSENT_BYTES = 4 * 1_048_576
 """Messages given up and not yet told of: then publish() raises them."""
@@ -26,22 +27,6 @@ RELAUNCH_S = 1.0
 
 SIGNALS_EVERY_S = 0.5
 """How long a signal may go unheard that came just before a thread began to wait."""
-
-
-class Shift:
-    """One thread's time as the sender.
-
-    While it waits for SQS another may relieve it, and then it moves nothing any more.
-    """
-
-    def __init__(self) -> None:
-        self.thread = threading.get_ident()
-        self.waits_for_sqs = False
-        self.relieves = False
-
-
-class RelievedError(Exception):
-    """Another thread has taken over."""
 
 
 class Outbox:
@@ -162,6 +147,8 @@ class Outbox:
         """Nobody can ask any more: the rest is sent, and the log says what was not confirmed."""
         self._is_forgotten = True
         self.finish()
+        if self.has_open and not self._wake():
+            self._lose()
 
     def exit(self, left_s: Callable[[], float]) -> int:
         """Send what is left at the end of the program, in this time, in seconds.
@@ -241,6 +228,13 @@ class Outbox:
         except RuntimeError:  # there was room for this thread, and not for one more
             self._start_failed = True
             self._tell_progress()
+            if self._is_forgotten:
+                self._lose()
+
+    def _lose(self) -> None:
+        """No thread can be had, and nobody waits: give up, so that the log says how many."""
+        self._ended = True
+        self._work()
 
     def _is_vacant(self) -> bool:
         """Whether a sender is wanted: for what is abandoned also in the place of one that waits."""

@@ -14,7 +14,7 @@ from tally.publishing.inbox import Bell, Inbox, Marker, Put
 from tally.publishing.outbox import MAX_LAST_PASSES, RELAUNCH_S
 from tally.publishing.packing import Message, to_json
 from tally.publishing.sending import MAX_ATTEMPTS, MAX_VAIN_REQUESTS, Failure, Stats
-from tests.publishing.boxes import DENIED, no_thread, outbox, part, put
+from tests.publishing.boxes import DENIED, NeverStarts, no_thread, outbox, part, put
 from tests.support.clock import Clock
 from tests.support.sqs import (
     NOW_MS,
@@ -295,14 +295,6 @@ def test_who_sends_while_an_exception_is_handled_gives_nothing_up():
         one.settle()
     one.close()
     assert (len(sqs.events), one.stats().unsent) == (1, 0)
-
-
-class NeverStarts(threading.Thread):
-    """A thread for which there is no room."""
-
-    def start(self):
-        message = "can't start new thread"
-        raise RuntimeError(message)
 
 
 def test_who_waits_sends_where_the_thread_that_was_launched_cannot_start_another():
