@@ -169,6 +169,12 @@ class Oracle:
         """Decisions too many: of anonymous events that came under several message ids."""
         return sum(times - 1 for times in self.decisions.values())
 
+    def counted_under_both(self) -> int:
+        """Events that were counted at least once, and again exactly once after the change."""
+        return sum(
+            (source, seq) in self.accounts[counter].decided for counter, source, seq in self.bare
+        )
+
     def answers(self, counter: str, value: bytes | None) -> int:
         """The ledger, asked by its own code, tells the truth or has forgotten; how often it did."""
         account = self.accounts[counter]

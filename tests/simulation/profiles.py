@@ -66,16 +66,16 @@ PROFILES: Mapping[str, Profile] = {
     "swarm": Profile(_SWARM, 12),
     "expiry": Profile(_SWARM, 2, expires=True),
     "losses": Profile(_SWARM + DISASTERS + RESTARTS, 3),
-    "at least once": Profile(_SWARM, 2, bare=Bare.ALWAYS),
-    "to exactly once": Profile(_SWARM, 1, bare=Bare.FIRST),
-    "to at least once": Profile(_SWARM, 1, bare=Bare.LAST),
+    "at-least-once": Profile(_SWARM, 2, bare=Bare.ALWAYS),
+    "to-exactly-once": Profile(_SWARM, 1, bare=Bare.FIRST),
+    "to-at-least-once": Profile(_SWARM, 1, bare=Bare.LAST),
     "pipelines": Profile(_SWARM, 4, Home.VALKEY),
     "disasters": Profile(_SWARM + DISASTERS + RESTARTS, 4, Home.VALKEY),
     "lasting": Profile(_SWARM + TABLE, 5, Home.TABLE),
     "mortal": Profile(_SWARM + TABLE, 3, Home.TABLE, expires=True),
     "programs": Profile(_PROGRAMS, 4, has_programs=True),
-    "programs on valkey": Profile(_PROGRAMS, 1, Home.VALKEY, has_programs=True),
-    "programs on a table": Profile(_PROGRAMS + TABLE, 1, Home.TABLE, has_programs=True),
+    "programs-on-valkey": Profile(_PROGRAMS, 1, Home.VALKEY, has_programs=True),
+    "programs-on-a-table": Profile(_PROGRAMS + TABLE, 1, Home.TABLE, has_programs=True),
 }
 """In `calm` all must be decided. In `losses` Momento evicts, restarts, and fails over to what it
 held before, as a whole or for one counter, and in `disasters` Valkey does; with a table the
@@ -84,10 +84,10 @@ disasters are those of the cache before it."""
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "cache": (
         *("swarm", "losses", "swarm", "expiry", "swarm", "network", "swarm", "queue", "producers"),
-        *("at least once", "swarm", "to exactly once", "swarm", "to at least once"),
+        *("at-least-once", "swarm", "to-exactly-once", "swarm", "to-at-least-once"),
     ),
     "valkey": ("pipelines", "disasters"),
     "durable": ("lasting", "mortal"),
-    "publisher": ("programs", "programs on valkey", "programs", "programs on a table"),
+    "publisher": ("programs", "programs-on-valkey", "programs", "programs-on-a-table"),
 }
 """What goes by one name, each seed in its turn."""

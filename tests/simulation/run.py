@@ -115,6 +115,8 @@ def _judge(world: World, post: Post, store: Store | Table) -> None:
     post.books.rest(oracle.decided, [*queue.dead, *queue.gone])
     if not world.plan.forgets:
         world.totals["anonymous events decided again"] += oracle.counted_again()
+    if world.plan.may_be_bare:
+        world.totals["events counted under both guarantees"] += oracle.counted_under_both()
     for counter in oracle.accounts:
         world.totals["outcomes forgotten"] += oracle.answers(counter, store.get(counter))
     if world.plan.profile == "calm" and any(letter.valid for letter in queue.dead):
