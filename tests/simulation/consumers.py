@@ -168,7 +168,7 @@ class Environment:
             world.note("killed")
             self._consumer = self._cold()
             return
-        world.note("returned", *failed)
+        world.note("returned", *sorted(failed))
         if world.plan.fifo:
             check_order(self.delivery, failed)
         for letter in self.delivery.letters:

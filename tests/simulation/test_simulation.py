@@ -1,5 +1,6 @@
 """A fixed set of seeds keeps every promise, seeds repeat, and planted bugs are found."""
 
+import dataclasses
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,16 @@ PROFILE_SEEDS = range(2_000, 2_004)
 BUG_TIMEOUT_S = 100.0
 
 
+def small(plan):
+    """A plan of the same faults and limits, on fewer events."""
+    return dataclasses.replace(
+        plan,
+        letters=min(plan.letters, 40),
+        letter_events=min(plan.letter_events, 20),
+        counters=min(plan.counters, 20),
+    )
+
+
 @pytest.fixture
 def executor():
     with ThreadPoolExecutor(MAX_THREADS) as pool:
@@ -31,7 +42,7 @@ def executor():
 def test_no_seed_breaks_a_promise_and_every_kind_of_fault_strikes():
     totals = Totals()
     for group in GROUPS:
-        totals.add(play(SEEDS, group))
+        totals.add(play(SEEDS, group, small))
     assert totals.failures == []
     assert [kind for kind in Fault if not totals.faults[kind]] == []
     assert totals.counts["seeds"] == len(SEEDS) * len(GROUPS)
@@ -39,23 +50,23 @@ def test_no_seed_breaks_a_promise_and_every_kind_of_fault_strikes():
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_no_seed_of_a_profile_breaks_a_promise(profile):
-    totals = play(PROFILE_SEEDS, profile)
+    totals = play(PROFILE_SEEDS, profile, small)
     assert totals.failures == []
     assert totals.faults.keys() <= set(PROFILES[profile].faults)
 
 
 def test_a_counter_is_found_set_back_only_where_a_store_forgets():
     found = {
-        profile: play(PROFILE_SEEDS, profile).counts["counters found set back"]
-        for profile in ("swarm", "pipelines", "disasters")
+        profile: play(range(2_000, 2_006), profile, small).counts["counters found set back"] > 0
+        for profile in ("swarm", "pipelines", "losses", "disasters")
     }
-    assert found["swarm"] == found["pipelines"] == 0 < found["disasters"]
+    assert found == {"swarm": False, "pipelines": False, "losses": True, "disasters": True}
 
 
 @pytest.mark.parametrize("profile", ["cache", "valkey", "durable", "publisher"])
 def test_a_seed_repeats_to_the_last_line_of_its_history(executor, profile):
     histories: list[list[str]] = [[], []]
-    first, second = (run(draw(18, profile), executor, history) for history in histories)
+    first, second = (run(small(draw(18, profile)), executor, history) for history in histories)
     assert first == second
     assert histories[0] == histories[1] != []
 
