@@ -49,6 +49,7 @@ class Cache:
         self._random = random
         self._copies: dict[str, Copied] = {}
         self._states: list[dict[str, Copied]] = []
+        table.flush = self._flush
 
     def carry_out(self, words: list[bytes], _delivery: Delivery) -> Any:
         """The effect and the answer of a command."""
@@ -69,8 +70,11 @@ class Cache:
         if self._copies and self._random.random() < 0.5:
             del self._copies[self._random.choice(sorted(self._copies))]
         else:
-            self._copies.clear()
-            self._world.totals["flushes"] += 1
+            self._flush()
+
+    def _flush(self) -> None:
+        self._copies = {}
+        self._world.totals["flushes"] += 1
 
     def _fail_over(self) -> None:
         """Be what some replica was."""

@@ -236,6 +236,7 @@ class Flight:
 
     def _send(self, name: str, request: Mapping[str, Any], frozen_s: float) -> None:
         world = self._client.world
+        self._client.table.befall()
         fate = self._fate(frozen_s)
         self._client.troubles += fate.says is not None
         world.totals["calls"] += 1

@@ -25,6 +25,7 @@ class Fault(enum.StrEnum):
     UNPROCESSED = "keys left unprocessed"
     FROZEN = "frozen before a request left"
     AWAY = "cache away"
+    TABLE_RESTORED = "table restored to an earlier time, cache flushed"
 
     TWIN = "twice in a batch"
     ECHO = "delivered again while in flight"
@@ -100,6 +101,7 @@ HIGHEST = {
     _F.FAILED_OVER: 0.1,
     _F.EVICTED: 0.1,
     _F.STORE_RESTARTED: 0.01,
+    _F.TABLE_RESTORED: 0.01,
     _F.QUEUE_RESTARTED: 0.01,
     _F.ZOMBIE: 0.03,
     _F.FROZEN: 0.1,

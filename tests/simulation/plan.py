@@ -86,7 +86,8 @@ class Plan:
     def forgets(self) -> bool:
         """Whether what was decided may be undone: by the store, and never by a write."""
         is_lossy = not self.is_durable and not self.rates.keys().isdisjoint(FORGETTING)
-        return self.expires or is_lossy or self.may_be_bare
+        is_restored = Fault.TABLE_RESTORED in self.rates
+        return self.expires or is_lossy or is_restored or self.may_be_bare
 
     @property
     def is_durable(self) -> bool:

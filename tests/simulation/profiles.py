@@ -73,13 +73,14 @@ PROFILES: Mapping[str, Profile] = {
     "disasters": Profile(_SWARM + DISASTERS + RESTARTS, 4, Home.VALKEY),
     "lasting": Profile(_SWARM + TABLE, 5, Home.TABLE),
     "mortal": Profile(_SWARM + TABLE, 3, Home.TABLE, expires=True),
+    "restored": Profile((*_SWARM, *TABLE, Fault.TABLE_RESTORED), 1, Home.TABLE),
     "programs": Profile(_PROGRAMS, 4, has_programs=True),
     "programs-on-valkey": Profile(_PROGRAMS, 1, Home.VALKEY, has_programs=True),
     "programs-on-a-table": Profile(_PROGRAMS + TABLE, 1, Home.TABLE, has_programs=True),
 }
 """In `calm` all must be decided. In `losses` Momento evicts, restarts, and fails over to what it
 held before, as a whole or for one counter, and in `disasters` Valkey does; with a table the
-disasters are those of the cache before it."""
+disasters are those of the cache before it. In `restored` the table is set back as well."""
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "cache": (
@@ -87,7 +88,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         *("at-least-once", "swarm", "to-exactly-once", "swarm", "to-at-least-once"),
     ),
     "valkey": ("pipelines", "disasters"),
-    "durable": ("lasting", "mortal"),
+    "durable": ("lasting", "mortal", "lasting", "restored"),
     "publisher": ("programs", "programs-on-valkey", "programs", "programs-on-a-table"),
 }
 """What goes by one name, each seed in its turn."""
