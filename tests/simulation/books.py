@@ -191,7 +191,7 @@ class Books:
         if not is_named and key in self._facts:
             violated(f"gave an identity twice: {fact}")
         self._facts.setdefault(key, fact)
-        self._world.oracle.published.setdefault(key[:3], fact)
+        self._world.oracle.names(fact)
         self._world.totals["events"] += 1
         self._world.totals["resets"] += fact.reset is not None
         if not is_named:

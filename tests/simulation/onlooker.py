@@ -31,6 +31,9 @@ MAX_WAIT_S = 3.0
 LATEST, LATEST_SHARE = 8, 0.7
 """Of so many events that were decided last one is asked for as often."""
 
+SOME, ALL_SHARE = 10, 0.1
+"""How many counters one asks for, and how often for all of them."""
+
 MS = 1_000
 
 
@@ -120,6 +123,8 @@ class Onlooker:
 
     def _count(self, names: list[str]) -> None:
         began_at_s = self._world.timeline.now_s
+        if self._random.random() > ALL_SHARE:
+            names = self._random.sample(names, min(len(names), SOME))
         is_consistent = self._world.plan.is_durable and self._random.random() < 0.5
         told = self._reader.readings(names, consistent=is_consistent)
         for counter, reading in told.items():
@@ -153,14 +158,14 @@ class Onlooker:
 
     def _chosen(self, counter: str) -> Fact | None:
         """One of the last events that were decided, whose copies may not be there; or any."""
-        published = self._world.oracle.published
+        oracle = self._world.oracle
         if self._random.random() < LATEST_SHARE:
-            decided = reversed(self._world.oracle.accounts[counter].decided)
+            decided = reversed(oracle.accounts[counter].decided)
             keys = [(counter, *key) for key in itertools.islice(decided, LATEST)]
+            facts = [oracle.published[key] for key in keys if key in oracle.published]
         else:
-            keys = [key for key in published if key[0] == counter]
-        keys = [key for key in keys if key in published]
-        return published[self._random.choice(keys)] if keys else None
+            facts = oracle.published_on[counter]
+        return self._random.choice(facts) if facts else None
 
     @property
     def _oldest_s(self) -> float:

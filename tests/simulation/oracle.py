@@ -1,6 +1,6 @@
 """Knows what is true: every event published, every one decided, and what may be said of them."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from tally.counters.counter import Counter as Stored
@@ -35,7 +35,8 @@ class Oracle:
         accounts: of each counter in its present life.
         decided: every event ever decided …
         bare: … and how often it was counted on a bare integer.
-        published: by their names the increments that were given an identity.
+        published: by their names the increments that were given an identity …
+        published_on: … and those of each counter.
         untouchable: what no counter is under, and stays as it is.
     """
 
@@ -45,6 +46,7 @@ class Oracle:
         self.decisions: Counter[int] = Counter()
         self.bare: Counter[Key] = Counter()
         self.published: dict[Key, Fact] = {}
+        self.published_on: defaultdict[str, list[Fact]] = defaultdict(list)
         self.untouchable: set[str] = set()
         self._plan = plan
 
@@ -59,10 +61,18 @@ class Oracle:
 
     def publishes(self, fact: Fact) -> None:
         """A producer gives an increment its identity: no other has it, and no seq is left out."""
-        if self.published.setdefault((fact.counter, fact.source, fact.seq), fact) is not fact:
+        if not self.names(fact):
             violated(f"gave an identity twice: {fact}")
         if fact.seq and (fact.counter, fact.source, fact.seq - 1) not in self.published:
             violated(f"left out a seq before {fact}")
+
+    def names(self, fact: Fact) -> bool:
+        """Remember an increment by its name; whether no other has had it."""
+        key = fact.counter, fact.source, fact.seq
+        if self.published.setdefault(key, fact) is not fact:
+            return False
+        self.published_on[fact.counter].append(fact)
+        return True
 
     def writes(self, counter: str, value: bytes, delivery: Delivery) -> int:
         """A write takes effect, sent by who was handed the delivery; how many it decided."""

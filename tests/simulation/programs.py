@@ -38,6 +38,9 @@ LINGERS_S = (0.0, 0.1, 0.1, 5.0)
 SWITCH_RATES = (0.0, 0.0, 0.0, 0.003, 0.03)
 OVERTIME_S = 0.3
 STEP_S = 0.5
+LOGGED_S = 5.0
+"""From when nobody can be told of what is unsent any more to when the log has been."""
+
 MAX_STEPS = 2_000
 """How long one waits for the other threads of a program, a step at a time."""
 
@@ -154,8 +157,8 @@ class Run:
         if not self._outbox.stats().published:
             return 0  # no thread was ever needed
         self._outbox.forget()
-        self._wait(lambda: self._outbox._is_over)
-        self.process.sleep(STEP_S)  # the log is written last
+        self._wait(lambda: self._outbox._is_over and not self._outbox.has_unsent)
+        self.process.sleep(LOGGED_S)
         return sum(logged[thread] for thread in self.process.threads)
 
     def _wait(self, is_so: Callable[[], bool]) -> None:
