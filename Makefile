@@ -61,9 +61,11 @@ lint: $(READY) ## style: ruff's rules and its formatter
 types: $(READY) ## mypy, strict
 	$(BIN)/mypy
 
-prove: $(READY) ## try to break exactly-once in a simulation, and a publisher in storms: MINUTES=10 EVENTS=10000000
-	$(BIN)/python -m tests.simulation --minutes $(or $(MINUTES),10)
-	$(BIN)/python -m tests.simulation --profile tables --events $(or $(EVENTS),10000000)
+prove: $(READY) ## try to break exactly-once in simulations, and a publisher in storms: EVENTS=10000000 of each, MINUTES=10
+	@for profile in $(or $(PROFILES),cache valkey durable publisher); do \
+		printf '\n%s\n' "$$profile" && \
+		$(BIN)/python -m tests.simulation --profile $$profile --events $(or $(EVENTS),10000000) || exit 1; \
+	done
 	$(BIN)/python -W ignore::DeprecationWarning -m tests.publishing.storm --minutes $(or $(MINUTES),10) --processes 2
 
 mutants: $(READY) ## bugs planted one by one, which the simulation or the tests must find: make mutants SEEDS=300

@@ -14,6 +14,7 @@ from tally.publishing.holding import ABANDONED, LATE, NOT_TRIED, Holding
 from tally.publishing.inbox import Bell, Inbox, Marker, Put
 from tally.publishing.packing import Message
 from tally.publishing.sending import NOTHING_SENT, Failure, Outage, RequestOutcome, Sender, Stats
+from tally.publishing.shift import RelievedError, Shift
 
 MAX_UNSENT_BYTES = 4 * 1_048_576
 """Messages given up and not yet told of: then publish() raises them."""
@@ -26,22 +27,6 @@ RELAUNCH_S = 1.0
 
 SIGNALS_EVERY_S = 0.5
 """How long a signal may go unheard that came just before a thread began to wait."""
-
-
-class Shift:
-    """One thread's time as the sender.
-
-    While it waits for SQS another may relieve it, and then it moves nothing any more.
-    """
-
-    def __init__(self) -> None:
-        self.thread = threading.get_ident()
-        self.waits_for_sqs = False
-        self.relieves = False
-
-
-class RelievedError(Exception):
-    """Another thread has taken over."""
 
 
 class Outbox:
@@ -62,15 +47,14 @@ class Outbox:
         linger_s: float,
         clock: Callable[[], float],
         launch: Callable[[Callable[..., object], tuple[Any, ...]], object] = start_new_thread,
+        make_bell: Callable[[], Bell] = Bell,
     ) -> None:
         """Nothing is started yet; `launch` raises RuntimeError where no thread can be any more."""
-        self._sender = sender
-        self._launch = launch
-        self._linger_s = linger_s
-        self._clock = clock
+        self._sender, self._launch, self._make_bell = sender, launch, make_bell
+        self._linger_s, self._clock = linger_s, clock
         self._inbox = Inbox()
         self._holding = Holding(self._inbox, fifo=fifo)
-        self._bell = Bell()  # the sender waits for it
+        self._bell = make_bell()  # the sender waits for it
         self._waiting: deque[Bell] = deque()  # those of who waits for the sender
         self._closed = self._ended = self._is_over = self._is_abandoned = False
         self._exit_left_s: Callable[[], float] | None = None
@@ -163,6 +147,8 @@ class Outbox:
         """Nobody can ask any more: the rest is sent, and the log says what was not confirmed."""
         self._is_forgotten = True
         self.finish()
+        if self.has_open and not self._wake():
+            self._lose()
 
     def exit(self, left_s: Callable[[], float]) -> int:
         """Send what is left at the end of the program, in this time, in seconds.
@@ -242,6 +228,13 @@ class Outbox:
         except RuntimeError:  # there was room for this thread, and not for one more
             self._start_failed = True
             self._tell_progress()
+            if self._is_forgotten:
+                self._lose()
+
+    def _lose(self) -> None:
+        """No thread can be had, and nobody waits: give up, so that the log says how many."""
+        self._ended = True
+        self._work()
 
     def _is_vacant(self) -> bool:
         """Whether a sender is wanted: for what is abandoned also in the place of one that waits."""
@@ -257,7 +250,7 @@ class Outbox:
     ) -> bool:
         """Wait for the sender to have done something; where there is none, do its work."""
         self._check_wait()
-        bell = Bell()
+        bell = self._make_bell()
         try:
             self._waiting.append(bell)
             while not is_done():

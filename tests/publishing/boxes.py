@@ -1,5 +1,7 @@
 """An outbox as the tests of its life have it: on a fake time, and sending only when told to."""
 
+import threading
+
 from tally.counters.event import Increment
 from tally.publishing.outbox import Outbox
 from tally.publishing.packing import to_json
@@ -21,6 +23,14 @@ def outbox(sqs, clock=None, **options):
     sender = Sender(QUEUE_URL, pacer, sqs)
     options = {"fifo": False, "linger_s": NEVER_S, "clock": pacer.clock} | options
     return Outbox(sender, **options)
+
+
+class NeverStarts(threading.Thread):
+    """A thread for which there is no room."""
+
+    def start(self):
+        message = "can't start new thread"
+        raise RuntimeError(message)
 
 
 def part(seq=0):

@@ -1,6 +1,7 @@
 """The end of a program, or of a publisher that nobody closed: what is left is sent, or told of."""
 
 import threading
+from _thread import start_new_thread
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from tally.publishing.errors import PublisherClosedError, UnsentError
 from tally.publishing.holding import ABANDONED
 from tally.publishing.process import EXIT_FLUSH_S, UNCLOSED, Ending, PerProcess
-from tests.publishing.boxes import DENIED, no_thread, outbox, put
+from tests.publishing.boxes import DENIED, NeverStarts, no_thread, outbox, put
 from tests.support.clock import Clock
 from tests.support.processes import wait_until
 from tests.support.sqs import (
@@ -195,6 +196,43 @@ def test_a_collected_publisher_that_was_flushed_is_not_warned_of(recwarn):
     one.flush()
     del one
     assert recwarn.list == []
+
+
+class Room:
+    """Starts threads once there is room; each refusal is one way in which there is none."""
+
+    def __init__(self, *refusals):
+        self._refusals = list(refusals)
+
+    def __call__(self, start, arguments):
+        launch = self._refusals.pop(0) if self._refusals else start_new_thread
+        launch(start, arguments)
+
+
+def no_second_thread(start, _arguments):
+    """As where there was room for the thread that starts another, and not for that."""
+    start(NeverStarts())
+
+
+def test_a_publisher_collected_where_no_thread_could_be_started_is_sent_once_one_can():
+    sqs = FakeSqs()
+    one = outbox(sqs, launch=Room(no_thread))
+    put(one)
+    one.forget()
+    assert wait_until(lambda: len(sqs.events) == 1)
+
+
+@pytest.mark.parametrize("refusal", [no_thread, no_second_thread])
+def test_what_was_collected_where_no_thread_can_be_started_is_logged(caplog, refusal):
+    one = outbox(FakeSqs(), launch=Room(no_thread, refusal))
+    put(one)
+    one.forget()
+    said = "SQS has not confirmed 1 of the increments of a Publisher that was not closed"
+    assert [record.getMessage() for record in caplog.records] == [said]
+
+
+def test_a_publisher_collected_with_nothing_in_it_starts_no_thread():
+    outbox(FakeSqs(), launch=no_second_thread).forget()
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")

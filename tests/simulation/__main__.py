@@ -6,7 +6,7 @@ import os
 import sys
 
 from tests.simulation.campaign import Totals, campaign, play
-from tests.simulation.plan import GROUPS, PROFILES
+from tests.simulation.profiles import GROUPS, PROFILES
 from tests.simulation.report import Progress, story, summary
 
 DEFAULT_MINUTES = 10.0

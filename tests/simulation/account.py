@@ -6,12 +6,14 @@ worked out from the events that its consumer was handed, and the value must say 
 
 import copy
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
 from tally.counters.decision import Decision
+from tally.counters.event import INT64_MAX
 from tally.counters.ledger import Limits
-from tests.simulation.facts import Fact
+from tests.simulation.facts import NO_MAX, Fact, Terms
 from tests.simulation.page import Line, Page, members, read
 from tests.simulation.timeline import violated
 
@@ -54,27 +56,40 @@ class Known:
 
 
 class Account:
-    """A counter as it truly is. `decided` has every event ever decided, and whether it counted."""
+    """A counter as it truly is.
 
-    def __init__(self, count: int, limits: Limits) -> None:
+    Attributes:
+        decided: every event ever decided, and whether it counted.
+        stamps: of each source whose first event was decided, the time of that.
+        gaps: of each source the most runs that it ever had.
+    """
+
+    def __init__(self, count: int, limits: Limits, most: int = INT64_MAX) -> None:
         self.count = count
         self.floor = 0
         self.sources: dict[int | None, Known] = {}
         self.decided: dict[Identity, bool] = {}
-        self.gappy: set[int | None] = set()
+        self.gaps: dict[int | None, int] = {}
+        self.stamps: dict[int | None, int] = {}
         self._values: set[bytes] = set()
-        self._limits = limits
+        self._terms = self._own = Terms(limits, most)
 
     def copy(self) -> "Account":
         """The same, to be changed apart."""
         copied = copy.copy(self)
         copied.sources = {source: known.copy() for source, known in self.sources.items()}
-        copied.decided, copied.gappy = self.decided.copy(), self.gappy.copy()
+        copied.decided, copied.gaps = self.decided.copy(), self.gaps.copy()
+        copied.stamps = self.stamps.copy()
         copied._values = self._values.copy()
         return copied
 
-    def write(self, value: bytes, facts: Iterable[Fact]) -> list[Fact]:
+    def write(self, value: bytes, facts: Iterable[Fact], terms: Terms | None = None) -> list[Fact]:
         """Check a write that takes effect; the events that it decided.
+
+        Args:
+            value: what is written …
+            facts: … by who was handed these …
+            terms: … and has these settings; by default the plan's.
 
         Raises:
             ViolationError: it breaks a promise.
@@ -82,6 +97,7 @@ class Account:
         if value in self._values:
             violated(f"wrote a value seen before: {value!r}")
         self._values.add(value)
+        self._terms = terms or self._own
         news = self._decide(facts)
         page = read(value)
         if page.total != self.count:
@@ -98,6 +114,10 @@ class Account:
             return said is None
         return said is Decision.DECIDED_BEFORE and seq < known.low
 
+    def is_stamped_anew(self, fact: Fact) -> bool:
+        """Whether its id was decided with another time, so that it may be forgotten by itself."""
+        return fact.seq == 0 and self.stamps.get(fact.source, fact.at) != fact.at
+
     def _decide(self, facts: Iterable[Fact]) -> list[Fact]:
         news = []
         for fact in facts:
@@ -106,9 +126,11 @@ class Account:
                 continue
             if fact.at <= self.floor * MS:
                 continue
-            if known and known.is_full(fact.seq, self._limits.max_runs):
+            if known and known.is_full(fact.seq, self._terms.limits.max_runs):
                 continue
-            if (fact.source, fact.seq) in self.decided:
+            # Of a named one that was forgotten, a repeat with a later time counts again.
+            is_later = fact.seq == 0 and fact.at > self.stamps.get(fact.source, fact.at)
+            if (fact.source, fact.seq) in self.decided and not is_later:
                 violated(f"decided twice: {fact}")
             self._enter(fact, known or Known())
             news.append(fact)
@@ -117,10 +139,12 @@ class Account:
     def _enter(self, fact: Fact, known: Known) -> None:
         self.sources[fact.source] = known
         known.add(fact)
-        if 2 * known.runs > self._limits.max_runs:
-            self.gappy.add(fact.source)
+        self.gaps[fact.source] = max(known.runs, self.gaps.get(fact.source, 0))
+        if fact.seq == 0:
+            self.stamps[fact.source] = fact.at
         count = self.count + fact.amount
-        applied = count <= fact.high if fact.amount > 0 else fact.amount == 0 or count >= fact.low
+        high = self._terms.most if fact.high == NO_MAX else fact.high
+        applied = count <= high if fact.amount > 0 else fact.amount == 0 or count >= fact.low
         if fact.reset is not None:
             count, applied = fact.reset, True
         self.decided[fact.source, fact.seq] = applied
@@ -134,7 +158,7 @@ class Account:
         invented = page.lines.keys() - self.sources.keys()
         if invented:
             violated(f"wrote sources that nothing was decided of: {invented}")
-        if size > max(self._limits.max_bytes, self._limits.free_bytes):
+        if size > max(self._terms.limits.max_bytes, self._terms.limits.free_bytes):
             violated(f"wrote {size} bytes")
         missing = [source for source in self.sources if source not in page.lines]
         floor = max([self.floor, *(self.sources[source].seen for source in missing)])
@@ -142,8 +166,8 @@ class Account:
             violated(f"wrote floor {page.floor}, what it forgets makes it {floor}")
         self.floor = floor
         newest = max(known.seen for known in self.sources.values())
-        expired = newest - self._limits.horizon_s
-        if size > self._limits.free_bytes and any(
+        expired = newest - self._terms.limits.horizon_s
+        if size > self._terms.limits.free_bytes and any(
             line.seen <= expired for line in page.lines.values()
         ):
             violated(f"kept what is expired in {size} bytes")
@@ -160,7 +184,9 @@ class Account:
         kept = min((line.seen for line in page.lines.values()), default=last.seen)
         if kept < last.seen:
             violated(f"forgot what was seen at {last.seen}, kept what was at {kept}")
-        limit = self._limits.free_bytes if last.seen <= expired else self._limits.max_bytes
+        limit = (
+            self._terms.limits.free_bytes if last.seen <= expired else self._terms.limits.max_bytes
+        )
         # Those of one second go in any order: the largest of them may be the one that had to.
         cost = max(
             _bytes(known) for source in missing if (known := self.sources[source]).seen == last.seen
@@ -181,9 +207,16 @@ class Account:
         if rejected != {seq for seq in known.rejected if seq >= low}:
             violated(f"rejected {rejected}, truly {known.rejected} from {low}")
         # What was rejected later may have joined runs, so only the first time says when.
-        if low and not known.low and 2 * _runs(known.rejected) <= self._limits.max_rejected:
+        if low and not known.low and 2 * _runs(known.rejected) <= self._terms.limits.max_rejected:
             violated(f"forgot rejections below {low} too soon")
         known.line, known.low = line, low
+
+
+class Life(NamedTuple):
+    """A life of a counter that has ended, and what was true of it then."""
+
+    ended_at_s: float
+    account: Account
 
 
 def _length(line: Line) -> int:

@@ -15,7 +15,7 @@ from concurrent.futures import (
 )
 from typing import NamedTuple
 
-from tests.simulation.plan import MAX_THREADS, draw
+from tests.simulation.plan import MAX_THREADS, Plan, draw
 from tests.simulation.run import run
 
 CHUNK_SEEDS = 10
@@ -38,6 +38,7 @@ class Totals:
         self.counts: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
         self.failures: list[Failure] = []
+        self.seconds = 0.0
 
     def add(self, other: "Totals") -> None:
         self.counts += other.counts
@@ -45,12 +46,12 @@ class Totals:
         self.failures += other.failures
 
 
-def play(seeds: range, profile: str) -> Totals:
-    """Run seeds one after the other, to the first that fails."""
+def play(seeds: range, profile: str, cut: Callable[[Plan], Plan] = lambda plan: plan) -> Totals:
+    """Run seeds one after the other, to the first that fails; `cut` makes plans smaller."""
     totals = Totals()
     with ThreadPoolExecutor(MAX_THREADS) as executor:
         for seed in seeds:
-            outcome = run(draw(seed, profile), executor)
+            outcome = run(cut(draw(seed, profile)), executor)
             totals.counts += outcome.totals
             totals.faults += outcome.faults
             if outcome.violation:
@@ -74,7 +75,8 @@ def campaign(
     """
     totals = Totals()
     chunks = _chunks(seeds)
-    ends_at = time.monotonic() + seconds
+    began_at = time.monotonic()
+    ends_at = began_at + seconds
     context = multiprocessing.get_context("spawn")  # a fork would copy gRPC's threads, not run them
     with ProcessPoolExecutor(processes, context, initializer=_leave_interrupts) as pool:
         running: set[Future[Totals]] = set()
@@ -93,6 +95,7 @@ def campaign(
                 more, done = False, set()
             for future in done:
                 totals.add(future.result())
+            totals.seconds = time.monotonic() - began_at
             tick(totals)
     return totals
 

@@ -1,17 +1,16 @@
 """Execution environments of the real consumer: each has its life, its warm copies and its end."""
 
 import json
+import math
 from collections.abc import Iterable
-from functools import partial
 from random import Random
-from typing import Any, NamedTuple
-
-from momento.auth import CredentialProvider
+from typing import NamedTuple
 
 from consumer.batch import Consumer
 from consumer.messages import ReceivedMessage
 from consumer.observability import Observer
 from tally.local.lambda_.sqs_event import failed_messages
+from tally.settling.bare_writer import BareWriter
 from tally.settling.copies import Copies
 from tally.settling.progress import Activity
 from tally.settling.reason import Unsettled
@@ -21,23 +20,24 @@ from tally.stores.durable import DurableStore
 from tally.stores.errors import BrokenSetupError
 from tally.stores.momento.store import MomentoStore
 from tally.stores.port import Store as PortOfStores
-from tally.stores.secret import Key
-from tally.stores.valkey.store import ValkeyStore
 from tests.simulation.copies import Cache
-from tests.simulation.durable import DEADLINE_S, SERVER, Beside, open_durable
+from tests.simulation.durable import Beside, open_durable
 from tests.simulation.dynamodb import Client
-from tests.simulation.facts import Delivery
+from tests.simulation.facts import Delivery, Terms
 from tests.simulation.faults import Fault
-from tests.simulation.network import KilledError, Network
+from tests.simulation.network import KilledError
+from tests.simulation.opened import open_momento, open_valkey
+from tests.simulation.plan import DEFAULT_MAXIMA, draw_limits
 from tests.simulation.queue import Queue, check_order
 from tests.simulation.store import Store
 from tests.simulation.table import Table
 from tests.simulation.timeline import Actor
-from tests.simulation.valkey import Line, carry_out
 from tests.simulation.world import World
 
-NO_KEY = CredentialProvider.for_momento_local()
 POLL_S = 0.3
+STOPPED_S = (1.0, 60.0, 900.0)
+"""How long a consumer may be stopped: within its time, past it, and past each visibility."""
+
 CALM_TIMEOUT_S = 30.0
 SHORTEST_S = 0.02
 CPU_S = 0.002
@@ -73,13 +73,16 @@ class Witness(Observer):
         pass
 
     def message_returned(self, message: ReceivedMessage, unsettled: Unsettled) -> None:
-        letter = self._environment.delivery.by_id[message.record["messageId"]]
+        delivery = self._environment.delivery
+        letter = delivery.by_id[message.record["messageId"]]
         letter.reason = unsettled.reason.value
         event = message.event
         key = (event.counter, event.source, event.seq) if event else None
         self._world.note("reported", letter.message_id, unsettled.reason.name, key)
         self._world.totals[f"reported as {unsettled.reason.value}"] += 1
-        self._world.oracle.reports(letter, unsettled.reason, key, event.at if event else 0)
+        if delivery.terms:
+            at = event.at if event else 0
+            self._world.oracle.reports(letter, unsettled.reason, key, at, delivery.terms)
 
     def swaps_lost(self, losses: object) -> None:
         pass
@@ -101,11 +104,12 @@ class Environment:
 
     def __init__(self, world: World, queue: Queue, stores: Stores, number: int) -> None:
         self.delivery = Delivery([], fifo=False)
+        self._terms = Terms(world.plan.limits, world.plan.default_max)
         self._world = world
         self._queue = queue
         self._stores = stores
         self._beside: Beside | None = None
-        self._is_dead = False
+        self._is_dead = self._is_zombie = False
         self._random = world.plan.random(f"environment {number}")
         self._ends_at_s = 0.0
         self._actor: Actor | None = None
@@ -118,8 +122,10 @@ class Environment:
         while (next_s := self._queue.next_at_s()) is not None:
             actor.sleep_until(max(next_s, timeline.now_s) + self._random.uniform(0.0, POLL_S))
             letters = self._queue.receive(self._random.randint(1, self._world.plan.batch_letters))
+            if self._terms.is_bare != self._world.plan.is_bare(timeline.now_s):
+                self._consumer = self._cold()  # a deployment with the other guarantee
             if letters:
-                self.delivery = Delivery(letters, fifo=self._world.plan.fifo)
+                self.delivery = Delivery(letters, fifo=self._world.plan.fifo, terms=self._terms)
                 self._invoke()
 
     def sleep_until(self, when_s: float) -> None:
@@ -138,7 +144,13 @@ class Environment:
         Raises:
             KilledError: it does.
         """
-        if self._world.dice.strikes(kind):
+        dice, timeline = self._world.dice, self._world.timeline
+        if self._actor and kind is Fault.KILLED and dice.strikes(Fault.ZOMBIE):
+            # Its time is over while it is stopped, and nobody tells it.
+            self._ends_at_s, self._is_zombie = math.inf, True
+            for_s = self._random.uniform(0.0, self._random.choice(STOPPED_S))
+            self._actor.sleep_until(timeline.now_s + for_s)
+        if dice.strikes(kind):
             self._is_dead = True
             raise KilledError
 
@@ -157,6 +169,7 @@ class Environment:
         world.totals["deliveries"] += sum(len(letter.facts) for letter in self.delivery.letters)
         world.note("invoked", *(letter.message_id for letter in self.delivery.letters))
         self._ends_at_s = world.timeline.now_s + self._timeout_s()
+        self._is_zombie = False
         try:
             failed = self._handle()
             self.sleep_until(world.timeline.now_s + self._random.uniform(0.0, CPU_S))
@@ -165,13 +178,15 @@ class Environment:
             world.note("killed")
             self._consumer = self._cold()
             return
-        world.note("returned", *failed)
+        world.note("returned", *sorted(failed))
         if world.plan.fifo:
             check_order(self.delivery, failed)
         for letter in self.delivery.letters:
             if letter.message_id not in failed:
                 world.oracle.acknowledges(letter)
-                self._queue.delete(letter)
+                # A FIFO queue takes no receipt handle whose time is over.
+                if not (self._is_zombie and world.plan.fifo):
+                    self._queue.delete(letter)
 
     def _handle(self) -> frozenset[str]:
         """The ids of what failed, by Lambda's own reading."""
@@ -196,20 +211,28 @@ class Environment:
         world, plan = self._world, self._world.plan
         random = Random(self._random.random())
         self._is_dead = False
+        is_bare = plan.is_bare(world.timeline.now_s)
+        self._terms = Terms(plan.limits, plan.default_max, is_bare)
+        if world.dice.strikes(Fault.OTHER_SETTINGS):
+            self._terms = Terms(draw_limits(random), random.choice(DEFAULT_MAXIMA), is_bare)
+        store = self._opened(random)
         rounds = Rounds(
-            self._opened(random),
+            store,
             clock=world.timeline,
             sleep=lambda seconds: self.sleep_until(world.timeline.now_s + seconds),
             uniform=random.uniform,
         )
-        writer = Writer(rounds, Copies())
+        writer: Writer | BareWriter = Writer(rounds, Copies())
+        if self._terms.is_bare and isinstance(store, MomentoStore):
+            writer = BareWriter(store, rounds)
         observer = Witness(self, world)
-        return Consumer(writer, observer, plan.default_max, wall_clock=world.timeline)
+        return Consumer(writer, observer, self._terms.most, wall_clock=world.timeline)
 
     def _opened(self, random: Random) -> PortOfStores:
         if self._world.plan.is_durable:
             return self._durable(random)
-        return self._valkey(random) if self._world.plan.is_on_valkey else self._momento(random)
+        opened = open_valkey if self._world.plan.is_on_valkey else open_momento
+        return opened(self._world, self._stores.store, self, random, limits=self._terms.limits)
 
     def _durable(self, random: Random) -> DurableStore:
         """What the process before it had begun beside its rounds, ends with it."""
@@ -218,36 +241,4 @@ class Environment:
         self._beside = beside = Beside(self._world, Random(random.random()))
         client = Client(self._world, self._stores.table, self, Random(random.random()))
         cache = self._stores.cache
-        return open_durable(self._world, client, cache, beside, beside, Random(random.random()))
-
-    def _momento(self, random: Random) -> MomentoStore:
-        network = Network(self._world, self._stores.store, self, random)
-        return MomentoStore(
-            "tally",
-            NO_KEY,
-            open_channel=lambda: network,  # type: ignore[arg-type,return-value] # a peer of it
-            **self._options,
-        )
-
-    def _valkey(self, random: Random) -> ValkeyStore:
-        store = self._stores.store
-        return ValkeyStore(
-            SERVER,
-            Key(""),
-            opened=lambda _ends_at: Line(
-                self._world, store, partial(carry_out, store), self, random
-            ),
-            **self._options,
-        )
-
-    @property
-    def _options(self) -> dict[str, Any]:
-        """What every store is told."""
-        timeline, plan = self._world.timeline, self._world.plan
-        return {
-            "ttl_s": plan.ttl_s,
-            "deadline_s": DEADLINE_S,
-            "limits": plan.limits,
-            "clock": timeline,
-            "wall_clock": timeline,
-        }
+        return open_durable(self._world, client, cache, beside, beside, limits=self._terms.limits)

@@ -49,6 +49,7 @@ class Cache:
         self._random = random
         self._copies: dict[str, Copied] = {}
         self._states: list[dict[str, Copied]] = []
+        table.flush = self._flush
 
     def carry_out(self, words: list[bytes], _delivery: Delivery) -> Any:
         """The effect and the answer of a command."""
@@ -57,15 +58,25 @@ class Cache:
         self._set(words[1].decode(), words[2])
         return b"OK"
 
-    def evict(self) -> None:
+    def befall(self) -> None:
+        """Perhaps it fails over or evicts here."""
+        if self._world.dice.strikes(Fault.FAILED_OVER):
+            self._fail_over()
+        if self._world.dice.strikes(Fault.EVICTED):
+            self._evict()
+
+    def _evict(self) -> None:
         """Forget a counter, or all."""
         if self._copies and self._random.random() < 0.5:
             del self._copies[self._random.choice(sorted(self._copies))]
         else:
-            self._copies.clear()
-            self._world.totals["flushes"] += 1
+            self._flush()
 
-    def fail_over(self) -> None:
+    def _flush(self) -> None:
+        self._copies = {}
+        self._world.totals["flushes"] += 1
+
+    def _fail_over(self) -> None:
         """Be what some replica was."""
         if self._states:
             self._copies = self._random.choice(self._states)

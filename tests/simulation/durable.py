@@ -9,7 +9,6 @@ from typing import Any, Self
 import msgspec
 
 from tally.counters.ledger import Limits
-from tally.environment import Valkey
 from tally.stores.durable import DurableStore
 from tally.stores.dynamodb.store import DynamoStore
 from tally.stores.secret import Key
@@ -19,29 +18,29 @@ from tests.simulation.dynamodb import FREEZE_S, Client, Threads
 from tests.simulation.facts import Delivery
 from tests.simulation.faults import Fault
 from tests.simulation.network import Caller, KilledError
+from tests.simulation.opened import DEADLINE_S, SERVER
 from tests.simulation.plan import Plan
 from tests.simulation.table import NAME
 from tests.simulation.timeline import Actor, violated
 from tests.simulation.world import World
 
-SERVER = Valkey("127.0.0.1", 6379, is_tls=False)
-DEADLINE_S = 1.1
 NEVER_S = -1.0
 
 
 class TightStore(DynamoStore):
     """A table's store that may remember less, so that runs come to what that leads to."""
 
-    def __init__(self, plan: Plan, **options: Any) -> None:
+    def __init__(self, plan: Plan, drawn: Limits, **options: Any) -> None:
         super().__init__(NAME, **options)
         self._plan = plan
+        self._drawn = drawn
 
     def limits(self, counter: str) -> Limits:
-        own, drawn = super().limits(counter), self._plan.limits
+        own, drawn = super().limits(counter), self._drawn
         free_bytes = min(own.free_bytes, drawn.free_bytes)
         max_bytes = min(own.max_bytes, drawn.max_bytes)
         limits = msgspec.structs.replace(drawn, free_bytes=free_bytes, max_bytes=max_bytes)
-        if limits != self._plan.limits_of(counter):
+        if limits != self._plan.limits_of(counter, drawn):
             violated(f"takes {limits} for what a write unit has room for")
         return limits
 
@@ -135,29 +134,35 @@ class Changed:
 
 
 def open_durable(
-    world: World, client: Client, cache: Cache, beside: Beside, lines: Caller, random: Random
+    world: World,
+    client: Client,
+    cache: Cache,
+    beside: Beside,
+    lines: Caller,
+    limits: Limits | None = None,
 ) -> DurableStore:
     """The store of a process.
 
     Args:
         world: of the run.
-        client: of the table.
+        client: of the table, whose dice are the cache's as well.
         cache: before it.
         beside: sets copies there.
         lines: who speaks to the cache.
-        random: for its faults.
+        limits: how much a counter may remember; by default what the plan says.
     """
     timeline, plan = world.timeline, world.plan
     clocks: dict[str, Any] = {"clock": timeline, "wall_clock": timeline}
     table = TightStore(
         plan,
+        limits or plan.limits,
         ttl_s=plan.ttl_s if plan.expires else None,
         deadline_s=DEADLINE_S,
         connect=lambda: client,
         make_threads=Threads,
         **clocks,
     )
-    opened = partial(CopyLine, world, cache, lines, random)
+    opened = partial(CopyLine, world, cache, lines, Random(client.random.random()))
     return DurableStore(
         table,
         _open_cache(opened, **clocks),

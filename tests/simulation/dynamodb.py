@@ -5,6 +5,7 @@ the request whose answer has not come, and once that has, from its start with al
 It may not depend on anything but these.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, NamedTuple
@@ -15,7 +16,6 @@ from botocore.parsers import ResponseParserError
 from tests.simulation.faults import Fault
 from tests.simulation.network import BUSY_S, IDLE_S, LATE_S, LATENCY_S, SLOW_S, Caller
 from tests.simulation.table import Table, refusal
-from tests.simulation.timeline import violated
 from tests.simulation.world import World
 
 FREEZE_S = 20.0
@@ -120,7 +120,8 @@ class Threads:
 
     def __init__(self, most: int, _name: str) -> None:
         self._most = most
-        self._flights: list[Flight] = []
+        self._running: list[Flight] = []
+        self._line: deque[Flight] = deque()
 
     def submit(self, ask: Callable[[Client], Any], client: Client) -> "Flight":
         """Begin a call, unless the caller ends here; it may freeze before its request leaves."""
@@ -129,16 +130,30 @@ class Threads:
         if world.dice.strikes(Fault.BUSY):
             caller.sleep_until(world.timeline.now_s + random.uniform(0.0, BUSY_S))
         caller.lives()
-        self._flights = [flight for flight in self._flights if not flight.done()]
-        if len(self._flights) == self._most:
-            violated(f"began a call beside {self._most} others")
         frozen_s = random.uniform(0.0, FREEZE_S) if world.dice.strikes(Fault.FROZEN) else 0.0
-        flight = Flight(ask, client, began_at_s, frozen_s)
-        self._flights.append(flight)
+        flight = Flight(ask, client, began_at_s, self._end)
+        self._line.append(flight)
+        if len(self._running) == self._most:
+            world.totals["calls that waited for a thread"] += 1
+        self._begin(frozen_s)
         return flight
 
     def leave(self) -> None:
-        """Each call has begun, and ends in its own time."""
+        """Each call that has begun ends in its own time."""
+        for flight in self._line:
+            flight.cancel()
+
+    def _begin(self, frozen_s: float = 0.0) -> None:
+        """Let the first in line begin, if a thread is free."""
+        while self._line and len(self._running) < self._most:
+            flight = self._line.popleft()
+            if not flight.cancelled():
+                self._running.append(flight)
+                flight.begin(frozen_s)
+
+    def _end(self, flight: "Flight") -> None:
+        self._running.remove(flight)
+        self._begin()
 
 
 class Fate(NamedTuple):
@@ -161,9 +176,15 @@ class Flight:
     """A peer of Future: a call, with all its requests."""
 
     def __init__(
-        self, ask: Callable[[Client], Any], client: Client, began_at_s: float, frozen_s: float
+        self,
+        ask: Callable[[Client], Any],
+        client: Client,
+        began_at_s: float,
+        ended: Callable[["Flight"], object],
     ) -> None:
         self._began_at_s = began_at_s
+        self._ended = ended
+        self._has_begun = self._is_cancelled = False
         self._ask = ask
         self._client = client
         self._delivery = client.caller.delivery
@@ -171,14 +192,19 @@ class Flight:
         self._result: Any = None
         self._is_done = False
         self._next_at_s = 0.0
+
+    def begin(self, frozen_s: float) -> None:
+        """A thread takes it, and may freeze before its request leaves."""
+        self._has_begun = True
         self._go_on(frozen_s)
 
-    def result(self, timeout_s: float) -> Any:
+    def result(self, timeout_s: float = 0.0) -> Any:
         """Wait for what comes of it."""
         timeline, caller = self._client.world.timeline, self._client.caller
         ends_at_s = timeline.now_s + timeout_s
         while not self._is_done and timeline.now_s < ends_at_s:
-            caller.sleep_until(min(self._next_at_s, ends_at_s))
+            next_s = self._next_at_s if self._has_begun else timeline.now_s + LATENCY_S
+            caller.sleep_until(min(next_s, ends_at_s))
         caller.lives()
         if not self._is_done:
             self._client.troubles += 1
@@ -189,10 +215,14 @@ class Flight:
         return self._is_done
 
     def cancel(self) -> bool:
-        """It has begun, and ends in its own time."""
-        return False
+        """Leave the line; what has begun ends in its own time."""
+        self._is_cancelled = not self._has_begun
+        return self._is_cancelled
 
-    def _go_on(self, frozen_s: float = 0.0) -> None:
+    def cancelled(self) -> bool:
+        return self._is_cancelled
+
+    def _go_on(self, frozen_s: float) -> None:
         try:
             self._result = self._client.play(self._ask, self._answers)
         except AskedError as asked:
@@ -202,9 +232,11 @@ class Flight:
             self._send(asked.name, asked.request, frozen_s)
         else:
             self._is_done = True
+            self._ended(self)
 
     def _send(self, name: str, request: Mapping[str, Any], frozen_s: float) -> None:
         world = self._client.world
+        self._client.table.befall()
         fate = self._fate(frozen_s)
         self._client.troubles += fate.says is not None
         world.totals["calls"] += 1
@@ -220,7 +252,7 @@ class Flight:
         def hear() -> None:
             world.note("answered", name, type(told[0]).__name__)
             self._answers.append(told[0])
-            self._go_on()
+            self._go_on(0.0)
 
         if fate.acts:
             world.timeline.at(world.timeline.now_s + fate.there_s, act)

@@ -23,9 +23,8 @@ from tally.stores.momento.store import MomentoStore
 from tally.stores.port import Store as PortOfStores
 from tally.stores.secret import Key
 from tally.stores.valkey.store import ValkeyStore
-from tests.simulation.consumers import NO_KEY
-from tests.simulation.durable import SERVER
 from tests.simulation.facts import Delivery, Fact, Letter
+from tests.simulation.opened import NO_KEY, SERVER
 from tests.simulation.plan import draw
 from tests.simulation.store import Store
 from tests.simulation.timeline import Actor, violated

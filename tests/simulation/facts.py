@@ -3,11 +3,32 @@
 import hashlib
 from typing import NamedTuple
 
+from tally.counters.event import INT64_MAX
+from tally.counters.ledger import Limits
+
 EPOCH_MS = 1_790_000_000_000
 """The time 0 of a run, in ms since the epoch."""
 
 MAX_FUTURE_MS = 300_000
 """From the message contract: how far `at` may lie after SentTimestamp."""
+
+
+NO_MAX = INT64_MAX + 1
+"""For `high`: the increment brings no bound, and MAX_COUNTER_VALUE of who decides it is one."""
+
+
+class Terms(NamedTuple):
+    """The settings of a consumer.
+
+    Attributes:
+        limits: how much it remembers.
+        most: its MAX_COUNTER_VALUE.
+        is_bare: whether it counts at least once, on bare integers.
+    """
+
+    limits: Limits
+    most: int
+    is_bare: bool = False
 
 
 class Fact(NamedTuple):
@@ -94,10 +115,15 @@ def digest(text: str) -> int:
 
 
 class Delivery:
-    """What one invocation was handed, and which events it may decide, in which order."""
+    """What one invocation was handed, and which events it may decide, in which order.
 
-    def __init__(self, letters: list[Letter], *, fifo: bool) -> None:
+    Attributes:
+        terms: the settings of who was handed it; None where they are the plan's.
+    """
+
+    def __init__(self, letters: list[Letter], *, fifo: bool, terms: Terms | None = None) -> None:
         self.letters = letters
+        self.terms = terms
         self.by_id = {letter.message_id: letter for letter in letters}
         self._fifo = fifo
         self._by_counter: dict[str, list[Fact]] | None = None

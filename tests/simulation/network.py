@@ -1,11 +1,13 @@
 """A peer of grpc.Channel on virtual time: each call is sent, acts and is answered, or is not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from random import Random
 from typing import Any, Protocol
 
 import grpc
 
+from tally.local.momento.errors import RefusedError
 from tests.simulation.facts import Delivery
 from tests.simulation.faults import Fault
 from tests.simulation.store import Store
@@ -44,7 +46,11 @@ class Caller(Protocol):
 
 
 class Network:
-    """One consumer's channel to the store."""
+    """The channel of a consumer or a reader to the store.
+
+    Attributes:
+        troubles: how many calls had another fate than an answer at once.
+    """
 
     def __init__(self, world: World, store: Store, caller: Caller, random: Random) -> None:
         self.world = world
@@ -52,15 +58,25 @@ class Network:
         self.caller = caller
         self.random = random
         self.used_at_s = 0.0
+        self.troubles = 0
 
     def unary_unary(self, method: str, *_: Any, **__: Any) -> "Method":
         return Method(self, method.rpartition("/")[2])
 
-    def unary_stream(self, *_: Any, **__: Any) -> None:
-        """No counter needs a stream; the generated stub asks for them all the same."""
+    def unary_stream(self, method: str, *_: Any, **__: Any) -> Callable[..., Iterator[Any]]:
+        return partial(self._stream, method.rpartition("/")[2])
 
     def close(self) -> None:
         """Nothing is open."""
+
+    def _stream(self, name: str, request: Any, timeout_s: float, _metadata: Any) -> Iterator[Any]:
+        """The answers of a call, of which the last may not come."""
+        answers = Call(self, name, request, timeout_s).result()
+        if self.world.dice.strikes(Fault.ANSWER_LOST):
+            self.troubles += 1
+            yield from answers[: self.random.randrange(len(answers))]
+            raise FakeRpcError(self.random.choice(UNKNOWN))
+        yield from answers
 
     def woke_dead(self) -> bool:
         """Whether the channel's connection is gone since its last call."""
@@ -119,22 +135,29 @@ class Call:
     def _send(self) -> None:
         """Draw the call's fate."""
         world, random = self._network.world, self._network.random
+        self._network.store.befall()
         acts = True
         for kind, befall in _FATES:
             if world.dice.strikes(kind):
                 acts = befall(self, random)
+                self._network.troubles += 1
                 break
         if self._network.woke_dead():
+            self._network.troubles += 1
             acts = self._lost(random)
         sent_at_s = world.timeline.now_s
         self._answered_at_s = sent_at_s + self._answer_s
         world.totals["calls"] += 1
-        world.note("sent", self._name, self._request.cache_key.decode(), acts, self._error or "")
+        key = getattr(self._request, "cache_key", b"").decode()
+        world.note("sent", self._name, key, acts, self._error or "")
         if acts:
             world.timeline.at(sent_at_s + self._there_s, self._act)
 
     def _act(self) -> None:
-        self._answer = self._network.store.carry_out(self._name, self._request, self._delivery)
+        try:
+            self._answer = self._network.store.carry_out(self._name, self._request, self._delivery)
+        except RefusedError as error:
+            self._error = self._error or grpc.StatusCode[error.refusal.status]
 
     def _lost(self, random: Random) -> bool:
         self._error = random.choice(UNKNOWN)

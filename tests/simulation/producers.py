@@ -1,7 +1,7 @@
 """Producers: the real sequence, contract and packing, on clocks that are wrong."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import count
 from random import Random
@@ -9,7 +9,7 @@ from random import Random
 from tally.counters.event import INT64_MAX, INT64_MIN, build, encode
 from tally.publishing.packing import Packer, to_json
 from tally.publishing.sequence import Sequence, _Source
-from tests.simulation.facts import EPOCH_MS, Fact, Letter, digest
+from tests.simulation.facts import EPOCH_MS, NO_MAX, Fact, Letter, digest
 from tests.simulation.faults import Fault
 from tests.simulation.timeline import violated
 from tests.simulation.world import World
@@ -39,6 +39,57 @@ BROKEN = (
 )
 
 
+class Changes:
+    """What a program does to counters: whether it resets them, sets bounds, goes to their ends."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._bounded = random.random() < 0.4
+        self._resets = random.random() < 0.3
+        self._edgy = random.random() < 0.1
+
+    def draw(self) -> tuple[dict[str, int], tuple[int, int, int, int | None]]:
+        """What an increment does: its fields, and amount, low, high and reset."""
+        random = self._random
+        low, high = INT64_MIN, NO_MAX
+        if self._resets and random.random() < SHARE_OF_RESETS:
+            reset = random.choice(EDGES if self._edgy else RESETS)
+            return {"reset": reset}, (1, low, high, reset)
+        amount = random.choice(EDGES if self._edgy and random.random() < 0.3 else AMOUNTS)
+        fields = {"amount": amount}
+        if self._bounded and random.random() < 0.7:
+            high = fields["max"] = random.choice((0, 3, 10, 50))
+        if self._bounded and random.random() < 0.7:
+            low = fields["min"] = random.choice((0, -3, 2))
+        return fields, (amount, low, high, None)
+
+
+class Clock:
+    """A program's clock, in ms since the epoch: ahead or behind, stepped, and at times wild."""
+
+    def __init__(self, world: World, random: Random, now_s: Callable[[], float]) -> None:
+        self._world = world
+        self._random = random
+        self._now_s = now_s
+        self._offset_ms = 0
+        self.is_coarse = random.random() < 0.3
+        if world.dice.strikes(Fault.SKEWED):
+            self._offset_ms = random.randint(-600_000, 290_000)
+
+    def step(self) -> None:
+        """Perhaps somebody sets it."""
+        if self._world.dice.strikes(Fault.STEPPED):
+            self._offset_ms += self._random.randint(-20_000, 20_000)
+
+    def __call__(self) -> int:
+        now_ms = EPOCH_MS + int(self._now_s() * 1_000) + self._offset_ms
+        if self._world.dice.strikes(Fault.WILD):
+            now_ms += self._random.choice(
+                (-30 * DAY_MS, -3_600_000, 299_000, 300_000, 300_001, DAY_MS)
+            )
+        return now_ms - now_ms % SECOND_MS if self.is_coarse else now_ms
+
+
 class Producer:
     """A program that publishes: its clock, its sequence, and the letters that it posts."""
 
@@ -46,18 +97,14 @@ class Producer:
         self._world = world
         self._random = world.plan.random(f"producer {number}")
         self._now_s = self._random.uniform(0.0, world.plan.span_s / 2)
-        self._offset_ms = 0
         self._style = self._random.choice((*STYLES, "mixed", "cloudevent"))
         self._most = world.plan.letter_events if self._style == "native" else FOREIGN_EVENTS
-        self._bounded = self._random.random() < 0.4
-        self._resets = self._random.random() < 0.3
-        self._coarse = self._random.random() < 0.3
-        self._edgy = self._random.random() < 0.1
+        self._changes = Changes(self._random)
+        self._clock_ms = Clock(world, self._random, lambda: self._now_s)
         self._names = counters(world.plan.counters)
+        self._named: list[tuple[str, str]] = []
         self._packer = Packer(fifo=world.plan.fifo)
         self._sequences = [self._new_sequence(1)]
-        if world.dice.strikes(Fault.SKEWED):
-            self._offset_ms = self._random.randint(-600_000, 290_000)
 
     def letters(self, letters: int, origins: Iterator[int]) -> Iterator[tuple[float, Letter]]:
         """About so many letters, each with the time at which it is sent."""
@@ -73,10 +120,8 @@ class Producer:
                 yield self._now_s + held_s, letter
 
     def _misbehave(self) -> None:
-        dice, random = self._world.dice, self._random
-        if dice.strikes(Fault.STEPPED):
-            self._offset_ms += random.randint(-20_000, 20_000)
-        if dice.strikes(Fault.RESTARTED):
+        self._clock_ms.step()
+        if self._world.dice.strikes(Fault.RESTARTED):
             self._restart()
 
     def _restart(self) -> None:
@@ -106,19 +151,13 @@ class Producer:
     def _new_sequence(self, pid: int) -> Sequence:
         return Sequence(clock_ms=self._clock_ms, entropy=self._random.randbytes, getpid=lambda: pid)
 
-    def _clock_ms(self) -> int:
-        now_ms = EPOCH_MS + int(self._now_s * 1_000) + self._offset_ms
-        if self._world.dice.strikes(Fault.WILD):
-            now_ms += self._random.choice(
-                (-30 * DAY_MS, -3_600_000, 299_000, 300_000, 300_001, DAY_MS)
-            )
-        return now_ms - now_ms % SECOND_MS if self._coarse else now_ms
-
     def _write(self, size: int, origins: Iterator[int]) -> Iterator[Letter]:
         written = [self._increment(next(origins)) for _ in range(size)]
         for _, fact in written:
             if fact.source is not None:
                 self._world.oracle.publishes(fact)
+        if self._named and self._world.dice.strikes(Fault.RESTAMPED):
+            written.append(self._restamped(next(origins)))
         letters = self._packed(written) if self._style == "native" else [self._by_hand(written)]
         for letter in letters:
             yield self._spoilt(letter) if self._world.dice.strikes(Fault.INVALID) else letter
@@ -158,7 +197,7 @@ class Producer:
     def _increment(self, origin: int) -> tuple[bytes, Fact]:
         """The JSON of an increment, and what is meant by it."""
         counter = self._random.choice(self._names)
-        fields, meant = self._change()
+        fields, meant = self._changes.draw()
         style = self._random.choice(STYLES) if self._style == "mixed" else self._style
         if style == "anonymous":
             return encode(build({"counter": counter, **fields})), Fact(
@@ -171,27 +210,20 @@ class Producer:
             return part, Fact(origin, counter, int(name, 16), seq, at, *meant)
         at = max(1, self._clock_ms())
         if style == "named":
-            named = {"counter": counter, **fields, "id": f"order {origin}", "at": at}
-            return to_json(build(named)), Fact(
-                origin, counter, digest(f"order {origin}"), 0, at, *meant
-            )
+            self._named.append((counter, f"order {origin}"))
+            return self._naming(origin, *self._named[-1])
         part = json.dumps(self._cloudevent(counter, fields, origin, at)).encode()
         return part, Fact(origin, counter, digest(f"/shop order {origin}"), 0, at, *meant)
 
-    def _change(self) -> tuple[dict[str, int], tuple[int, int, int, int | None]]:
-        """What an increment does to its counter: its fields, and amount, low, high and reset."""
-        random = self._random
-        low, high = INT64_MIN, self._world.plan.default_max
-        if self._resets and random.random() < SHARE_OF_RESETS:
-            reset = random.choice(EDGES if self._edgy else RESETS)
-            return {"reset": reset}, (1, low, high, reset)
-        amount = random.choice(EDGES if self._edgy and random.random() < 0.3 else AMOUNTS)
-        fields = {"amount": amount}
-        if self._bounded and random.random() < 0.7:
-            high = fields["max"] = random.choice((0, 3, 10, 50))
-        if self._bounded and random.random() < 0.7:
-            low = fields["min"] = random.choice((0, -3, 2))
-        return fields, (amount, low, high, None)
+    def _restamped(self, origin: int) -> tuple[bytes, Fact]:
+        """An id once more, as of a program that stamps it anew, and may mean something else."""
+        return self._naming(origin, *self._random.choice(self._named))
+
+    def _naming(self, origin: int, counter: str, name: str) -> tuple[bytes, Fact]:
+        fields, meant = self._changes.draw()
+        at = max(1, self._clock_ms())
+        part = to_json(build({"counter": counter, **fields, "id": name, "at": at}))
+        return part, Fact(origin, counter, digest(name), 0, at, *meant)
 
     def _cloudevent(
         self, counter: str, fields: dict[str, int], origin: int, at: int
@@ -201,14 +233,14 @@ class Producer:
             milliseconds=at % SECOND_MS
         )
         event = {"specversion": "1.0", "id": f"order {origin}", "source": "/shop", "type": "sold"}
-        if self._coarse:
+        if self._clock_ms.is_coarse:
             return event | {"time": time.isoformat(), "data": {"counter": counter, **fields}}
         return event | {"time": time.isoformat(), "subject": counter, "data": fields}
 
 
 def counters(number: int) -> list[str]:
-    """So many names: short, not ASCII, and as long as they may be."""
-    return ["c", "d", "é", "f" * 512, "é" * 256][:number]
+    """So many names: short, not ASCII, and as long as they may be; then many of one kind."""
+    return [*("c", "d", "é", "f" * 512, "é" * 256), *map("c{}".format, range(number))][:number]
 
 
 def start_value(random: Random) -> bytes | None:

@@ -16,6 +16,9 @@ CALM_VISIBILITY_S = 180.0
 
 CALM_RECEIVES = 8
 ECHO_S = 1.0
+POLL_S, POLLS = 1.0, 0.005
+"""How often one looks while programs publish: in seconds, and as a share of their time."""
+
 DEDUPLICATION_S = 300.0
 """A FIFO queue takes the same body once in five minutes."""
 
@@ -30,11 +33,18 @@ DESERVED = {
 
 
 class Queue:
-    """One queue and its dead letters."""
+    """One queue and its dead letters.
+
+    Attributes:
+        gone: what a restart has lost.
+        is_open: whether more may arrive at any time, from programs that publish by themselves.
+    """
 
     def __init__(self, world: World, random: Random) -> None:
+        self.is_open = False
         self.sent: dict[str, Letter] = {}
         self.dead: list[Letter] = []
+        self.gone: list[Letter] = []
         self.arn = "arn:aws:sqs:eu-central-1:000000000000:q" + ".fifo" * world.plan.fifo
         self._world = world
         self._random = random
@@ -47,10 +57,10 @@ class Queue:
     def post(self, letter: Letter, at_s: float) -> None:
         """A producer's send arrives at a time; perhaps it sends it twice."""
         dice = self._world.dice
-        self.expect(at_s, lambda: self._arrive(letter))
+        self.expect(at_s, lambda: self.arrive(letter))
         if dice.strikes(Fault.SENT_TWICE):
             again_s = at_s + self._random.choice((0.0, 1.0, 400.0))
-            self.expect(again_s, lambda: self._arrive(letter))
+            self.expect(again_s, lambda: self.arrive(letter))
 
     def expect(self, at_s: float, arrive: Callable[[], object]) -> None:
         """Something arrives at a time, or may: until then nobody takes the queue for empty."""
@@ -60,6 +70,8 @@ class Queue:
     def receive(self, most: int) -> list[Letter]:
         """A batch of what is visible, possibly of none."""
         now_s = self._world.timeline.now_s
+        if self._world.dice.strikes(Fault.QUEUE_RESTARTED):
+            self._restart()
         visible = self._first_of_groups(now_s) if self._world.plan.fifo else self._any(now_s)
         batch = []
         for letter in visible[:most]:
@@ -92,7 +104,16 @@ class Queue:
             dead, self.dead = self.dead, []
             for letter in dead:
                 self.sent.pop(letter.message_id, None)
-                self._arrive(letter, again=True)
+                self.arrive(letter, again=True)
+
+    def _restart(self) -> None:
+        """Begin anew with nothing, as moto does: what was waiting or in flight is gone."""
+        for letter in self._waiting:
+            self.gone.append(letter)
+            self.sent.pop(letter.message_id, None)
+        self._waiting.clear()
+        self._bodies.clear()
+        self._world.note("queue lost", len(self.gone))
 
     def next_at_s(self) -> float | None:
         """When there may be something to receive; None if never."""
@@ -102,6 +123,8 @@ class Queue:
         for letter in self._waiting:
             key = letter.group or letter
             visible[key] = max(visible[key], letter.visible_at_s)
+        if self.is_open:
+            visible[""] = self._world.timeline.now_s + max(POLL_S, self._world.plan.span_s * POLLS)
         return min([*visible.values(), *self._arrivals[:1]], default=None)
 
     def calm_down(self) -> None:
@@ -118,7 +141,8 @@ class Queue:
     def _visibility_s(self) -> float:
         return CALM_VISIBILITY_S if self._world.dice.calm else self._world.plan.visibility_s
 
-    def _arrive(self, letter: Letter, *, again: bool = False) -> None:
+    def arrive(self, letter: Letter, *, again: bool = False) -> None:
+        """SQS takes a message, under an id of its own."""
         now_s = self._world.timeline.now_s
         if self._world.plan.fifo and not again:
             if now_s - self._bodies.get(letter.body, -DEDUPLICATION_S) < DEDUPLICATION_S:

@@ -44,8 +44,9 @@ class Progress:
 def summary(totals: Totals) -> str:
     """The totals, as lines."""
     lines = [f"{count:>15,}  {name}" for name, count in totals.counts.most_common()]
+    lines.append(f"{totals.seconds:>15,.0f}  seconds")
     lines.append(f"{totals.faults.total():>15,}  faults, of these:")
-    lines += [f"{totals.faults[kind]:>15,}    {kind}" for kind in Fault]
+    lines += [f"{totals.faults[kind]:>15,}    {kind}" for kind in Fault if totals.faults[kind]]
     lines.append(f"{len(totals.failures):>15,}  violations")
     return "\n".join(lines) + "\n"
 

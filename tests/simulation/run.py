@@ -6,13 +6,16 @@ from collections import Counter
 from concurrent.futures import Executor
 from typing import NamedTuple
 
+from tests.simulation.books import Books
 from tests.simulation.consumers import Environment, Stores
 from tests.simulation.copies import Cache
 from tests.simulation.faults import Fault
 from tests.simulation.onlooker import Onlooker
 from tests.simulation.plan import Plan
 from tests.simulation.producers import Producer, counters, foreign_value, start_value
+from tests.simulation.programs import Press, heard
 from tests.simulation.queue import Queue
+from tests.simulation.sqs import Post
 from tests.simulation.store import Store
 from tests.simulation.table import Table
 from tests.simulation.timeline import ViolationError, violated
@@ -65,17 +68,22 @@ def _play(world: World) -> None:
     )
     store = table if plan.is_durable else stores.store
     _fill(world, store)
-    _publish(world, queue)
+    post = Post(world, queue, Books(world))
+    if plan.has_programs:
+        Press(post).finish_after(plan.span_s + CALM_AFTER_S)
+    else:
+        _publish(world, queue)
     for share in REDRIVES_AT:
         queue.expect(plan.span_s * share + CALM_AFTER_S / 2, queue.redrive)
     timeline.at(plan.span_s + CALM_AFTER_S, queue.calm_down)
     for number in range(plan.consumers):
         timeline.act(world.executor, Environment(world, queue, stores, number).live)
-    if plan.is_durable:
-        timeline.act(world.executor, Onlooker(world, queue, table, stores.cache).live)
-    timeline.play()
+    if plan.is_durable or plan.has_programs:
+        timeline.act(world.executor, Onlooker(world, queue, store, stores.cache).live)
+    with heard(post):
+        timeline.play()
     if not timeline.stopped:
-        _judge(world, queue, store)
+        _judge(world, post, store)
 
 
 def _fill(world: World, store: Store | Table) -> None:
@@ -100,12 +108,15 @@ def _publish(world: World, queue: Queue) -> None:
             queue.post(letter, at_s)
 
 
-def _judge(world: World, queue: Queue, store: Store | Table) -> None:
+def _judge(world: World, post: Post, store: Store | Table) -> None:
     """At rest: nothing is lost, nothing counted twice, and the ledger says so itself."""
-    oracle = world.oracle
+    oracle, queue = world.oracle, post.queue
     oracle.rests(queue.sent.values(), queue.dead)
+    post.books.rest(oracle.decided, [*queue.dead, *queue.gone])
     if not world.plan.forgets:
         world.totals["anonymous events decided again"] += oracle.counted_again()
+    if world.plan.may_be_bare:
+        world.totals["events counted under both guarantees"] += oracle.counted_under_both()
     for counter in oracle.accounts:
         world.totals["outcomes forgotten"] += oracle.answers(counter, store.get(counter))
     if world.plan.profile == "calm" and any(letter.valid for letter in queue.dead):

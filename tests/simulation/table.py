@@ -1,13 +1,13 @@
 """A table of DynamoDB: its items now and before, the conditions of a put, and the ends of lives."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any, NamedTuple
 
 import botocore.exceptions as boto
 
 from tally.stores.dynamodb.items import token_of
-from tests.simulation.account import Account
+from tests.simulation.account import Account, Life
 from tests.simulation.facts import Delivery
 from tests.simulation.faults import Fault
 from tests.simulation.timeline import violated
@@ -19,6 +19,9 @@ LOST_RACE = "ConditionalCheckFailedException"
 
 MEMORY_S = 400.0
 """For how long the table remembers what it was; no copy is as old as that."""
+
+MAX_EARLIER = 30
+"""To how many states, each before one of the last puts, the table may be restored."""
 
 MAX_LAG = 2.0
 """An item is deleted up to so many times its time to live after that is over."""
@@ -40,19 +43,13 @@ class State(NamedTuple):
     value: bytes | None
 
 
-class Life(NamedTuple):
-    """A life of a counter that has ended, and what was true of it then."""
-
-    ended_at_s: float
-    account: Account
-
-
 class Table:
     """One table. Every read and every write is atomic, at the time at which it takes effect.
 
     Attributes:
         begun_at_s: of each value of a counter that was put, when the last such put had begun.
         lives: of each counter those that have ended.
+        flush: is called when the table was restored, for the cache before it.
     """
 
     def __init__(self, world: World, random: Random) -> None:
@@ -62,6 +59,8 @@ class Table:
         self._random = random
         self._rows: dict[str, Row] = {}
         self._states: dict[str, list[State]] = {}
+        self._earlier: list[tuple[dict[str, Row], dict[str, Account]]] = []
+        self.flush: Callable[[], object] = dict
 
     def begin(self, counter: str, value: bytes | None) -> None:
         """What stands there before anyone writes: nothing, or a bare integer."""
@@ -97,6 +96,23 @@ class Table:
         for life in self.lives.get(counter, ()):
             if life.ended_at_s >= since_s:
                 yield life.account
+
+    def befall(self) -> None:
+        """Perhaps somebody restores the table here to what it was, and flushes the cache."""
+        if not (self._earlier and self._world.dice.strikes(Fault.TABLE_RESTORED)):
+            return
+        oracle, now_s = self._world.oracle, self._world.timeline.now_s
+        for counter, account in oracle.accounts.items():
+            self.lives.setdefault(counter, []).append(Life(now_s, account))
+        place = self._random.randrange(len(self._earlier))
+        self._rows, truth = self._earlier[place]
+        del self._earlier[place:]
+        oracle.restores(truth)
+        self._world.note("restored")
+        for counter in truth:
+            row = self._rows.get(counter)
+            self._remember(counter, row.item["value"]["B"] if row else None)
+        self.flush()
 
     def batch(self, request: Mapping[str, Any]) -> Any:
         """A BatchGetItem's answer: items in any order, perhaps without some keys or all of them."""
@@ -134,6 +150,11 @@ class Table:
             return refusal(LOST_RACE, **({"Item": found} if told and found else {}))
         value = item["value"]["B"]
         self._check(counter, value, item)
+        if Fault.TABLE_RESTORED in self._world.plan.rates:
+            self._earlier.append((self._rows.copy(), self._world.oracle.snapshot()))
+            del self._earlier[:-MAX_EARLIER]
+            if counter not in self._world.oracle.untouchable:
+                self._world.oracle.separates(counter)
         self._rows[counter] = Row(item, self._gone_at_s(item))
         self._world.note("stored", counter, value)
         self._remember(counter, value)

@@ -65,6 +65,7 @@ class Timeline:
         self._most = most_actors
         self.now_s = 0.0
         self.when_idle = when_idle
+        self.turn: Actor | None = None  # whose turn it is, or was last
         self.steps = 0
         self._ties = itertools.count()
         self._due: list[tuple[float, int, Callable[[], object] | Actor]] = []
@@ -102,6 +103,7 @@ class Timeline:
         while not self.stopped and (self._due or self._has_more()):
             self.now_s, _, what = heapq.heappop(self._due)
             if what is me:
+                self.turn = me
                 return
             with self.guard:
                 self._count_step()
@@ -173,6 +175,7 @@ class Actor:
             StoppedError: there will be none.
         """
         self._turn.acquire()
+        self._timeline.turn = self
         if self._timeline.stopped:
             self._unwinds = True
             raise StoppedError

@@ -56,11 +56,8 @@ class Server(Protocol):
 
     epoch: int
 
-    def fail_over(self) -> None:
-        """Be what some replica was."""
-
-    def evict(self) -> None:
-        """Forget a key."""
+    def befall(self) -> None:
+        """Perhaps it fails over, evicts or restarts here."""
 
 
 Obey = Callable[[list[bytes], Delivery], Any]
@@ -68,7 +65,11 @@ Obey = Callable[[list[bytes], Delivery], Any]
 
 
 class Line:
-    """A client's connection to the server."""
+    """A client's connection to the server.
+
+    Attributes:
+        troubles: how many pipelines had another fate than an answer at once.
+    """
 
     def __init__(
         self, world: World, store: Server, obey: Obey, caller: Caller, random: Random
@@ -81,6 +82,7 @@ class Line:
         self._epoch = store.epoch
         self._used_at_s = world.timeline.now_s
         self._is_over = False
+        self.troubles = 0
 
     def is_quiet(self) -> bool:
         """Whether the end of the connection was not heard; a failover may go unheard for a time."""
@@ -95,9 +97,10 @@ class Line:
         if self._is_over:
             violated("used a connection on which answers may be unread")
         if world.dice.strikes(Fault.BUSY):
+            self.troubles += 1
             self._caller.sleep_until(now.now_s + self._random.uniform(0.0, BUSY_S))
         self._caller.lives()
-        self._disasters()
+        self._store.befall()
         fate = self._fate(len(commands))
         replies: list[Any] = [None] * len(commands)
         sent_at_s = now.now_s
@@ -125,6 +128,7 @@ class Line:
         world.note("sent", words[0].decode(), key, fate.says)
         said = fate.says or self._refusal(is_read=is_read)
         if said:
+            self.troubles += 1
             replies[place] = hiredis.ReplyError(said)
             return
         delivery = self._caller.delivery
@@ -143,12 +147,6 @@ class Line:
             return random.choice(REFUSALS)
         return random.choice(BREAKS) if dice.strikes(Fault.BROKEN_SETUP) else ""
 
-    def _disasters(self) -> None:
-        if self._world.dice.strikes(Fault.FAILED_OVER):
-            self._store.fail_over()
-        if self._world.dice.strikes(Fault.EVICTED):
-            self._store.evict()
-
     def _fate(self, commands: int) -> Fate:
         """Draw what befalls a pipeline."""
         random = self._random
@@ -156,9 +154,11 @@ class Line:
         answer_s = there_s + commands * STEP_S + random.uniform(0.0, LATENCY_S)
         whole = Fate(commands, there_s, commands, answer_s)
         if self._epoch != self._store.epoch or self._is_dead():
+            self.troubles += 1
             return _lost(whole, 0, random)
         for kind, befall in _FATES:
             if self._world.dice.strikes(kind):
+                self.troubles += 1
                 return befall(whole, random)
         return whole
 
