@@ -1,7 +1,6 @@
 """Any parameters that the template allows together: what they make fits together too."""
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infrastructure.template import ROOT
 from tests.infrastructure.cloudformation import TemplateStack
 from tests.infrastructure.conftest import REQUIRED, VALKEY
 
@@ -22,7 +20,7 @@ RULE = f"arn:aws:events:{ACCOUNT}:rule/bus/likes"
 POOL = f"arn:aws:cognito-idp:{ACCOUNT}:userpool/eu-central-1_AbCdEf123"
 CERTIFICATE = f"arn:aws:acm:{ACCOUNT}:certificate/0a1b2c3d"
 
-CACHES = [
+CACHES: list[dict[str, Any]] = [
     REQUIRED,
     {**REQUIRED, "MomentoApiKeyKmsKeyArn": KEY, "ApiMomentoKeySecretArn": SECRET},
     {**REQUIRED, "MomentoTtlSeconds": 60},
@@ -31,11 +29,15 @@ CACHES = [
     {**VALKEY, "ApiValkeyUsername": "reader", "ApiValkeyPasswordSecretArn": SECRET},
     {**VALKEY, "ValkeyPasswordKmsKeyArn": KEY},
 ]
-TABLES = [{"CounterTable": "create", "CounterTtlSeconds": 86_400}, {"CounterTable": "counters"}]
-TOGETHER = [
+TABLES: list[dict[str, Any]] = [
+    {"CounterTable": "create", "CounterTtlSeconds": 86_400},
+    {"CounterTable": "counters"},
+]
+TOGETHER: list[list[dict[str, Any]]] = [
     [*CACHES, *TABLES, *({**table, **cache} for table in TABLES for cache in CACHES)],
     [{}, {"VpcSubnetIds": "subnet-0a,subnet-0b", "VpcSecurityGroupIds": "sg-0c"}],
     [
+        {},
         {"SenderRuleArns": RULE},
         {"QueueType": "fifo"},
         {"QueueType": "fifo", "ContentBasedDeduplication": "yes", "SenderRuleArns": RULE},
@@ -51,7 +53,7 @@ TOGETHER = [
 ]
 """Parameters that belong together: of each line one."""
 
-ALONE = {
+ALONE: dict[str, list[Any]] = {
     "PermissionsBoundaryArn": ["", BOUNDARY],
     "RolePath": ["", "/service/tally/"],
     "DataKmsKeyArn": ["", KEY],
@@ -84,9 +86,9 @@ MAX_TEMPLATE_DESCRIPTION_BYTES = 1_024
 
 
 @st.composite
-def parameters(draw: st.DrawFn) -> dict[str, object]:
+def parameters(draw: st.DrawFn) -> dict[str, Any]:
     """Parameters that break no rule."""
-    told: dict[str, object] = {}
+    told: dict[str, Any] = {}
     for group in TOGETHER:
         told |= draw(st.sampled_from(group))
     return told | {name: draw(st.sampled_from(values)) for name, values in ALONE.items()}
@@ -198,21 +200,3 @@ def test_the_template_is_within_what_cloudformation_takes(template):
     assert len(template["Description"].encode()) <= MAX_TEMPLATE_DESCRIPTION_BYTES
     for each in template["Parameters"].values():
         assert len(each["Description"]) <= MAX_PARAMETER_DESCRIPTION_CHARS
-
-
-DEPLOY = (ROOT / "docs" / "deploy.md").read_text("utf-8")
-
-
-def test_every_parameter_that_a_company_may_need_is_in_the_table_of_constraints(template):
-    _, _, rest = DEPLOY.partition("## From your company's constraints to parameters\n")
-    table = rest.partition("\n## ")[0]
-    known = set(re.findall(r"`([A-Z][A-Za-z]+)[`=]", table))
-    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
-    companies = re.compile("Network|Roles|Senders|Alarms|Traces")
-    needed = {
-        name
-        for group in groups
-        if companies.match(group["Label"]["default"])
-        for name in group["Parameters"]
-    }
-    assert needed - known == set()
