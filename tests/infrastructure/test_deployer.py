@@ -24,6 +24,7 @@ OF_IAM_ALONE = {
     "budgets": {"ModifyBudget", "ViewBudget"},
     "cloudformation": {"TagResource", "UntagResource"},
     "iam": {"PassRole"},
+    "kms": {"ReEncryptFrom", "ReEncryptTo"},
 }
 """Actions that are no operation of their service: IAM's own names."""
 
