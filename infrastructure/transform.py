@@ -6,6 +6,7 @@ than the tests' own packages: aws-sam-translator asks for an older pydantic than
 """
 
 import argparse
+import hashlib
 import json
 import sys
 from typing import Any
@@ -29,6 +30,9 @@ REGION = "eu-central-1"
 UPLOADED = "s3://bucket/package.zip"
 """As `sam deploy` puts the address of each package where template.yaml has its folder."""
 
+STAMP_DIGITS = 10
+"""How much of a SHA-256 is in the name of a deployment of the API; SAM takes as many."""
+
 
 def transform(template: str) -> dict[str, Any]:
     """Transform a template, its parameters left open as far as SAM leaves them.
@@ -51,7 +55,25 @@ def transform(template: str) -> dict[str, Any]:
     for name, default in defaults.items():
         transformed["Parameters"][name]["Default"] = default
     transformed["Metadata"][DIGEST] = digest(template)
-    return transformed
+    return _renamed(transformed)
+
+
+def _renamed(template: dict[str, Any]) -> dict[str, Any]:
+    """The template with the API's deployment called after the whole API.
+
+    SAM calls it after the definition alone. A new resource policy would not be served then, since
+    it is no part of that, and needs a new deployment all the same.
+    """
+    told = json.dumps(template["Resources"]["Api"]["Properties"], sort_keys=True).encode()
+    stamp = hashlib.sha256(told).hexdigest()[:STAMP_DIGITS]
+    [name] = [
+        name
+        for name, each in template["Resources"].items()
+        if each["Type"] == "AWS::ApiGateway::Deployment"
+    ]
+    text = json.dumps(template).replace(f'"{name}"', f'"ApiDeployment{stamp}"')
+    renamed: dict[str, Any] = json.loads(text)
+    return renamed
 
 
 def main() -> None:

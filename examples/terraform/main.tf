@@ -46,14 +46,16 @@ variable "release" {
 }
 
 variable "momento_endpoint" {
-  description = "The bare name of the cell of Momento's key."
+  description = "The bare name of the cell of Momento's key; empty for another store."
   type        = string
+  default     = ""
 }
 
 # The key itself is no variable: it would be in Terraform's state.
 variable "momento_api_key_secret_arn" {
-  description = "The whole ARN of the secret that holds Momento's key."
+  description = "The whole ARN of the secret that holds Momento's key; empty for another store."
   type        = string
+  default     = ""
 }
 
 variable "alarm_topic_arn" {
@@ -68,8 +70,14 @@ variable "permissions_boundary_arn" {
   default     = ""
 }
 
+variable "parameters" {
+  description = "All other parameters of the template, by their names."
+  type        = map(string)
+  default     = {}
+}
+
 locals {
-  parameters = {
+  named = {
     PackagesBucket         = var.bucket
     PackagesPrefix         = var.prefix
     MomentoEndpoint        = var.momento_endpoint
@@ -77,8 +85,9 @@ locals {
     AlarmTopicArn          = var.alarm_topic_arn
     PermissionsBoundaryArn = var.permissions_boundary_arn
   }
-  stamp    = substr(sha256(jsonencode(local.parameters)), 0, 10)
-  template = one(fileset(var.release, "template-*.json"))
+  parameters = merge(local.named, var.parameters)
+  stamp      = substr(sha256(jsonencode(local.parameters)), 0, 10)
+  template   = one(fileset(var.release, "template-*.json"))
 }
 
 # API Gateway serves a deployment of the API, which is what the API was when that was made. So the

@@ -8,6 +8,7 @@ from tally.counters.errors import InvalidIncrementError, shown
 from tally.counters.event import INT64_MAX, Body, Envelope, Event, Increment
 from tally.counters.explain import explained, readable
 from tally.counters.identity import claimed, identify
+from tally.counters.wrapped import wrapped
 
 
 def parse(body: str, envelope: Envelope, default_max: int = INT64_MAX) -> list[Event]:
@@ -72,7 +73,7 @@ def _of_other_types(body: str, error: msgspec.ValidationError) -> Increment | li
         raise _not_json(body, broken) from None
     if is_cloudevent(said):
         return cloudevent.increments(said)
-    raise explained(error, said) from None
+    raise wrapped(said) or explained(error, said) from None
 
 
 def _not_json(body: str, error: Exception) -> InvalidIncrementError:

@@ -73,7 +73,7 @@ def terraform():
 def test_terraform_gives_parameters_that_the_template_has_and_all_that_it_asks_for(
     terraform, template
 ):
-    given = set(re.findall(r"^ *(\w+) +=", block(terraform, "parameters"), re.MULTILINE))
+    given = set(re.findall(r"^ *(\w+) +=", block(terraform, "named"), re.MULTILINE))
     asked = {name for name, each in template["Parameters"].items() if "Default" not in each}
     assert given - template["Parameters"].keys() == set()
     assert asked - given == set()

@@ -48,12 +48,23 @@ def api(*paths: str) -> tuple[Needs, ...]:
 
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/{STACK}-ConsumerRole-AbCd"
+APIS_OWN_ROLE = (
+    f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/ops.apigateway.amazonaws.com"
+    "/AWSServiceRoleForAPIGateway"
+)
+"""API Gateway makes it in an account's name, with the rights of whoever makes the first domain."""
+
 TABLE = f"arn:aws:dynamodb:eu-central-1:{ACCOUNT}:table/{STACK}-counters"
 LOGS = f"arn:aws:logs:eu-central-1:{ACCOUNT}:log-group:/aws/lambda/{STACK}/consumer"
 ACCESS_LOGS = f"arn:aws:logs:eu-central-1:{ACCOUNT}:log-group:/aws/apigateway/{STACK}/access"
 ALARM = f"arn:aws:cloudwatch:eu-central-1:{ACCOUNT}:alarm:{STACK}-AgeAlarm-AbCd"
 DASHBOARD = f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/{STACK}-eu-central-1"
-BUDGET = f"arn:aws:budgets::{ACCOUNT}:budget/{STACK}"
+BUDGETS = [
+    f"arn:aws:budgets::{ACCOUNT}:budget/{name}" for name in ("Budget-AbCd", f"{STACK}-Budget-AbCd")
+]
+"""CloudFormation makes the name of a budget that has none, and has begun it in both ways."""
+
+OF_BUDGETS = "ListTagsForResource ModifyBudget TagResource UntagResource ViewBudget"
 MAPPING = f"arn:aws:lambda:eu-central-1:{ACCOUNT}:event-source-mapping:0123"
 TOPIC = "arn:aws:sns:eu-central-1:210987654321:orders"
 KEY = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/KEY"
@@ -74,6 +85,7 @@ TYPES: dict[str, tuple[Needs, ...]] = {
             "AddCertificateToDomain RemoveCertificateFromDomain",
             "arn:aws:apigateway:eu-central-1::/domainnames/d",
         ),
+        *needs("iam", "CreateServiceLinkedRole", APIS_OWN_ROLE),
     ),
     "AWS::ApiGateway::RestApi": (
         *api("restapis", "restapis/i", "restapis/i/resources/r/methods/ANY", "tags/arn"),
@@ -82,8 +94,8 @@ TYPES: dict[str, tuple[Needs, ...]] = {
     "AWS::ApiGateway::Stage": api("restapis/i/stages", "restapis/i/stages/v1", "tags/arn"),
     "AWS::ApiGateway::UsagePlan": api("usageplans", "usageplans/p", "tags/arn"),
     "AWS::ApiGateway::UsagePlanKey": api("usageplans/p/keys", "usageplans/p/keys/k"),
-    "AWS::Budgets::Budget": needs(
-        "budgets", "ListTagsForResource ModifyBudget TagResource UntagResource ViewBudget", BUDGET
+    "AWS::Budgets::Budget": tuple(
+        need for budget in BUDGETS for need in needs("budgets", OF_BUDGETS, budget)
     ),
     "AWS::CloudWatch::Alarm": (
         *needs(
@@ -187,6 +199,9 @@ DEPLOYING: tuple[Needs, ...] = (
 """What the deployer itself calls, by examples/ci/deploy.py or by hand."""
 
 OWN_KEY: tuple[Needs, ...] = needs(
-    "kms", "CreateGrant Decrypt DescribeKey Encrypt GenerateDataKey", KEY
+    "kms",
+    """CreateGrant Decrypt DescribeKey Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext
+    ReEncryptFrom ReEncryptTo""",
+    KEY,
 )
-"""For what a KMS key of one's own encrypts: functions' settings, logs and the table."""
+"""What DynamoDB does, in the name of whoever makes a table, with a KMS key of one's own."""

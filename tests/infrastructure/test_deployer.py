@@ -16,6 +16,9 @@ MANAGED_POLICY_CHARACTERS = 6_144
 LONGEST = {"ACCOUNT": 12, "BUCKET": 63, "BOUNDARY": 64, "KEY": 36}
 """What stands for each word, in characters, at most."""
 
+LONG_ROLE_PATH = "/service/a-company-unit/"
+"""What may stand before the names of roles as well (docs/deploy.md)."""
+
 OF_IAM_ALONE = {
     "apigateway": {
         *("AddCertificateToDomain", "RemoveCertificateFromDomain", "UpdateRestApiPolicy"),
@@ -24,6 +27,7 @@ OF_IAM_ALONE = {
     "budgets": {"ModifyBudget", "ViewBudget"},
     "cloudformation": {"TagResource", "UntagResource"},
     "iam": {"PassRole"},
+    "kms": {"ReEncryptFrom", "ReEncryptTo"},
 }
 """Actions that are no operation of their service: IAM's own names."""
 
@@ -125,6 +129,7 @@ def test_the_policy_fits_into_one_managed_policy():
     text = "".join((CI / "deployer.json").read_text("utf-8").split())
     for word, length in LONGEST.items():
         text = text.replace(word, "x" * length)
+    text = text.replace(":role/tally", f":role{LONG_ROLE_PATH}tally")
     assert len(text) <= MANAGED_POLICY_CHARACTERS
 
 

@@ -126,6 +126,14 @@ def test_only_the_given_addresses_may_ask_and_iam_allows_nobody_by_that(deploy, 
     }
 
 
+def test_by_iam_a_browser_may_ask_before_the_request_since_it_asks_that_as_nobody(deploy):
+    cidrs = "2001:db8::/32"
+    stack = deploy(**AUTHS["iam"], ApiSourceCidrs=cidrs, ApiCorsOrigin=ORIGIN)
+    options = {**ALLOWED, "Sid": "Browsers", "Resource": "execute-api:/v1/OPTIONS/*"}
+    elsewhere = {"NotIpAddress": {"aws:SourceIp": [cidrs]}}
+    assert stack["Api"]["Policy"]["Statement"] == [{**DENIED, "Condition": elsewhere}, options]
+
+
 def quoted(headers, prefix):
     """Headers as API Gateway takes values that are the same each time."""
     return {f"{prefix}.header.{name}": f"'{value}'" for name, value in headers.items()}

@@ -1,5 +1,6 @@
 """The HTTP API: its key, its plan, its logs, and that it can be left out."""
 
+import hashlib
 import json
 
 import pytest
@@ -168,3 +169,12 @@ def test_the_accounts_role_for_logs_is_set_only_if_wanted_and_then_kept(
     setters = [tag["Value"] for stage in stages for tag in stage["Tags"] if tag["Key"] == "LogsBy"]
     otherwise = [parameters.get("ApiLogsRole", "none")] * len(stages)
     assert setters == (["ApiGatewayAccount"] if expected else otherwise)
+
+
+def test_the_deployment_of_the_api_has_another_name_when_anything_of_the_api_changes(template):
+    told = json.dumps(template["Resources"]["Api"]["Properties"], sort_keys=True).encode()
+    kinds = {name: each["Type"] for name, each in template["Resources"].items()}
+    [name] = [each for each in kinds if kinds[each] == "AWS::ApiGateway::Deployment"]
+    assert name == f"ApiDeployment{hashlib.sha256(told).hexdigest()[:10]}"
+    stage = template["Resources"]["Apiv1Stage"]["Properties"]
+    assert stage["DeploymentId"] == {"Ref": name}

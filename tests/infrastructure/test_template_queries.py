@@ -16,6 +16,7 @@ from tests.support.api import Called
 from tests.support.consumers import Deployed
 from tests.support.lambda_event import SENT_AT_MS, Context, increment, name, record
 from tests.support.lambda_event import event as batch
+from tests.support.log import Log
 from tests.support.momento_channel import Fault
 from tests.support.sqs import lost_before
 
@@ -36,6 +37,7 @@ GROUPS = {
     "5 One event by its name": [CONSUMER, API],
 }
 WHY, HOT, THROTTLED, TIMEOUTS, EVENT = GROUPS
+TRACE = "1-67891233-abcdef012345678912345678"
 REQUEST = "8f5d3c6a-1f37-5f5d-9f3b-65e6a4d7d0b1"
 
 
@@ -87,8 +89,8 @@ def dated(lines):
 class Heard(Deployed):
     """A consumer, whose lines are those of its log and the records of its metrics."""
 
-    def __init__(self, capsys):
-        super().__init__()
+    def __init__(self, capsys, level="INFO"):
+        super().__init__(log=Log(level))
         self._capsys = capsys
 
     def lines(self):
@@ -105,6 +107,12 @@ def consumer(capsys):
 def handle(consumer, *records):
     """A batch, with five seconds for it."""
     consumer.handle(batch(*records), Context(consumer.clock, 5))
+
+
+def traced(message_id, body):
+    """A message whose sender was in a trace of X-Ray."""
+    told = record(message_id, body)
+    return {**told, "attributes": {**told["attributes"], "AWSTraceHeader": f"Root={TRACE}"}}
 
 
 def accessed(deploy, **context):
@@ -135,7 +143,8 @@ def test_every_query_is_bounded(queries):
         assert re.search(r"\n\| limit \d+$", each["QueryString"])
 
 
-def test_every_field_that_a_query_reads_is_in_a_line_of_its_logs(queries, consumer, deploy):
+def test_every_field_that_a_query_reads_is_in_a_line_of_its_logs(queries, capsys, deploy):
+    consumer = Heard(capsys, "DEBUG")
     channel = consumer.channel
     channel.faults = [
         Fault("SetIf", before=lambda: channel.store.put("page:home", b"1")),
@@ -143,7 +152,7 @@ def test_every_field_that_a_query_reads_is_in_a_line_of_its_logs(queries, consum
     ]
     channel.store.put("alien", b"not ours")
     named = {"counter": "alien", "id": "order-17", "at": SENT_AT_MS}
-    handle(consumer, record("m1", increment(0)), record("m2", named))
+    handle(consumer, traced("m1", increment(0)), record("m2", named))
     api = Called(counts={"c": ReadError("c", Trouble.THROTTLED)})
     api("GET", "/counters/c")
     own = [(group, text) for group in (CONSUMER, API) for text in LAMBDAS_OWN]
@@ -270,6 +279,18 @@ def test_one_event_is_followed_by_its_name_from_the_api_to_the_consumer(ask, con
     ]
     assert {row["identity"] for row in rows} == {told["event"]}
     assert [row["@timestamp"] for row in rows] == [START_MS, START_MS + 1_000]
+
+
+def test_at_debug_the_decision_on_an_event_and_its_trace_are_told_by_its_name(ask, capsys):
+    consumer = Heard(capsys, "DEBUG")
+    for message_id in ("m1", "m2"):
+        handle(consumer, traced(message_id, increment(0)))
+    rows = ask(EVENT, consumer.lines(), EVENT=name(0))
+    shown = [[row[key] for key in ("action", "why", "message_id", "trace_id")] for row in rows]
+    assert shown == [
+        ["event_decided", "applied", "m1", TRACE],
+        ["event_decided", "applied_before", "m2", TRACE],
+    ]
 
 
 def test_an_event_is_found_by_its_source_and_by_its_id(ask, consumer):

@@ -82,7 +82,7 @@ def test_the_queue_is_subscribed_with_raw_delivery_once_it_may_be_sent_to(deploy
     assert deploy(SubscribedTopicArn=TOPIC).resources["TopicSubscription"] == {
         "Type": "AWS::SNS::Subscription",
         "Condition": "HasSubscribedTopic",
-        "DependsOn": ["QueuePolicy", "DeadLetterQueuePolicy"],
+        "DependsOn": ["DeadLetterQueuePolicy", "QueuePolicy"],
         "Properties": {
             "TopicArn": TOPIC,
             "Protocol": "sqs",
