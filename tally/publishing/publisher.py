@@ -29,7 +29,8 @@ MAX_LINGER_S = 60.0
 """The longest wait for company that can be asked for."""
 
 EARLIEST_MS = 1_577_836_800_000
-"""A clock before 2020 was never set: consumers would refuse, or never decide, what it stamps."""
+"""A clock before 2020 was never set, and an `at` before then is in seconds: consumers would refuse
+it, or never decide it, once the counter's ledger has come to forget."""
 
 FIFO_SUFFIX = ".fifo"
 """How the name of a FIFO queue ends (API reference, CreateQueue)."""
@@ -141,8 +142,9 @@ class Publisher:
         buffer is full.
 
         Returns:
-            The increment with its identity, of the shard to which it went. `Reader.outcome` takes
-            it as it is; its name is what `tally.identity_of` says.
+            The increment with its identity, of the shard to which it went; fields that it has not,
+            and an amount of 1, are UNSET. `Reader.outcome` takes it as it is; its name is what
+            `tally.identity_of` says.
 
         Raises:
             InvalidIncrementError: a field is not what the contract says, or is a bound or a reset
@@ -222,10 +224,7 @@ class Publisher:
         if "id" in fields and "at" not in fields:
             fields = {**fields, "at": now}
         increment = build(fields)
-        if increment.at is not UNSET and increment.at > now + MAX_FUTURE_MS:
-            # Every consumer would refuse it, which SQS confirms all the same.
-            reason = f"is over {MAX_FUTURE_MS} ms later than the clock's {now}"
-            raise InvalidIncrementError("at", reason, shown(increment.at), increment.counter)
+        _check_time(increment, now)
         if shards:
             check_shardable(increment, shards)
         return self._put(increment, shards)
@@ -254,6 +253,19 @@ def _check_options(queue_url: object, linger_s: float, shards: int | None) -> No
         raise ValueError(message)
     if shards is not None:
         check_shards(shards)
+
+
+def _check_time(increment: Increment, now: int) -> None:
+    """See that consumers will decide it: SQS confirms all the same what they would refuse."""
+    if increment.at is UNSET:
+        return
+    reason = ""
+    if increment.at < EARLIEST_MS:
+        reason = "is before 2020, counted in ms since 1970"
+    elif increment.at > now + MAX_FUTURE_MS:
+        reason = f"is over {MAX_FUTURE_MS} ms later than the clock's {now}"
+    if reason:
+        raise InvalidIncrementError("at", reason, shown(increment.at), increment.counter)
 
 
 def _prepare(*, needs_boto3: bool) -> None:
