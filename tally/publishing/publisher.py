@@ -114,7 +114,16 @@ class Publisher:
         id: str | None = None,  # noqa: A002 # the contract's name
         at: int | None = None,
     ) -> Increment:
-        """Publish an increment, and return it with its identity; see `publish_fields`."""
+        """Publish an increment, and return it with its identity; see `publish_fields`.
+
+        Args:
+            counter: its name, 1 to 512 bytes of UTF-8.
+            amount: what to add to the count; below 0 it is taken away.
+            max: with an amount above 0, rejects it if the count would exceed this.
+            min: with an amount below 0, rejects it if the count would fall below this.
+            id: unique for each event, in place of the identity that it gets here.
+            at: when it happened, in ms since the epoch; only beside an `id`.
+        """
         optional = {"max": max, "min": min, "id": id, "at": at}
         return self.publish_fields({"counter": counter, "amount": amount, **_given(optional)})
 
