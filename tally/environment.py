@@ -235,7 +235,10 @@ class Environment:
         if any(self._variables.get(name) for name in VALKEY):
             return self._valkey()
         momento = self._momento()
-        return Cache(self._cache_name(), momento)
+        cache = Cache(self._cache_name(), momento)
+        if not any(self._variables.get(name) for name in MOMENTO):
+            self.refuse(f"or, for another store than {MOMENTO_NAME}, {URL} or {TABLE}")
+        return cache
 
     def _table(self) -> Table:
         name = self._variables[TABLE]

@@ -61,7 +61,12 @@ At = Annotated[
 
 
 class Increment(
-    msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True
+    msgspec.Struct,
+    frozen=True,
+    gc=False,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    repr_omit_defaults=True,
 ):
     """An increment as it is published; native, named or anonymous, by the fields that it has.
 

@@ -29,7 +29,8 @@ MAX_LINGER_S = 60.0
 """The longest wait for company that can be asked for."""
 
 EARLIEST_MS = 1_577_836_800_000
-"""A clock before 2020 was never set: consumers would refuse, or never decide, what it stamps."""
+"""A clock before 2020 was never set, and an `at` before then is in seconds: consumers would refuse
+it, or never decide it, once the counter's ledger has come to forget."""
 
 FIFO_SUFFIX = ".fifo"
 """How the name of a FIFO queue ends (API reference, CreateQueue)."""
@@ -113,7 +114,16 @@ class Publisher:
         id: str | None = None,  # noqa: A002 # the contract's name
         at: int | None = None,
     ) -> Increment:
-        """Publish an increment, and return it with its identity; see `publish_fields`."""
+        """Publish an increment, and return it with its identity; see `publish_fields`.
+
+        Args:
+            counter: its name, 1 to 512 bytes of UTF-8.
+            amount: what to add to the count; below 0 it is taken away.
+            max: with an amount above 0, rejects it if the count would exceed this.
+            min: with an amount below 0, rejects it if the count would fall below this.
+            id: unique for each event, in place of the identity that it gets here.
+            at: when it happened, in ms since the epoch; only beside an `id`.
+        """
         optional = {"max": max, "min": min, "id": id, "at": at}
         return self.publish_fields({"counter": counter, "amount": amount, **_given(optional)})
 
@@ -141,8 +151,9 @@ class Publisher:
         buffer is full.
 
         Returns:
-            The increment with its identity, of the shard to which it went. `Reader.outcome` takes
-            it as it is; its name is what `tally.identity_of` says.
+            The increment with its identity, of the shard to which it went; fields that it has not,
+            and an amount of 1, are UNSET. `Reader.outcome` takes it as it is; its name is what
+            `tally.identity_of` says.
 
         Raises:
             InvalidIncrementError: a field is not what the contract says, or is a bound or a reset
@@ -222,10 +233,7 @@ class Publisher:
         if "id" in fields and "at" not in fields:
             fields = {**fields, "at": now}
         increment = build(fields)
-        if increment.at is not UNSET and increment.at > now + MAX_FUTURE_MS:
-            # Every consumer would refuse it, which SQS confirms all the same.
-            reason = f"is over {MAX_FUTURE_MS} ms later than the clock's {now}"
-            raise InvalidIncrementError("at", reason, shown(increment.at), increment.counter)
+        _check_time(increment, now)
         if shards:
             check_shardable(increment, shards)
         return self._put(increment, shards)
@@ -254,6 +262,19 @@ def _check_options(queue_url: object, linger_s: float, shards: int | None) -> No
         raise ValueError(message)
     if shards is not None:
         check_shards(shards)
+
+
+def _check_time(increment: Increment, now: int) -> None:
+    """See that consumers will decide it: SQS confirms all the same what they would refuse."""
+    if increment.at is UNSET:
+        return
+    reason = ""
+    if increment.at < EARLIEST_MS:
+        reason = "is before 2020, counted in ms since 1970"
+    elif increment.at > now + MAX_FUTURE_MS:
+        reason = f"is over {MAX_FUTURE_MS} ms later than the clock's {now}"
+    if reason:
+        raise InvalidIncrementError("at", reason, shown(increment.at), increment.counter)
 
 
 def _prepare(*, needs_boto3: bool) -> None:

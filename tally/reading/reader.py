@@ -110,6 +110,8 @@ class Reader:
 
     def readings(self, counters: Iterable[str], *, consistent: bool = False) -> dict[str, Reading]:
         """The same, and of each count where it comes from."""
+        if isinstance(counters, str):  # each letter of it would be a counter
+            raise InvalidIncrementError("counter", "must be in a list", shown(counters))
         names = list(dict.fromkeys(map(_checked, counters)))
         read: dict[str, Reading] = {}
         for start in range(0, len(names), MAX_COUNTERS_PER_CALL):

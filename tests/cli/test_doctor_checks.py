@@ -36,7 +36,8 @@ OWN = "tally:doctor:0707070707070707"
 NOT_ASKED = [
     (
         "✗ environment: MOMENTO_API_KEY or MOMENTO_API_KEY_SECRET must be set; MOMENTO_ENDPOINT "
-        "must be set; MOMENTO_CACHE_NAME must be set; `tally local up` prints an example"
+        "must be set; MOMENTO_CACHE_NAME must be set; or, for another store than Momento, "
+        "VALKEY_URL or COUNTER_TABLE; `tally local up` prints an example"
     ),
     "– Momento: the environment does not tell where it is",
 ]

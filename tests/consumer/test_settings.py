@@ -82,6 +82,7 @@ def test_an_empty_environment_is_told_all_that_it_lacks():
         "MOMENTO_API_KEY or MOMENTO_API_KEY_SECRET must be set",
         "MOMENTO_ENDPOINT must be set",
         "MOMENTO_CACHE_NAME must be set",
+        "or, for another store than Momento, VALKEY_URL or COUNTER_TABLE",
     ]
 
 

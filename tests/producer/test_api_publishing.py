@@ -5,6 +5,7 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from tally.counters.event import INT64_MAX, INT64_MIN, MAX_FUTURE_MS, EventName
 from tally.counters.identity import derived_source
+from tally.publishing.publisher import EARLIEST_MS
 from tally.publishing.sending import MAX_ATTEMPTS
 from tests.support.api import Called, accepted, answered, event, found, invalid, problem
 from tests.support.sqs import (
@@ -69,7 +70,7 @@ def test_an_idempotency_key_makes_a_named_event(path, fields):
     assert [event.identity for event in api.sqs.events] == [NAMED] * 2
 
 
-@pytest.mark.parametrize("at", [1, NOW_MS - 1, NOW_MS + MAX_FUTURE_MS])
+@pytest.mark.parametrize("at", [EARLIEST_MS, NOW_MS - 1, NOW_MS + MAX_FUTURE_MS])
 def test_a_named_event_may_say_when_it_happened(at):
     api = Called()
     event = str(EventName(derived_source("order-17"), 0, at))

@@ -86,6 +86,12 @@ def test_a_reset_has_an_identity_like_any_event():
     assert [event.identity for event in sqs.events] == [identity_of(one) for one in published]
 
 
+def test_what_is_published_shows_the_fields_that_it_has():
+    with publisher(FakeSqs()) as one:
+        published = one.publish("a", max=5, id="x", at=NOW_MS)
+    assert repr(published) == f"Increment(counter='a', max=5, id='x', at={NOW_MS})"
+
+
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
@@ -109,13 +115,13 @@ def test_a_bad_increment_is_named_and_nothing_of_it_is_published(fields, complai
 
 def test_an_increment_that_fits_in_no_message_is_invalid_and_one_byte_less_is_sent():
     sqs = FakeSqs()
-    rest = len('[{"counter":"a","id":"","at":1}]')
+    rest = len(f'[{{"counter":"a","id":"","at":{NOW_MS}}}]')
     with publisher(sqs) as one:
         with pytest.raises(
             InvalidIncrementError, match="id: makes a message of over 1048576 bytes"
         ):
-            one.publish("a", id="x" * (MAX_MESSAGE_BYTES - rest + 1), at=1)
-        one.publish("a", id="x" * (MAX_MESSAGE_BYTES - rest), at=1)
+            one.publish("a", id="x" * (MAX_MESSAGE_BYTES - rest + 1), at=NOW_MS)
+        one.publish("a", id="x" * (MAX_MESSAGE_BYTES - rest), at=NOW_MS)
     assert [len(body) for body in sqs.bodies] == [MAX_MESSAGE_BYTES]
 
 

@@ -71,6 +71,15 @@ def test_a_time_that_consumers_would_refuse_is_refused():
         assert one.publish("a", id="x", at=last) == Increment("a", id="x", at=last)
 
 
+def test_a_time_in_seconds_is_refused():
+    with publisher(FakeSqs()) as one:
+        for at in (1, NOW_MS // 1_000, EARLIEST_MS - 1):
+            with pytest.raises(InvalidIncrementError) as raised:
+                one.publish("a", id="x", at=at)
+            assert str(raised.value) == f"at: is before 2020, counted in ms since 1970, found {at}"
+        assert one.publish("a", id="x", at=EARLIEST_MS).at == EARLIEST_MS
+
+
 def test_what_was_unsent_is_published_again_whatever_the_clock_says_now():
     times = iter([NOW_MS, NOW_MS])
     sequence = Sequence(clock_ms=lambda: next(times, 0))

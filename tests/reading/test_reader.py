@@ -158,6 +158,7 @@ def test_a_cache_that_is_not_there_is_a_broken_set_up(channel):
     [
         (lambda reader: reader.count(""), "counter: must not be empty, found ''"),
         (lambda reader: reader.counts(["a", "\ud800"]), "counter: is not UTF-8, found"),
+        (lambda reader: reader.counts("ab"), "counter: must be in a list, found 'ab'"),
         (lambda reader: reader.total("ü" * 256, 2), "counter: has 514 bytes, over 512"),
         (lambda reader: reader.outcome("c", "17"), "event: must be source:seq:at, found '17'"),
         (lambda reader: reader.outcome("", APPLIED), "counter: must not be empty"),

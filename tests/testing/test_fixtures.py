@@ -1,5 +1,8 @@
 """The fixtures that a program's tests get by `pytest_plugins = ["tally.testing.fixtures"]`."""
 
+import subprocess
+import sys
+
 from momento.auth import CredentialProvider
 
 from tally import Reader
@@ -19,3 +22,11 @@ def test_momento_is_served(tally_momento):
     with Reader(MomentoStore(CACHE, credentials)) as reader:
         assert reader.count("c") is None
     assert tally_momento.stats().calls == {"GetBatch": 1}
+
+
+def test_who_takes_only_the_counters_imports_no_grpc():
+    program = "import sys, tally.testing.fixtures; print('grpc' in sys.modules)"
+    done = subprocess.run(  # noqa: S603 (our own)
+        [sys.executable, "-c", program], capture_output=True, check=True, text=True, timeout=30
+    )
+    assert done.stdout == "False\n"
