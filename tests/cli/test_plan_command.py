@@ -85,6 +85,21 @@ def test_a_figure_of_the_page_is_that_of_the_code(said):
     assert said in " ".join(PAGE.split())
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--events", "0.001"), "$ {:,.0f} a month when nothing is counted"),
+        (
+            ("--durable", "--events", "1000", "--counters", "100"),
+            "$ {:,.0f} for 1,000 events a second on 100 counters of a table",
+        ),
+    ],
+)
+def test_what_readme_says_of_money_is_planned(arguments, said):
+    readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    assert said.format(planned(*arguments)[1]["usd_a_month"]) in readme
+
+
 def test_the_defaults_and_what_is_advised_are_what_the_template_offers():
     parameters = json.loads(TEMPLATE.read_text("utf-8"))["Parameters"]
     default = {name: int(parameters[name]["Default"]) for name in FIELDS}
