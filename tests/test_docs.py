@@ -381,7 +381,7 @@ FACTS = (
         "the ledger's memory",
         "a day of the events' own time",
         ("docs/guarantees.md",),
-        ("docs/http-api.md", "docs/operations.md"),
+        ("docs/http-api.md",),
     ),
     Fact(
         "what a mebibyte remembers",

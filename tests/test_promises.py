@@ -106,6 +106,22 @@ def ids_of_a_clock_ahead(first_s, last_s, rate=RATE):
     ]
 
 
+def latest_first(waited_s, events=200):
+    """What is decided on events of as many programs, spread over the time that they waited."""
+    value, decisions = None, []
+    for waits_s in range(0, waited_s, waited_s // events):
+        event = Event("c", derived_source(f"{waits_s}"), 0, (NOW_S - waits_s) * MS)
+        folded = fold(value, [event], LIMITS)
+        value = folded.value or value
+        decisions += folded.decisions
+    return set(decisions)
+
+
+def test_what_waited_for_more_than_a_day_may_be_undecidable_after_newer_ones():
+    assert latest_first(LIMITS.horizon_s) == {Decision.APPLIED}
+    assert latest_first(2 * LIMITS.horizon_s) == {Decision.APPLIED, Decision.UNDECIDABLE}
+
+
 def right(second):
     """An event of a clock that is right."""
     return Event("c", derived_source(f"right {second}"), 0, (NOW_S + second) * MS)

@@ -85,6 +85,21 @@ def test_a_figure_of_the_page_is_that_of_the_code(said):
     assert said in " ".join(PAGE.split())
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--events", "0.001"), "$ {:,.0f} a month when nothing is counted"),
+        (
+            ("--durable", "--events", "1000", "--counters", "100"),
+            "$ {:,.0f} for 1,000 events a second on 100 counters of a table",
+        ),
+    ],
+)
+def test_what_readme_says_of_money_is_planned(arguments, said):
+    readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    assert said.format(planned(*arguments)[1]["usd_a_month"]) in readme
+
+
 def test_the_defaults_and_what_is_advised_are_what_the_template_offers():
     parameters = json.loads(TEMPLATE.read_text("utf-8"))["Parameters"]
     default = {name: int(parameters[name]["Default"]) for name in FIELDS}
@@ -225,8 +240,16 @@ def test_two_changes_and_further_chunks_are_told():
 
 def test_a_load_past_help_says_so():
     said = Terminal()("plan", "--events", "10000000", "--counters", "10000")
-    last = "It does not fit, and no change of one or two settings makes it fit."
+    last = "It does not fit, and no change of settings was found that makes it fit."
     assert (said.status, lines(said.stdout)[-1]) == (1, last)
+
+
+def test_one_way_with_several_changes_is_told_as_one():
+    hot = ("--events", "6000", "--counters", "5000", "--hot-share", "0.2", "--durable")
+    *_, verdict, way = lines(Terminal()("plan", *hot).stdout)
+    assert verdict == "It does not fit. This makes it fit:"
+    changes = "increments in a message 10 -> 50, window 1 s -> 30 s and memory 1,024 MB -> 1,769 MB"
+    assert way.startswith(f"  {changes} bring races to ")
 
 
 def test_a_price_that_is_given_is_used_and_told_apart():

@@ -7,6 +7,7 @@ from pathlib import Path
 import botocore.session
 import pytest
 
+from tests.infrastructure.cloudformation import TemplateStack
 from tests.infrastructure.deployer import ACCOUNT, DEPLOYING, OWN_KEY, ROLE, STACK, TYPES, Needs
 
 CI = Path(__file__).parents[2] / "examples" / "ci"
@@ -143,3 +144,10 @@ def test_only_the_workflows_environment_may_take_the_role():
             ),
         }
     }
+
+
+@pytest.mark.parametrize("name", ["staging", "production"])
+def test_the_template_takes_the_parameters_of_the_example(template, name):
+    told = json.loads((CI / f"{name}.json").read_text("utf-8"))
+    assert told.keys() <= template["Parameters"].keys()
+    TemplateStack(template, told)  # which refuses what CloudFormation would

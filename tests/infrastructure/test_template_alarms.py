@@ -13,6 +13,7 @@ from tally.counters.ledger import Limits
 from tally.environment import MAX_MOMENTO_TTL_S
 from tally.settling.progress import Activity
 from tally.settling.rounds import RESERVE_PER_MESSAGE_S, RESERVE_S
+from tally.stores.dynamodb.items import MAX_VALUE_BYTES
 
 QUEUES = ("Queue.QueueName", "DeadLetterQueue.QueueName")
 AWS_METRICS = {
@@ -60,7 +61,7 @@ ALARMS = {
     "DurationAlarm": ("Duration", "Maximum", (3, 11), 24_000),
     "UndecidableAlarm": ("EventsUndecidable", "Sum", (1, 1), 0),
     "GivingUpAlarm": ("returned - invalid", None, (3, 11), 0),
-    "ValueBytesAlarm": ("ValueBytes", "Maximum", (1, 1), Limits().max_bytes // 2),
+    "ValueBytesAlarm": ("ValueBytes", "Maximum", (1, 1), MAX_VALUE_BYTES // 2),
     "VanishedAlarm": ("CountersVanished", "Sum", (1, 1), 0),
     "NothingArrivesAlarm": ("NumberOfMessagesSent", "Sum", (30, 30), 1),
     "TableThrottlesAlarm": ("WriteThrottleEvents", "Sum", (3, 11), 0),
@@ -209,6 +210,10 @@ def test_each_alarm_asks_at_its_mark(stack, with_table):
     assert alarms(stack).keys() == ALARMS.keys() - OF_A_TABLE - set(BY_REQUEST)
 
 
+def test_where_no_table_bounds_values_the_alarm_rings_at_half_of_what_a_ledger_may_have(stack):
+    assert stack["ValueBytesAlarm"]["Threshold"] == Limits().max_bytes // 2
+
+
 def test_every_alarm_asks_for_more_than_its_mark_and_rests_without_data(with_table):
     asked = {(a["ComparisonOperator"], a["TreatMissingData"]) for a in alarms(with_table).values()}
     silence = with_table["NothingArrivesAlarm"]
@@ -341,6 +346,14 @@ def test_the_age_is_that_of_five_receives_and_follows_the_timeout(paces):
         window_s = stack["ConsumerFunctionIncrements"].get("MaximumBatchingWindowInSeconds", 0)
         assert age_s == receives * (hidden_s - int(window_s))
         assert age_s >= 3 * hidden_s  # so many tries ring nothing
+
+
+def test_by_default_what_fails_from_the_first_is_dead_before_its_age_rings(stack):
+    """As the runbook says; GivingUpAlarm tells of it."""
+    receives = int(stack["Queue"]["RedrivePolicy"]["maxReceiveCount"])
+    told_s = (receives - 1) * stack["Queue"]["VisibilityTimeout"] + timeout_s(stack)
+    assert told_s < stack["ReturnedAgeAlarm"]["Threshold"]
+    assert stack["GivingUpAlarm"]["DatapointsToAlarm"] < receives
 
 
 def test_an_age_that_is_given_is_the_threshold(deploy):

@@ -113,13 +113,6 @@ def test_the_runbook_says_of_each_alarm_whether_it_pages(told):
     assert all(row["anchor"] == row["alarm"].lower() for row in rows)
 
 
-def test_what_may_wait_by_the_runbook_is_what_makes_a_ticket(told):
-    [waits] = re.findall(
-        r"It may wait until the morning if only (.+?) rang", " ".join(RUNBOOK.split())
-    )
-    assert re.findall(r"\w+Alarm", waits) == [name for name, how in told.items() if how == "ticket"]
-
-
 def test_there_is_a_budget_only_if_one_is_given(deploy, stack):
     assert stack.of_type("AWS::Budgets::Budget") == {}
     made = deploy(BudgetUsd=50, AlarmTopicArn=PAGES)["Budget"]

@@ -33,6 +33,9 @@ more and more swaps are lost to each other, and more consumers do less."""
 MAX_ADVICE = 8
 """Pieces of advice at most: one for each setting, or as many of the pairs."""
 
+MAX_CHANGES = 9
+"""Steps at most towards the one way with more than two; a setting may take several of them."""
+
 Steps = Sequence[float]
 """In each power of ten the values worth trying: people set round numbers."""
 
@@ -67,7 +70,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Advice:
-    """One or two changes with which everything fits; what was broken is mended."""
+    """The changes with which everything fits; what was broken is mended."""
 
     changes: list[Change]
     figures: Figures
@@ -146,7 +149,8 @@ def _table_notes(figures: Figures) -> list[str]:
 def advise(figures: Figures) -> list[Advice]:
     """Find the least change of each setting that makes everything fit, of pairs where none does.
 
-    Nothing is advised for a load that fits, and for one that no two changes help.
+    Where no pair does, one way with more changes is looked for. Nothing is advised for a load that
+    fits, and for one to which no way was found.
     """
     broken = {each.name for each in misfits(figures)}
     if not broken:
@@ -156,6 +160,8 @@ def advise(figures: Figures) -> list[Advice]:
     if not found:
         pairs = combinations(KNOBS, 2)
         found = [least for pair in pairs for least in islice(_fitting(load, pair, COARSE), 1)]
+    if not found:
+        found = list(_together(load))
     return [_advice(load, changed, broken) for changed in found[:MAX_ADVICE]]
 
 
@@ -167,6 +173,40 @@ def _fitting(load: Load, names: Sequence[str], steps: Steps) -> Iterator[Figures
             yield from _fitting(replace(load, **{name: value}), others, steps)
     elif not misfits(figures := Figures(load)):
         yield figures
+
+
+def _together(load: Load) -> Iterator[Figures]:
+    """With more settings changed, where all fits: one way, found by the best change each time."""
+    best = Figures(load)
+    for _ in range(MAX_CHANGES):
+        former, turned = best, _turned(best.load, KNOBS)
+        best = min(turned, key=_excess, default=former)
+        if _excess(best) >= _excess(former):
+            return
+        if not misfits(best):
+            yield Figures(_least(load, best.load))
+            return
+
+
+def _least(load: Load, changed: Load) -> Load:
+    """The changed load with each of its changes made as small as it may be."""
+    for name in KNOBS:
+        before = replace(changed, **{name: vars(load)[name]})
+        tried = (before, *(each.load for each in _turned(before, [name])))
+        changed = next((each for each in tried if not misfits(Figures(each))), changed)
+    return changed
+
+
+def _turned(load: Load, names: Iterable[str]) -> Iterator[Figures]:
+    """With one of these settings changed, to each of its other values."""
+    for name in names:
+        for value in KNOBS[name](load, FINE):
+            yield Figures(replace(load, **{name: value}))
+
+
+def _excess(figures: Figures) -> float:
+    """How many times as much as it may have the load has, of what it has the most too much of."""
+    return max(each.value / each.limit for each in limits(figures))
 
 
 def _advice(load: Load, figures: Figures, broken: set[str]) -> Advice:

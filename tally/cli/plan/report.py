@@ -156,13 +156,13 @@ def _verdict(figures: Figures) -> list[str]:
         return ["It fits."]
     ways = [f"  {_way(advice)}" for advice in advise(figures)]
     if not ways:
-        return ["It does not fit, and no change of one or two settings makes it fit."]
-    return ["It does not fit. Any one of these makes it fit:", *ways]
+        return ["It does not fit, and no change of settings was found that makes it fit."]
+    return [f"It does not fit. {'Any one of these' if ways[1:] else 'This'} makes it fit:", *ways]
 
 
 def _way(advice: Advice) -> str:
     """Such as `window 1 s -> 4 s brings operations to 78 /s; $1.20 a month`."""
-    changes = " and ".join(_change(each) for each in advice.changes)
+    changes = " and ".join(", ".join(map(_change, advice.changes)).rsplit(", ", 1))
     mended = ", ".join(f"{each.name} to {number(each.value)} {each.unit}" for each in advice.mended)
     verb = "bring" if len(advice.changes) > 1 else "brings"
     return f"{changes} {verb} {mended}; ${total_usd(bill(advice.figures)):,.2f} a month"
@@ -179,7 +179,8 @@ def _value(value: object) -> str:
 
 
 def _bill(lines: list[BillLine]) -> Table:
-    table = Table(f"a month of {MONTH_S // 3_600} h", "", "units", "price, $", "$")
+    headers = ("", "", "units", "price, $", "$")
+    table = Table(*headers, title=f"a month of {MONTH_S // 3_600} h")
     for column in table.columns[2:]:
         column.justify = "right"
     for line in lines:
