@@ -31,7 +31,7 @@ SIGNALS_EVERY_S = 0.5
 class Shift:
     """One thread's time as the sender.
 
-    While it waits for SQS, another thread may relieve it; then it moves nothing any more.
+    While it waits for SQS another may relieve it, and then it moves nothing any more.
     """
 
     def __init__(self) -> None:
@@ -63,15 +63,15 @@ class Outbox:
         clock: Callable[[], float],
         launch: Callable[[Callable[..., object], tuple[Any, ...]], object] = start_new_thread,
     ) -> None:
-        """Nothing is started yet; `launch` raises RuntimeError if no thread can be started."""
+        """Nothing is started yet; `launch` raises RuntimeError where no thread can be any more."""
         self._sender = sender
         self._launch = launch
         self._linger_s = linger_s
         self._clock = clock
         self._inbox = Inbox()
         self._holding = Holding(self._inbox, fifo=fifo)
-        self._bell = Bell()  # wakes the sender
-        self._waiting: deque[Bell] = deque()  # wake those who wait for the sender
+        self._bell = Bell()  # the sender waits for it
+        self._waiting: deque[Bell] = deque()  # those of who waits for the sender
         self._closed = self._ended = self._is_over = self._is_abandoned = False
         self._exit_left_s: Callable[[], float] | None = None
         self._shift: Shift | None = None  # the present sender

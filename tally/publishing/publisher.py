@@ -29,7 +29,7 @@ MAX_LINGER_S = 60.0
 """The longest `linger_s`."""
 
 EARLIEST_MS = 1_577_836_800_000
-"""A clock before 2020 was never set: no consumer would decide the increments that it stamps."""
+"""A clock before 2020 was never set: consumers would refuse, or never decide, what it stamps."""
 
 FIFO_SUFFIX = ".fifo"
 """How the name of a FIFO queue ends (API reference, CreateQueue)."""
@@ -144,8 +144,8 @@ class Publisher:
         call blocks while the buffer is full.
 
         Returns:
-            The increment with its identity, under the name of its shard. `Reader.outcome` takes
-            it as it is; `tally.identity_of` gives its name.
+            The increment with its identity, of the shard to which it went. `Reader.outcome` takes
+            it as it is; its name is what `tally.identity_of` says.
 
         Raises:
             InvalidIncrementError: a field breaks the contract, or there are shards and it is a
@@ -226,7 +226,7 @@ class Publisher:
             fields = {**fields, "at": now}
         increment = build(fields)
         if increment.at is not UNSET and increment.at > now + MAX_FUTURE_MS:
-            # SQS would confirm it, but every consumer would refuse it.
+            # Every consumer would refuse it, which SQS confirms all the same.
             reason = f"is over {MAX_FUTURE_MS} ms later than the clock's {now}"
             raise InvalidIncrementError("at", reason, shown(increment.at), increment.counter)
         if shards:

@@ -114,7 +114,7 @@ class Reader:
         return {counter: reading.count for counter, reading in read.items()}
 
     def readings(self, counters: Iterable[str], *, consistent: bool = False) -> dict[str, Reading]:
-        """As `counts`, with where each count was read."""
+        """The same, and of each count where it comes from."""
         names = list(dict.fromkeys(map(_checked, counters)))
         read: dict[str, Reading] = {}
         for start in range(0, len(names), MAX_COUNTERS_PER_CALL):

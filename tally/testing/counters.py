@@ -64,7 +64,7 @@ class Counters:
         self._writer = Writer(rounds, Copies())
 
     def publisher(self, *, shards: int | None = None, pacer: Pacer | None = None) -> Publisher:
-        """A publisher; when its flush() or close() returns, its increments are counted."""
+        """A publisher whose increments are counted once flush() or close() returns."""
         return Publisher(QUEUE_URL, client=_Queue(self), shards=shards, pacer=pacer)
 
     def reader(self) -> Reader:

@@ -41,7 +41,7 @@ Events = Annotated[
 ]
 Counters = Annotated[int, typer.Option(min=1, max=MAX_LOAD, help="Different counters.")]
 HotShare = Annotated[
-    float, typer.Option(min=0, max=1, help="Share of increments that one counter gets on top.")
+    float, typer.Option(min=0, max=1, help="Of the increments, what one counter gets on top.")
 ]
 Sources = Annotated[
     int, typer.Option(min=1, max=MAX_LOAD, help="Producer sessions a day that write to a counter.")

@@ -146,7 +146,7 @@ def _table_notes(figures: Figures) -> list[str]:
 def advise(figures: Figures) -> list[Advice]:
     """Find the least change of each setting that makes everything fit; if none does, of each pair.
 
-    There is no advice for a load that fits, or that no two changes help.
+    Nothing is advised for a load that fits, and for one that no two changes help.
     """
     broken = {each.name for each in misfits(figures)}
     if not broken:
