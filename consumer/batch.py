@@ -1,4 +1,4 @@
-"""One invocation of the Lambda: its time, its batch, which is settled as a whole, its metrics."""
+"""One invocation of the Lambda: its time, its batch, settled as a whole, and its metrics."""
 
 import time
 from collections import defaultdict
@@ -23,7 +23,7 @@ from tally.settling.rounds import usable_s
 from tally.settling.writer import Writer
 
 NO_CONTEXT_MS = 30_000
-"""The time that a call by hand, with no Lambda context, is taken to have."""
+"""The time assumed for a call by hand, without a Lambda context."""
 
 _REPORTED = {
     Decision.UNDECIDABLE: Unsettled(Reason.UNDECIDABLE),
@@ -31,30 +31,30 @@ _REPORTED = {
 }
 _APPLIED = Decision.APPLIED
 _BEFORE = (Decision.APPLIED_BEFORE, Decision.REJECTED_BEFORE, Decision.DECIDED_BEFORE)
-_NO_EXCEPTION = (None, None, None)  # there is none behind a decision
+_NO_EXCEPTION = (None, None, None)  # a decision has none
 
 
 class WholeBatch(BatchProcessor):
-    """Powertools' processor, whose handler takes all records, and gives those that failed."""
+    """Powertools' processor; its handler takes all records, and returns those that failed."""
 
     def process(self) -> list[tuple[Any, ...]]:
         """Handle the batch.
 
         Returns:
-            Powertools' entry of each record that failed. One of each that succeeded would be read
-            by nobody, and have the garbage collector walk through the whole batch.
+            Powertools' entry for each record that failed. Nobody would read those of the others,
+            and they would make the garbage collector walk through the whole batch.
         """
         failed = self.handler(self.records)
         return [self.failure_handler(SQSRecord(record), _NO_EXCEPTION) for record in failed]
 
 
 class Consumer:
-    """What lives from invocation to invocation: who settles, and who observes.
+    """What lives from invocation to invocation: the settler and the observer.
 
     Args:
-        settler: decides and writes the increments of each counter, with one of the guarantees.
+        settler: decides and writes the increments of each counter, under one of the guarantees.
         observer: logs and metrics.
-        default_max: the bound of increments that bring no `max`.
+        default_max: the bound of increments without a `max`.
         wall_clock: the time of day, in seconds.
     """
 
@@ -79,7 +79,7 @@ class Consumer:
             context: Lambda's; None for a call by hand.
 
         Raises:
-            BrokenSetupError: the store refuses the set-up, and no message is to be deleted.
+            BrokenSetupError: the store refuses the set-up; no message may be deleted.
         """
         self._observer.begin(getattr(context, "aws_request_id", ""))
         activity = Activity()
@@ -97,7 +97,7 @@ class Consumer:
     def _settle(
         self, ends_at: float, activity: Activity, records: Sequence[dict[str, Any]]
     ) -> list[dict[str, Any]]:
-        """Settle a batch, the increments of a counter in one write; the records that failed."""
+        """Settle a batch, each counter in one write; returns the records that failed."""
         batch = messages.read(records, self._default_max)
         _fail_groups(batch)
         groups = _by_counter(batch)
@@ -121,7 +121,7 @@ class Consumer:
     def _returned(
         self, batch: Iterable[ReceivedMessage], activity: Activity
     ) -> list[dict[str, Any]]:
-        """Tell of the messages that have failed, and count them; their records."""
+        """Log and count the messages that have failed; returns their records."""
         failed = []
         for message in batch:
             if message.unsettled:
@@ -145,16 +145,16 @@ def _remaining_s(context: Any) -> float:  # noqa: ANN401 (Lambda's own)
 def _unsettled(
     events: Sequence[Event], settlement: Settlement, activity: Activity
 ) -> dict[int, Unsettled]:
-    """Count a counter's decisions; why which of its events are not settled, by their `id`.
+    """Count a counter's decisions; returns why events are not settled, by the `id` of each.
 
-    Not by what they say: of two copies of one event in a batch only one may be settled.
+    Not by their names: of two copies of one event in a batch only one may be settled.
     """
     if isinstance(settlement, Unsettled):
         return dict.fromkeys(map(id, events), settlement)
     count = settlement.count
     applied = count(_APPLIED)
     activity.events_applied += applied
-    if applied == len(events):  # mostly so; each further count compares all of them
+    if applied == len(events):  # the usual case; each count below compares all of them
         return {}
     activity.events_rejected += count(Decision.REJECTED)
     activity.events_duplicate += sum(map(count, _BEFORE))
@@ -169,7 +169,7 @@ def _unsettled(
 def _decided(
     groups: Mapping[str, Sequence[Event]], settlements: Mapping[str, Settlement]
 ) -> dict[int, Decision]:
-    """The decision on each event that has one and is settled by it, by the event's `id`."""
+    """The decision on each event that is settled, by the event's `id`."""
     return {
         id(event): decision
         for counter, settlement in settlements.items()
@@ -182,8 +182,8 @@ def _decided(
 def _by_counter(batch: Sequence[ReceivedMessage]) -> dict[str, list[Event]]:
     """The events of the messages that have not failed, by counter, the oldest first.
 
-    Their age is fairer than their arrival, and merges their runs sooner. On a FIFO queue they stay
-    as they were delivered: that order is what FIFO is for.
+    Sorting by age is fairer than by arrival, and merges runs sooner. On a FIFO queue events keep
+    the order in which they were delivered.
     """
     groups: dict[str, list[Event]] = defaultdict(list)
     for message in batch:
@@ -207,7 +207,7 @@ def _mark(batch: Iterable[ReceivedMessage], unsettled: Mapping[int, Unsettled]) 
 
 
 def _fail_groups(batch: Sequence[ReceivedMessage]) -> None:
-    """Mark what follows a failed message in its FIFO group: SQS must bring it back in order."""
+    """Fail what follows a failed message in its FIFO group: SQS must bring it back in order."""
     if not _is_fifo(batch):
         return
     failed_groups = set()
@@ -220,5 +220,5 @@ def _fail_groups(batch: Sequence[ReceivedMessage]) -> None:
 
 
 def _is_fifo(batch: Sequence[ReceivedMessage]) -> bool:
-    """What the first message says: a batch is of one queue."""
+    """Whether the first message has a group; all messages of a batch are from one queue."""
     return any(message.group is not None for message in batch[:1])

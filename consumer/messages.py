@@ -1,4 +1,4 @@
-"""The messages of a batch: read into events, and marked with what keeps them from settling."""
+"""The messages of a batch: read into events, and marked with why they are not settled."""
 
 import re
 from collections.abc import Sequence
@@ -16,23 +16,23 @@ from tally.tracing import trace_of
 _DECIMAL = re.compile("[0-9]{1,18}")
 
 MAX_SENT_AT_DIGITS = 18
-"""Of a SentTimestamp: any sum with it fits 64 bits."""
+"""The most digits of a SentTimestamp: any sum with it fits 64 bits."""
 
 MAX_ID_CHARS = 512
 """How much of a producer's id a log line carries: an id may be as long as a message."""
 
 
 class ReceivedMessage(msgspec.Struct, gc=False):
-    """An SQS record and its events; if it has failed also why, and which event is to blame.
+    """An SQS record and its events; if it has failed, also why, and because of which event.
 
     Attributes:
         record: as Lambda hands it over.
-        events: what its body holds; none if it is invalid.
+        events: what its body holds; empty if it is invalid.
         group: its message group on a FIFO queue; None on a standard one, where groups keep no
             order.
         unsettled: why it is reported; None unless it has failed.
-        event: the first that is not settled; None in an invalid message.
-        counter: the event's; in an invalid message what its increment claims, if that is readable.
+        event: the first event that is not settled; None if the message is invalid.
+        counter: the event's; if the message is invalid, the one that its increment names.
         identity: likewise.
     """
 
@@ -45,14 +45,14 @@ class ReceivedMessage(msgspec.Struct, gc=False):
     identity: str = ""
 
     def fail(self, unsettled: Unsettled, event: Event) -> None:
-        """Mark the message, unless it is marked: the first reason is the one reported."""
+        """Mark the message, unless it is marked already: the first reason is reported."""
         if self.unsettled is None:
             self.unsettled, self.event = unsettled, event
             self.counter, self.identity = event.counter, event.identity
 
     @property
     def id(self) -> str:
-        """The id (cut) that its producer gave the event not settled; empty if it gave none."""
+        """The id (cut) that the producer gave the unsettled event; empty if it gave none."""
         if self.event is None:
             return ""
         published = increment_at(self.record["body"], self.events.index(self.event))
@@ -60,12 +60,12 @@ class ReceivedMessage(msgspec.Struct, gc=False):
 
     @property
     def trace_id(self) -> str:
-        """The trace that its producer was in, of X-Ray or of W3C; empty if it does not say."""
+        """Its producer's trace, of X-Ray or of W3C; empty if the message has none."""
         return trace_of(self.record)
 
     @property
     def sent_at_ms(self) -> int:
-        """When SQS took the message, as it says; an invalid message may lack it."""
+        """When SQS took the message; an invalid message may lack it."""
         return int(_attribute(self.record, "SentTimestamp"))
 
     @property
@@ -76,7 +76,7 @@ class ReceivedMessage(msgspec.Struct, gc=False):
 
 
 def read(records: Sequence[dict[str, Any]], default_max: int) -> list[ReceivedMessage]:
-    """The messages of a batch, those that are invalid marked."""
+    """The messages of a batch; invalid ones are marked."""
     messages = [_read(record, default_max) for record in records]
     if _are_of_a_fifo_queue(records):
         for message in messages:
@@ -87,7 +87,7 @@ def read(records: Sequence[dict[str, Any]], default_max: int) -> list[ReceivedMe
 def _read(record: dict[str, Any], default_max: int) -> ReceivedMessage:
     """Parse the body; a bad message fails here, and stops no other.
 
-    With as few calls as there can be: reading messages is most of what a batch takes.
+    It makes as few calls as possible: reading messages takes most of a batch's time.
     """
     body, sent_at = record.get("body"), str(record.get("attributes", {}).get("SentTimestamp", ""))
     try:
@@ -115,7 +115,7 @@ def _unlike_sqs(body: object, sent_at: str) -> InvalidIncrementError:
 
 
 def _are_of_a_fifo_queue(records: Sequence[dict[str, Any]]) -> bool:
-    """What the first one says: an event source, and so a batch, is of one queue."""
+    """Whether the first record says so; all records of a batch are from one queue."""
     return any(record.get("eventSourceARN", "").endswith(".fifo") for record in records[:1])
 
 

@@ -1,4 +1,4 @@
-"""What people and alarms see: JSON logs with stable keys, and one EMF record an invocation."""
+"""What people and alarms see: JSON logs with stable keys, and one EMF record per invocation."""
 
 import dataclasses
 import itertools
@@ -18,20 +18,20 @@ NAMESPACE = "Tally"
 SERVICE = "tally"
 
 UNITS = {"bytes": MetricUnit.Bytes, "seconds": MetricUnit.Seconds}
-"""By the last word of a field's name; all others are counts."""
+"""The unit by the last word of a field's name; all other fields are counts."""
 
 OF_A_TABLE = frozenset({"store_reads", "cache_sets_failed"})
-"""What only counters in a table have to tell. A 0 of these is not written: whoever has no table
+"""Metrics that only counters in a table have. A 0 of these is not written: without a table one
 would pay for two metrics that never say anything."""
 
 
 MAX_DECISIONS_TOLD = 1_000
-"""Lines about decisions in one invocation, at DEBUG. A batch of 6 MB may hold tens of thousands of
-events, and the lines about all of them would take seconds of the function's time."""
+"""The most lines about decisions in one invocation, at DEBUG. A batch of 6 MB may hold tens of
+thousands of events; lines about all of them would take seconds of the function's time."""
 
 
 class Observer:
-    """Writes logs and metrics to standard output, where Lambda's log stream takes them up.
+    """Writes logs and metrics to standard output, from which Lambda takes them.
 
     Args:
         logger: Powertools' own, in JSON.
@@ -48,15 +48,15 @@ class Observer:
         }
 
     def begin(self, request_id: str) -> None:
-        """Every line and the metrics of this invocation carry its request id."""
+        """Give every line and the metrics of this invocation its request id."""
         self._logger.append_keys(function_request_id=request_id)
         self._metrics.add_metadata("function_request_id", request_id)
 
     def busiest(self, groups: Mapping[str, Sized]) -> None:
-        """The metrics' record names the counter with the most events of the batch.
+        """Name, in the metrics' record, the counter with the most events of the batch.
 
-        One, and not all: the record must not grow with the batch. No metric: each counter would
-        be one that is billed.
+        Only one, since the record must not grow with the batch; and not as a metric, since each
+        counter would then be billed as one.
         """
         if groups:
             counter = max(groups, key=lambda name: len(groups[name]))
@@ -64,14 +64,14 @@ class Observer:
             self._metrics.add_metadata("busiest_events", len(groups[counter]))
 
     def throttled(self, times: Mapping[str, int]) -> None:
-        """It names the counter whose calls the store throttled most, if it did, and how often."""
+        """Name there the counter whose calls the store throttled most, if any, and how often."""
         if times:
             counter = max(times, key=lambda name: times[name])
             self._metrics.add_metadata("throttled_counter", counter)
             self._metrics.add_metadata("throttled_times", times[counter])
 
     def message_returned(self, message: ReceivedMessage, unsettled: Unsettled) -> None:
-        """One line for a message that is reported to SQS; there is no stack behind a decision."""
+        """One line for a message that is reported to SQS, without a stack trace."""
         published_id = message.id
         named = {"id": published_id} if published_id else {}
         traced = {"trace_id": trace_id} if (trace_id := message.trace_id) else {}
@@ -94,11 +94,11 @@ class Observer:
 
     @property
     def tells_decisions(self) -> bool:
-        """Whether somebody has asked for a line for each event, by the level DEBUG."""
+        """Whether the log level, DEBUG, asks for a line for each event."""
         return self._logger.log_level <= logging.DEBUG
 
     def decisions(self, batch: Iterable[ReceivedMessage], decided: Mapping[int, Decision]) -> None:
-        """One line for each event that is decided, at DEBUG, for MAX_DECISIONS_TOLD of them.
+        """One line for each decided event, at DEBUG, up to MAX_DECISIONS_TOLD.
 
         Args:
             batch: the messages.
@@ -132,7 +132,7 @@ class Observer:
         )
 
     def swaps_lost(self, losses: Mapping[str, int]) -> None:
-        """One line for each counter that other writers were faster on; a race is no error."""
+        """One line for each counter on which other writers were faster; a race is no error."""
         for counter, times in losses.items():
             self._logger.info(
                 "another writer was first; decided again",
@@ -140,7 +140,7 @@ class Observer:
             )
 
     def counters_vanished(self, counters: Iterable[str]) -> None:
-        """One line for each counter that has gone with its count: what it held is lost."""
+        """One line for each counter that has vanished with its count."""
         for counter in counters:
             self._logger.warning(
                 "the counter has expired or was evicted; counted from 0",
@@ -148,7 +148,7 @@ class Observer:
             )
 
     def counters_rolled_back(self, counters: Iterable[str]) -> None:
-        """One line for each counter that lacks what was counted: the store has lost swaps."""
+        """One line for each counter that lacks counted events: the store has lost swaps."""
         for counter in counters:
             self._logger.warning(
                 "the counter is at an earlier state; counted on from there",
@@ -166,5 +166,5 @@ class Observer:
 
 
 def metric_name(field: str) -> str:
-    """How CloudWatch knows a field of Activity: `swaps_lost` is SwapsLost."""
+    """The name of a field of Activity in CloudWatch: `swaps_lost` is SwapsLost."""
     return field.title().replace("_", "")

@@ -10,7 +10,7 @@ from tally.environment import MAX_MOMENTO_TTL_S, TABLE, Environment, Place, Tabl
 
 
 class Guarantee(enum.StrEnum):
-    """How often an event is counted; of a deployment, never of an event."""
+    """How often an event is counted; set for a deployment, never for one event."""
 
     EXACTLY_ONCE = "exactly-once"
     AT_LEAST_ONCE = "at-least-once"

@@ -23,7 +23,7 @@ from tally.stores.port import AddingStore, Store
 
 @functools.cache
 def consumer() -> Consumer:
-    """The consumer of this environment, made once and kept warm; a failed try is not kept.
+    """The consumer of this environment, made once and kept; a failure is not kept.
 
     Raises:
         SettingsError: the environment does not describe a consumer.
@@ -45,7 +45,7 @@ def build(
     Args:
         settings: what the environment says.
         observer: where logs and metrics go.
-        store: holds the counters, if not the one that the settings mean.
+        store: holds the counters; by default the one that the settings name.
         clock: monotonic, in seconds.
         sleep: waits the seconds given.
         uniform: draws between two numbers.

@@ -1,7 +1,7 @@
-"""Who may ask the API, and from pages of which origin: as its own answers tell it.
+"""Who may ask the API, and pages of which origin may, as the API's own answers say.
 
-API Gateway lets in or refuses, before this function is asked (`template.yaml`). What is here keeps
-what the function says equal to that.
+API Gateway lets callers in or refuses them before this function is called (`template.yaml`). This
+module keeps the function's answers consistent with that.
 """
 
 import dataclasses
@@ -17,13 +17,13 @@ _TAKEN = (
     "Authorization,Content-Type,Idempotency-Key,X-Amz-Content-Sha256,X-Amz-Date,"
     "X-Amz-Security-Token,X-Api-Key"
 )
-"""The headers that a page may send: the API's own, and those of each way to be let in."""
+"""The headers that a page may send: the API's own, and those of each kind of `Auth`."""
 
 _SHOWN = "Location,Retry-After,x-amzn-RequestId"
-"""The headers that a page may read, beside those that it always may."""
+"""The headers that a page may read, beside those that any page may always read."""
 
 MAX_AGE_S = 600
-"""How long a browser need not ask again, in seconds; Chrome takes two hours at most."""
+"""How long a browser may keep the answer to OPTIONS, in seconds; Chrome's limit is two hours."""
 
 
 class Auth(enum.StrEnum):
@@ -57,7 +57,7 @@ SCHEMES: Mapping[Auth, tuple[str, Mapping[str, Any]]] = MappingProxyType(
         ),
     }
 )
-"""Each way's name and its security scheme in OpenAPI, all of the type apiKey, which is a header."""
+"""The name and OpenAPI security scheme of each kind; all are of type apiKey, a header."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,14 +66,14 @@ class Access:
 
     Attributes:
         auth: how a caller is let in.
-        cors_origin: whose pages may ask from a browser, one origin or ANY; empty for no page.
+        cors_origin: the origin whose pages may ask from a browser, or ANY; empty for no page.
     """
 
     auth: Auth = Auth.KEY
     cors_origin: str = ""
 
     def preflight(self) -> dict[str, str]:
-        """The headers of the answer to OPTIONS, by which a browser asks before a page may."""
+        """The headers of the answer to OPTIONS, which a browser sends before a page's request."""
         return {
             **self._allowed(),
             "Access-Control-Allow-Methods": _METHODS,
@@ -82,16 +82,16 @@ class Access:
         }
 
     def answer(self) -> dict[str, str]:
-        """The headers of any other answer, errors too: without them a page could not read it."""
+        """The headers of every other answer, errors included: without them no page can read it."""
         if not self.cors_origin:
             return {}
         return {**self._allowed(), "Access-Control-Expose-Headers": _SHOWN}
 
     def _allowed(self) -> dict[str, str]:
-        """Never with credentials: no cookie is of use here, and a key or token is a header."""
+        """Credentials are never allowed: the API uses no cookie; a key or token is a header."""
         allowed = {"Access-Control-Allow-Origin": self.cors_origin}
         return allowed if self.cors_origin == ANY else {**allowed, "Vary": "Origin"}
 
 
 BY_KEY = Access()
-"""As the template has it untold: with a key, and from no page."""
+"""The template's default: with a key, and from no page."""

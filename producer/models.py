@@ -1,4 +1,4 @@
-"""What the HTTP API takes and answers, as types: they check a request, and describe the API."""
+"""The types of the HTTP API's requests and answers: they check requests, and describe the API."""
 
 from typing import Annotated
 from urllib.parse import unquote
@@ -15,7 +15,7 @@ MAX_KEY_CHARS = 255
 
 
 def _decoded(segment: str) -> str:
-    """A segment of the path as it was meant: a REST API hands it on percent-encoded."""
+    """A segment of the path, decoded: a REST API passes it on percent-encoded."""
     try:
         return unquote(segment, errors="strict")
     except UnicodeDecodeError:
@@ -23,14 +23,14 @@ def _decoded(segment: str) -> str:
 
 
 def _flag(value: object) -> bool:
-    """A boolean as JSON writes it: pydantic would else take yes, 1 and on for true."""
+    """A boolean as JSON writes it: pydantic would also take yes, 1 and on for true."""
     flags = {"true": True, "false": False, True: True, False: False}
     if not isinstance(value, str | bool) or value not in flags:
         raise ValueError("must be true or false")  # noqa: TRY003 (pydantic asks for a ValueError)
     return flags[value]
 
 
-# Strict, since pydantic would else take "5", 5.0 and true for integers.
+# Strict, since pydantic would also take "5", 5.0 and true for integers.
 Int64 = Annotated[
     int,
     Field(strict=True, ge=INT64_MIN, le=INT64_MAX, json_schema_extra={"format": "int64"}),
@@ -42,12 +42,12 @@ At = Annotated[
         ge=1,
         le=INT64_MAX,
         json_schema_extra={"format": "int64"},
-        description="when it happened, in ms since the epoch; it needs an Idempotency-Key, and"
-        " being the same in each repeat it makes one of any age safe",
+        description="when it happened, in ms since the epoch; it needs an Idempotency-Key; if each"
+        " repeat has the same, a repeat of any age is safe",
     ),
 ]
 
-# The limit is one of bytes, which a schema cannot say: the contract checks that itself.
+# The limit is in bytes, which a schema cannot say: the contract checks it.
 Counter = Annotated[
     str,
     StringConstraints(min_length=1, max_length=MAX_COUNTER_BYTES),
@@ -77,8 +77,8 @@ Consistent = Annotated[
     bool,
     BeforeValidator(_flag),
     Query(
-        description="asks the table itself, and not the cache before it, which may be older; only"
-        " where counters are in a table",
+        description="asks the table itself, not the cache before it, which may be older; only if"
+        " counters are in a table",
     ),
 ]
 IdempotencyKey = Annotated[
@@ -102,11 +102,11 @@ class IncrementFields(BaseModel):
     amount: Annotated[Int64, Field(description="what to add to the count")] = 1
     max: Annotated[
         Int64 | None,
-        Field(description="reject a positive amount that would carry the count above"),
+        Field(description="reject a positive amount if the count would exceed this"),
     ] = None
     min: Annotated[
         Int64 | None,
-        Field(description="reject a negative amount that would carry the count below"),
+        Field(description="reject a negative amount if the count would fall below this"),
     ] = None
     at: At | None = None
 
@@ -133,24 +133,24 @@ class Accepted(BaseModel):
 
 
 class Count(BaseModel):
-    """A counter as it stands; what is on its way is not in it."""
+    """A counter's present count; events on their way are not in it."""
 
     counter: str
     count: Int64
 
 
 class Counts(BaseModel):
-    """Many counters, by name; null where there is none."""
+    """Many counters, by name; null for a counter that is not there."""
 
     counts: dict[str, Int64 | None]
 
 
 class OutcomeOf(BaseModel):
-    """It is in the counter's own ledger.
+    """What became of an event, from the counter's own ledger.
 
-    Applied and rejected are final while the counter lives and remembers them. Pending: it is not
-    decided as far as the counter knows, be it on its way or never published. Forgotten: it is older
-    than the counter's memory.
+    Applied and rejected are final while the counter lives and remembers them. Pending: as far as
+    the counter knows it is not decided; it is on its way, or was never published. Forgotten: it is
+    older than the counter's memory.
     """
 
     outcome: Outcome
@@ -172,5 +172,5 @@ class ProblemDetails(BaseModel):
     status: int
     detail: str
     errors: list[FieldError] = []
-    event: Annotated[str, Field(description="an event that may have arrived or not")] = ""
+    event: Annotated[str, Field(description="an event that may have arrived")] = ""
     outcome: Annotated[str, Field(description="where to ask what became of it")] = ""

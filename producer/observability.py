@@ -1,4 +1,4 @@
-"""What people and alarms see of the API: log lines with their request's id, a record of metrics."""
+"""What people and alarms see of the API: log lines with the request's id, a record of metrics."""
 
 import os
 from collections.abc import Mapping
@@ -35,9 +35,8 @@ class Api:
     def handle(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 (Lambda's own)
         """Answer a request; its log lines carry its ids, and one EMF record counts it.
 
-        The record names the request and, with `published`, its event: so it is the line that leads
-        from one to the other. Latency is in API Gateway's own metrics, and status codes in its
-        access log.
+        The record names the request and its event, so it leads from one to the other. Latency is in
+        API Gateway's own metrics, and status codes are in its access log.
         """
         ids = {
             "function_request_id": context.aws_request_id,
@@ -58,7 +57,7 @@ class Api:
 
 
 def tell_published(metrics: EphemeralMetrics, increment: Increment) -> None:
-    """Name an increment in the record of its request, as the consumer's log names its event."""
+    """Name an increment in the record of its request, with the keys of the consumer's log."""
     metrics.add_metadata("counter", increment.counter)
     metrics.add_metadata("identity", identity_of(increment))
     if increment.id is not UNSET:

@@ -125,10 +125,10 @@ def install(app: APIGatewayRestResolver, auth: Auth = Auth.KEY) -> None:
 
 
 def stage(request: APIGatewayProxyEvent) -> str:
-    """What API Gateway's own address begins with; nothing behind a domain of one's own.
+    """The stage, with which paths at API Gateway's own address begin; empty behind your own domain.
 
     Raises:
-        KeyError: the event is none of a REST API, or not whole.
+        KeyError: the event is not of a REST API, or incomplete.
     """
     path, full = request.path, request.request_context.path
     return full.removesuffix(path) if full.endswith(path) else ""

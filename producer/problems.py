@@ -1,4 +1,4 @@
-"""Every problem that the API tells of, in the form of RFC 9457, and which of them each error is."""
+"""Every problem that the API answers, in the form of RFC 9457, and which one each error becomes."""
 
 import enum
 import functools
@@ -25,7 +25,7 @@ NOT_STORED = {"Cache-Control": "no-store"}
 RETRY_AFTER_S = 2
 """How long a client should wait before it asks again, in seconds."""
 FIRST_SERVER_ERROR = 500
-"""From this status on a problem is not the client's own."""
+"""From this status on, a problem is not the client's fault."""
 
 _PYDANTIC = re.compile("Value error, (?P<ours>)|(Input|String|List) should")
 
@@ -43,7 +43,7 @@ class Kind(enum.Enum):
     NO_ROUTE = ("no-route", 404, "There is nothing at this path")
     NO_COUNTER = ("no-counter", 404, "There is no counter of this name")
     NO_METHOD = ("no-method", 405, "This path has another method")
-    # Not 5xx, by which whoever asks for such a name could ring the ApiErrorsAlarm.
+    # Not 5xx: else any caller could ring the ApiErrorsAlarm by asking for such a name.
     NOT_A_COUNTER = ("not-a-counter", 409, "What is stored under this name is no counter")
     NOT_JSON = ("not-json", 415, "The body must be application/json")
     INVALID = ("invalid", 422, "The request breaks the contract")
@@ -67,10 +67,10 @@ class Kind(enum.Enum):
 
 
 class ProblemError(Exception):
-    """A request that cannot be done; raised anywhere, it is answered as a problem.
+    """A request that fails; wherever it is raised, the answer is a problem.
 
     Attributes:
-        kind: which.
+        kind: of the problem.
         headers: of the answer.
         details: members of the problem beside type, title and status.
     """
@@ -88,7 +88,7 @@ class ProblemError(Exception):
         super().__init__(f"{kind.title}: {detail}")
 
     def response(self) -> Response[str]:
-        """The answer; members that say nothing are left out."""
+        """The answer; empty members are left out."""
         kind = self.kind
         body = ProblemDetails(
             type=kind.type, title=kind.title, status=kind.status, **self.details
@@ -108,18 +108,18 @@ def malformed(reason: str) -> ProblemError:
 
 
 def passing(kind: Kind, detail: str, **details: Any) -> ProblemError:  # noqa: ANN401 (as above)
-    """A problem that may have passed when the client asks again."""
+    """A problem that may be over when the client asks again."""
     return ProblemError(kind, detail, {"Retry-After": str(RETRY_AFTER_S)}, **details)
 
 
 def unconfirmed(accepted: Accepted, *, is_named: bool) -> ProblemError:
-    """An event that SQS did not confirm; a repeat is safe if a key of the client's names it.
+    """An event that SQS did not confirm; a repeat is safe if it has the client's key.
 
-    The key's first time is told, for a repeat that may come when the ledger has forgotten the key.
+    The answer tells the `at` of the first try, for a repeat after the ledger has forgotten the key.
     """
     detail = (
         "it may have arrived; to repeat the request with the same Idempotency-Key is safe, and with"
-        " the `at` that ends `event` it is so however late"
+        " the `at` that ends `event` it stays safe at any time"
         if is_named
         else "it may have arrived; a repeat could count it twice: it did arrive if its outcome is"
         " applied or rejected, pending tells nothing; send an Idempotency-Key another time"
@@ -130,7 +130,7 @@ def unconfirmed(accepted: Accepted, *, is_named: bool) -> ProblemError:
 def unrouted(method: str, path: str) -> ProblemError:
     """There is no such path, or it has another method.
 
-    A name that is empty, or has a character that no URL has as it is, makes no path of ours.
+    An empty name, or one with a character that a URL must encode, also makes a path that we lack.
     """
     match path.strip("/").split("/"):
         case ["counters"] | ["counters", _] | ["counters", _, "increments", _]:
@@ -151,7 +151,7 @@ def install(
 
     Args:
         app: the resolver.
-        logger: told of what is not the client's own fault; so is a value of another program.
+        logger: gets what is not the client's fault, another program's value included.
         on_broken_setup: called when the store refuses the key.
     """
 
@@ -185,8 +185,8 @@ def _log(logger: Logger, found: ProblemError, error: Exception) -> None:
 
 @functools.singledispatch
 def problem(error: Exception) -> ProblemError:
-    """The problem that an error is; one that is not known is our own fault."""
-    del error  # nothing of it is the client's business
+    """The problem for an error; an unknown error is our own fault."""
+    del error  # the client must see nothing of it
     return _internal()
 
 
@@ -197,7 +197,7 @@ def _(error: ProblemError) -> ProblemError:
 
 @problem.register
 def _(error: InvalidIncrementError) -> ProblemError:
-    # The contract's fields by the names that they have here.
+    # The contract's fields under their names in this API.
     field = {"id": "Idempotency-Key", "reset": "to"}.get(error.field, error.field)
     return invalid([FieldError(field=field, reason=error.reason, value=error.value)])
 
@@ -229,7 +229,7 @@ def _(error: ReadError) -> ProblemError:
             return ProblemError(
                 Kind.NOT_A_COUNTER, f"{error.counter}: another program has written there"
             )
-        case Trouble.REFUSED:  # the whole read, for a reason that is no name's
+        case Trouble.REFUSED:  # of the whole read, not because of one name
             return _internal()
         case Trouble.THROTTLED:
             return passing(Kind.THROTTLED, "ask again later")

@@ -41,12 +41,12 @@ JSON = "application/json"
 
 
 class Resolver(APIGatewayRestResolver):
-    """Powertools' resolver, which takes forms for JSON; ours takes nothing else for it.
+    """Powertools' resolver, which takes forms for JSON; this one takes only JSON.
 
-    Its own CORS would leave out the answers to requests that it cannot read.
+    Powertools' CORS would leave out answers to requests that it cannot read, so ours is here.
 
     Args:
-        access: whose pages may ask.
+        access: which pages may ask.
         options: of Powertools' own.
     """
 
@@ -57,7 +57,7 @@ class Resolver(APIGatewayRestResolver):
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 (Lambda's own)
         """Answer a request."""
         if self._access.cors_origin and event.get("httpMethod") == "OPTIONS":
-            # In AWS API Gateway says this itself, as nobody has a key for it.
+            # In AWS, API Gateway answers this itself, since OPTIONS comes without a key.
             return _empty(self._access.preflight())
         request = _with_media_type(_with_merged_headers(event))
         response: dict[str, Any] = super().resolve(request, context)
@@ -78,14 +78,14 @@ def build(
     """The API over a publisher and a reader.
 
     Args:
-        publisher: a publisher of this process alone, as its `flush` tells of all that it sends.
-        reader: where counts and outcomes come from.
+        publisher: used by nobody else, since its `flush` raises all that it could not send.
+        reader: reads counts and outcomes.
         logger: Powertools' own, in JSON.
         on_broken_setup: called when the store refuses the key, which may have been rotated.
-        on_published: called with each increment that is on its way to the queue, confirmed or not.
+        on_published: called with each increment before the queue confirms it.
         access: how callers are let in, and from which pages.
     """
-    # Said explicitly: with POWERTOOLS_DEV it would print each event, and x-api-key is in it.
+    # debug=False is explicit: POWERTOOLS_DEV would print each event, which holds x-api-key.
     app = Resolver(access, enable_validation=True, json_body_deserializer=_json_object, debug=False)
     problems.install(app, logger, on_broken_setup)
     _add_publishing(app, partial(_publish, publisher, on_published))
@@ -142,7 +142,7 @@ def _publish(
         ProblemError: the fields are wrong, or the queue has not confirmed.
         InvalidIncrementError: the fields break the contract.
     """
-    stage = openapi.stage(request)  # what may fail does so before anything is published
+    stage = openapi.stage(request)  # it may fail, so it comes before publishing
     given = {name: value for name, value in fields.items() if value is not None}
     _check_time(given)
     increment = publisher.publish_fields(given)
@@ -189,7 +189,7 @@ def _empty(headers: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _json_object(text: str) -> Any:  # noqa: ANN401 (null as well, which Powertools knows of)
-    """Read a body. Powertools would take an array for its first element.
+    """Read a body. Powertools would take an array's first element for the body.
 
     Raises:
         ProblemError: it is not JSON, or neither an object nor null.
@@ -205,9 +205,9 @@ def _json_object(text: str) -> Any:  # noqa: ANN401 (null as well, which Powerto
 
 
 def _with_merged_headers(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The event, with all values of a header under one name, in whatever cases they were sent.
+    """The event, with all values of a header under its name in lower case.
 
-    Powertools would drop all but the last spelling, and so a second Idempotency-Key in silence.
+    Of several spellings Powertools would keep the last, and silently drop an Idempotency-Key.
     """
     merged: dict[str, list[str]] = {}
     for name, values in (event.get("multiValueHeaders") or {}).items():
@@ -216,9 +216,9 @@ def _with_merged_headers(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _with_media_type(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The event, with a Content-Type that Powertools refuses in the place of any but JSON.
+    """The event, with any Content-Type other than JSON replaced by one that Powertools refuses.
 
-    It reads a form, a multipart and any type that begins with application/json as fields.
+    Powertools would read a form, a multipart and any type that begins with application/json.
     """
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     media_type = headers.get("content-type", JSON).partition(";")[0].strip().lower()

@@ -19,12 +19,12 @@ SENDING_S = 5.0
 """No attempt to publish begins later than this; API Gateway gives up on an answer after 29 s."""
 
 ATTEMPT_S = 2.0
-"""How long SQS may be silent in one attempt: after one on a dead connection, time is left."""
+"""How long SQS may be silent in one attempt: after a dead connection, time is left for another."""
 
 
 @functools.cache
 def api() -> Api:
-    """The API of this environment, made once and kept warm; a failed try is not kept.
+    """The API of this environment, made once and kept; a failure is not kept.
 
     Raises:
         SettingsError: the environment does not describe an API.
@@ -34,7 +34,7 @@ def api() -> Api:
 
 @functools.cache
 def publisher(queue_url: str) -> Publisher:
-    """The publisher to a queue, made once and kept warm."""
+    """The publisher to a queue, made once and kept."""
     return Publisher(queue_url, linger_s=0, pacer=Pacer(patience_s=SENDING_S, attempt_s=ATTEMPT_S))
 
 
@@ -52,7 +52,7 @@ def build(settings: ApiSettings, environment: Mapping[str, str]) -> Api:
 
     def renew() -> None:
         # The key may have been rotated: the next request reads settings and secret again. The
-        # publisher, which has no use for the key, stays with its thread and its connections.
+        # publisher does not use the key, and keeps its thread and its connections.
         reader.close()
         api.cache_clear()
 

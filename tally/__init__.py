@@ -1,7 +1,7 @@
 """Exactly-once counters for queues: publish increments to SQS, and read what came of them.
 
-The names in `__all__` and `__version__` are what a program may rely on; any other may change. Each
-is imported on its first use, since boto3 takes longer to import than most programs can wait.
+A program may rely on `__version__` and the names in `__all__`; any other may change. A name is
+imported on its first use, since boto3 takes longer to import than most programs can wait.
 """
 
 import importlib
@@ -81,7 +81,7 @@ _HOMES = {
     "process_sequence": "publishing.sequence",
 }
 
-if not TYPE_CHECKING:  # a type checker would take any name for one that is there
+if not TYPE_CHECKING:  # else a type checker would accept any name
 
     def __getattr__(name: str) -> object:
         """The object of a name in `__all__`, imported now.
@@ -98,5 +98,5 @@ if not TYPE_CHECKING:  # a type checker would take any name for one that is ther
 
 
 def __dir__() -> list[str]:
-    """The public names, and what a module has besides."""
+    """The public names, and those that every module has."""
     return sorted({*globals(), *__all__})

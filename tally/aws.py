@@ -1,4 +1,4 @@
-"""The one way to a client of AWS, and its errors in a few words, none of which can be a secret."""
+"""The one way to a client of AWS, and its errors in a few words that cannot hold a secret."""
 
 import os
 import re
@@ -58,7 +58,7 @@ program for credentials printed, an argument, or a server's answer."""
 
 
 def described(error: BaseException) -> str:
-    """What an error of AWS's SDK says and may be shown to anybody.
+    """The part of an error of AWS's SDK that anybody may see.
 
     Of a refusal that is its code and its status: the text about a signature quotes the request that
     was signed, with its token. Of what is not in TELLING it is the class.
@@ -80,7 +80,7 @@ def connect(
     max_attempts: int = MAX_ATTEMPTS,
     **options: Any,  # noqa: ANN401 (those of botocore's Config)
 ) -> Any:  # noqa: ANN401 (boto3 makes its clients at run time)
-    """A client from the ecosystem's environment (`AWS_*`).
+    """A client from the AWS environment (`AWS_*`).
 
     Where boto3 finds no region, it is AWS_REGION, which boto3 alone of the SDKs does not read, or
     that of the queue's URL.
@@ -130,6 +130,6 @@ def is_of_aws(url: str) -> bool:
 
 
 def _region_of(queue_url: str) -> str | None:
-    """The region that a queue's URL names, if it does."""
+    """The region in a queue's URL, if it has one."""
     found = _REGION.match(queue_url)
     return found and (found["region"] or found["old"])

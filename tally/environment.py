@@ -1,4 +1,4 @@
-"""The environment's words: each variable read once, and all that is wrong reported together."""
+"""The environment's variables: each is read once, and all mistakes are reported together."""
 
 import dataclasses
 import re
@@ -16,16 +16,16 @@ MAX_MOMENTO_TTL_S = 86_400
 """The longest that Momento keeps an item on demand: a day."""
 
 VALKEY_TTL_S, MAX_VALKEY_TTL_S = 2_592_000, 315_360_000
-"""30 days if nothing is said, and 10 years: Valkey itself has no limit that anybody would meet."""
+"""The default, 30 days, and the most, 10 years; Valkey's own limit is far beyond."""
 
 VALKEY_PORT = 6_379
 
 MIN_COUNTER_TTL_S, MAX_COUNTER_TTL_S = 3_600, 315_360_000
-"""An hour, since DynamoDB deletes what has expired when it comes to it, and 10 years."""
+"""The least, an hour, since DynamoDB deletes expired items only after a while; the most, 10 years.
+"""
 
 CACHE_TTL_S, MAX_CACHE_TTL_S = 60, 300
-"""How old a copy in a cache beside a table may become: a minute if nothing is said, and 5 at most.
-"""
+"""How old a copy in a cache beside a table may become: by default a minute, at most five."""
 
 SECRET = "MOMENTO_API_KEY_SECRET"  # noqa: S105 (the name of a variable)
 URL = "VALKEY_URL"
@@ -41,30 +41,30 @@ MOMENTO = (
     *("MOMENTO_LOCAL", "MOMENTO_CACHE_NAME", "MOMENTO_API_KEY", SECRET),
     *("MOMENTO_ENDPOINT", MOMENTO_TTL),
 )
-"""All that says something of a cache of Momento's."""
+"""All variables of a cache of Momento's."""
 
 VALKEY = (URL, USERNAME, PASSWORD, PASSWORD_SECRET, VALKEY_TTL)
-"""Any of these that is set means that the counters are to live in Valkey."""
+"""If any of these is set, counters live in Valkey."""
 
 TABLE, COUNTER_TTL, CACHE_TTL = "COUNTER_TABLE", "COUNTER_TTL_SECONDS", "CACHE_TTL_SECONDS"
 TABLES = (TABLE, COUNTER_TTL, CACHE_TTL)
-"""All that says something of a table of DynamoDB's, and of a cache beside it."""
+"""All variables of a table of DynamoDB's, and of copies in a cache beside it."""
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-"""Where a server may be spoken to without TLS."""
+"""The hosts to which connections may be made without TLS."""
 
 _HOST_PORT = re.compile(r"(?P<host>[^:\s]+):(?P<port>[0-9]{1,5})")
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _OTHER_PROTOCOL = ("api.", "cache.")
-"""What Momento's console puts before the cell's name for HTTP and for RESP. The SDK puts its own
-word there, so that with another before it there is no such host."""
+"""What Momento's console puts before the cell's name for HTTP and for RESP. The SDK adds a prefix
+of its own, and with both there is no such host."""
 _VALKEY_URL = re.compile(
     r"(?P<scheme>rediss?)://"
     r"(?P<host>[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*|\[[0-9A-Fa-f:.]+\])"
     r"(?::(?P<port>[0-9]{1,5}))?"
 )
-"""Nothing but a host and a port. Python's own parser quotes a piece of a password that holds a
-slash, and what clients take from a query can switch the check of certificates off."""
+"""Only a host and a port. If a password holds a slash, Python's own parser quotes a piece of it in
+an error; and a query could make clients switch off the check of certificates."""
 _TABLE = re.compile("[A-Za-z0-9_.-]{3,255}")
 _QUEUE_URL = re.compile(r"https?://[^\s/?#@]+/[^\s?#]*[^\s?#/]")
 _ORIGIN = re.compile(r"\*|https?://[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::[0-9]{1,5})?")
@@ -90,7 +90,7 @@ class Service:
 
 @dataclasses.dataclass(frozen=True)
 class Cache:
-    """Which cache of Momento's, and where."""
+    """A cache of Momento's: its name, and where it is."""
 
     name: str
     momento: Local | Service
@@ -103,7 +103,7 @@ class Valkey:
     Attributes:
         host: its name or address.
         port: of TCP.
-        is_tls: whether it is spoken to in TLS; only on this machine it may be without.
+        is_tls: whether the connection has TLS; it may be without only on this machine.
         username: empty for the server's default user.
         password: empty if it asks for none, or if a secret holds it.
         password_secret: the id in Secrets Manager.
@@ -124,7 +124,7 @@ class Table:
     Attributes:
         name: of the table, in this account and region.
         ttl_s: how long a counter lives after its last swap, in seconds; for ever if None.
-        cache: what serves; None if readers ask the table alone.
+        cache: serves readers; None if they ask the table alone.
         cache_ttl_s: how long a copy stays in the cache, in seconds.
     """
 
@@ -139,7 +139,7 @@ Place = Cache | Valkey | Table
 
 
 class SettingsError(TallyError):
-    """The environment does not say what it must; the text names every variable that is wrong."""
+    """Variables are missing or wrong; the text names every one."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = list(problems)
@@ -193,7 +193,7 @@ class Environment:
         return value
 
     def integer(self, name: str, span: tuple[int, int, int]) -> int:
-        """A number within its span, (default, least, greatest)."""
+        """A number; `span` is its default, least and greatest value."""
         default, least, greatest = span
         text = self._variables.get(name, "")
         if not text:
@@ -221,7 +221,7 @@ class Environment:
         return value
 
     def finish(self) -> None:
-        """All is read.
+        """All variables have been read.
 
         Raises:
             SettingsError: naming each variable that is missing or wrong, and what it says. The
@@ -269,7 +269,7 @@ class Environment:
         return Valkey(*self._server(), username, password, secret)
 
     def _server(self) -> tuple[str, int, bool]:
-        """Host, port, and whether it is TLS; no text shows the URL, which may hold a password."""
+        """Host, port, and whether it has TLS; no error shows the URL, which may hold a password."""
         url = self.required(URL)
         found = _VALKEY_URL.fullmatch(url)
         port = int(found["port"] or VALKEY_PORT) if found else 0
@@ -300,7 +300,7 @@ class Environment:
         return Service(self._endpoint(), key, secret)
 
     def _endpoint(self) -> str:
-        """The name of a host: where there is no such host, every call fails as in an outage."""
+        """The name of a host; a wrong one is refused, since calls to it fail as in an outage."""
         endpoint = self.required("MOMENTO_ENDPOINT")
         if endpoint and not _HOST.fullmatch(endpoint):
             self.refuse(f"MOMENTO_ENDPOINT must be the name of a host, found {endpoint!r}")
@@ -310,7 +310,7 @@ class Environment:
         return endpoint
 
     def _cache_name(self) -> str:
-        """As a header can carry it: any other would fail call by call, as if by accident."""
+        """A name that a header can carry; any other would fail each call, as if by accident."""
         name = self.required("MOMENTO_CACHE_NAME")
         if not (name.isascii() and name.isprintable()):
             self._problems.append(f"MOMENTO_CACHE_NAME must be printable ASCII, found {name!r}")
@@ -318,14 +318,14 @@ class Environment:
 
 
 def store_name(variables: Mapping[str, str]) -> str:
-    """What people call the store that the variables mean, be they right or wrong."""
+    """What people call the store that the variables name, even if they are wrong."""
     if variables.get(TABLE):
         return DYNAMODB_NAME
     return VALKEY_NAME if any(variables.get(name) for name in VALKEY) else MOMENTO_NAME
 
 
 def is_queue_url(url: object) -> bool:
-    """Whether it can be the URL of a queue; boto3 takes anything, and fails call by call."""
+    """Whether it can be the URL of a queue; boto3 accepts anything, and then fails each call."""
     return isinstance(url, str) and _QUEUE_URL.fullmatch(url) is not None
 
 
@@ -335,7 +335,7 @@ def is_origin(text: str) -> bool:
 
 
 def place_from(variables: Mapping[str, str]) -> Place:
-    """The place that the `COUNTER_*`, `MOMENTO_*` or `VALKEY_*` variables mean.
+    """The place that the `COUNTER_*`, `MOMENTO_*` or `VALKEY_*` variables name.
 
     Raises:
         SettingsError: naming each variable that is missing or wrong.

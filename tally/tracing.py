@@ -1,4 +1,4 @@
-"""The traces of X-Ray and of W3C, by what carries them: Lambda's variable, a message's attributes.
+"""The traces of X-Ray and W3C, read from what carries them: a variable, a message's attributes.
 
 Nothing here makes a segment or a span: Lambda and API Gateway do, and a message only carries on
 which trace it belongs to.
@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 VARIABLE = "_X_AMZN_TRACE_ID"
-"""Where Lambda says which trace an invocation belongs to; it changes with each invocation."""
+"""Lambda sets it to the trace of the present invocation."""
 
 ATTRIBUTE = "AWSTraceHeader"
-"""The system attribute in which SQS carries the header; it takes nothing of a message's size."""
+"""The system attribute in which SQS carries the header; it does not count for a message's size."""
 
 TRACEPARENT = "traceparent"
 """The attribute in which OpenTelemetry's propagators carry theirs (W3C Trace Context)."""
@@ -55,7 +55,7 @@ def trace_id(header: str) -> str:
 
 
 def trace_of(record: Mapping[str, Any]) -> str:
-    """The trace that the producer of an SQS record was in; empty if it does not say.
+    """The trace of an SQS record's producer; empty if the record has none.
 
     Args:
         record: as Lambda hands it over.

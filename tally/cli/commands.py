@@ -1,4 +1,4 @@
-"""Every command of `tally`, and nothing but its words; its file is imported when it is run."""
+"""The name and help of every command of `tally`; a command's file is imported when it runs."""
 
 import importlib.util
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from typer._click import Command, Context
 
 MARKUP: Final = "markdown"
-"""Of a paragraph in a docstring, typer's default would keep the line breaks."""
+"""With typer's default, a paragraph of a docstring would keep its line breaks."""
 
 
 LOCAL = ("aws_lambda_powertools", "flask", "flask_cors", "moto", "pydantic")
-"""What tally-counters[local] brings, and a local command imports in one process or another."""
+"""The packages of tally-counters[local] that a local command imports in one of its processes."""
 
 _KINDS = {
     "int_parsing": "must be an integer",
@@ -27,14 +27,14 @@ _KINDS = {
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
 }
-"""What is wrong with an option, by the type of pydantic's error; any other keeps its own text."""
+"""Our texts for pydantic's errors, by their type; any other error keeps its own text."""
 
 
 class Later(TyperCommand):
-    """A command's name and help; the command itself is imported when it is run.
+    """A command's name and help; the command itself is imported when it runs.
 
-    `where` is its module in tally/cli/, and in that the function, or a group's Typer; a local one
-    needs tally-counters[local].
+    `where` is its module in tally/cli/ and, in that, its function or a group's Typer. If
+    `is_local`, it needs tally-counters[local].
     """
 
     def __init__(self, name: str, where: str, summary: str, *, is_local: bool = False) -> None:
@@ -43,7 +43,7 @@ class Later(TyperCommand):
         self._is_local = is_local
 
     def command(self) -> "Command":
-        """The command itself; without its extra, the program ends with one line."""
+        """The command itself; if its extra is missing, the program ends with one line."""
         module, _, attribute = self._where.partition(":")
         for name in LOCAL if self._is_local else ():
             if importlib.util.find_spec(name) is None:
@@ -64,12 +64,12 @@ ALL = (
     Later(
         "send",
         "send:send",
-        "Publish increments: COUNTER [--count N], or those of a --file, one a line.",
+        "Publish increments: of COUNTER [--count N], or from a --file, one per line.",
     ),
     Later(
         "get",
         "reading:get",
-        "Print the count of each COUNTER, one a line, with its name if there are several.",
+        "Print the count of each COUNTER, one per line, with its name if there are several.",
     ),
     Later(
         "outcome",
@@ -84,13 +84,12 @@ ALL = (
     Later(
         "reset",
         "reset:reset",
-        "Have COUNTER become 0, or another number, whatever it is.",
+        "Set COUNTER to 0, or to another number, whatever its count is.",
     ),
     Later(
         "demo",
         "demo.command:demo",
-        "Publish, lose deletes, kill two consumers, send bad messages; "
-        "then see that counts are exact.",
+        "Publish, lose deletes, kill two consumers, send bad messages; then check every count.",
         is_local=True,
     ),
     Later(
@@ -118,13 +117,13 @@ ALL = (
 
 
 class Commands(TyperGroup):
-    """ALL, of which the one that is run is imported."""
+    """All commands; only the one that runs is imported."""
 
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 (typer's own)
         super().__init__(**{**attributes, "commands": {each.name: each for each in ALL}})
 
     def invoke(self, ctx: "Context") -> Any:  # noqa: ANN401 (typer's own)
-        """Run the command; what is wrong with its options is said in our words."""
+        """Run the command; errors in its options get our texts."""
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
@@ -134,20 +133,20 @@ class Commands(TyperGroup):
     def resolve_command(
         self, ctx: "Context", args: list[str]
     ) -> "tuple[str | None, Command | None, list[str]]":
-        """The command that the words begin with, imported."""
+        """The command that the arguments name, imported."""
         name, command, rest = super().resolve_command(ctx, args)
         if not isinstance(command, Later):
             return name, command, rest
         try:
             return name, command.command(), rest
         except typer.Exit:
-            if ctx.resilient_parsing:  # a shell completes words, and shows no other
+            if ctx.resilient_parsing:  # a shell is completing words, and must see no error
                 return name, command, rest
             raise
 
 
 def _in_our_words(error: typer.BadParameter) -> None:
-    """Give an error that typer took from pydantic a text for people; any other stays as it is."""
+    """Give an error that comes from pydantic a text for people; leave any other as it is."""
     details = getattr(error.__cause__, "errors", None)
     if details is None:
         return

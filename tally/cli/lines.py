@@ -13,7 +13,7 @@ from tally.cli.output import counted
 from tally.counters.event import Increment
 
 OTHER_COMMAS = (";", "\t")
-"""What some spreadsheets put between the cells of CSV."""
+"""Some spreadsheets write these between cells instead of commas."""
 
 MAX_LINE_BYTES = 1_048_576
 """No increment is longer than SQS's longest message."""
@@ -24,7 +24,7 @@ _INTEGER = re.compile("-?[0-9]{1,19}")  # int() itself reads "1_0" and " 1"
 
 
 class Format(enum.StrEnum):
-    """How a file writes increments."""
+    """The format of a file of increments."""
 
     JSONL = "jsonl"
     CSV = "csv"
@@ -39,7 +39,7 @@ class Line(NamedTuple):
 
 
 def read(stream: BinaryIO, form: Format) -> Iterator[Line]:
-    """The lines of a stream, empty ones left out; a bad line is a problem, not an exception."""
+    """The lines of a stream without empty ones; a bad line has a `problem`, and raises nothing."""
     return _read_csv(stream) if form is Format.CSV else _read_json(stream)
 
 
@@ -71,7 +71,7 @@ def _json_line(number: int, line: bytes) -> Line:
 
 
 def _read_csv(stream: BinaryIO) -> Iterator[Line]:
-    """The first line names the fields; an empty cell is a field that is not there."""
+    """The first line names the fields; an empty cell is an absent field."""
     names: list[str] = []
     for number, line in _lines(stream):
         cells, problem = _cells(line)
@@ -113,7 +113,7 @@ def _cells(line: bytes) -> tuple[list[str], str]:
     if len(line) > MAX_LINE_BYTES:
         return [], f"is longer than {MAX_LINE_BYTES} bytes"
     if line.count(b'"') % 2:
-        # Also the end of a cell that began lines above, which would pass for cells of its own.
+        # This also finds the end of a cell that began lines above: it would look like other cells.
         return [], "is not CSV: a quote is not closed in its line"
     try:
         rows = list(csv.reader([line.decode()], strict=True))
@@ -123,12 +123,12 @@ def _cells(line: bytes) -> tuple[list[str], str]:
 
 
 def _typed(name: str, cell: str) -> int | str:
-    """A cell as its field wants it; what is no number stays text, and the contract refuses it."""
+    """A cell in its field's type; if it is no number it stays text, which the contract refuses."""
     return int(cell) if name in _NUMBERS and _INTEGER.fullmatch(cell) else cell
 
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines without a byte order mark; of one too long only so much that this shows."""
+    """Numbered lines without a byte order mark; too long a line is cut just past the limit."""
     number, mark = 0, codecs.BOM_UTF8
     while rest := stream.readline(len(mark) + MAX_LINE_BYTES + 1):
         number += 1

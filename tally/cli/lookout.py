@@ -1,4 +1,4 @@
-"""Looks after a publisher while it sends: shows what is confirmed, and tells that SQS is silent."""
+"""Watches a publisher while it sends: shows what is confirmed, and says if SQS is silent."""
 
 import contextlib
 import dataclasses
@@ -18,7 +18,7 @@ QUIET_S = 2.0
 
 @dataclasses.dataclass
 class Lookout:
-    """Tells a person what a publisher waits for, once for each request.
+    """Says what a publisher waits for, once for each request.
 
     `say` prints a remark, `show` how much is confirmed.
     """
@@ -33,7 +33,7 @@ class Lookout:
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        """Inside, a thread looks now and then: the one that publishes may have to wait."""
+        """Inside, a thread of its own looks, since the thread that publishes may have to wait."""
         is_over = threading.Event()
         thread = threading.Thread(target=self._watch, args=(is_over,), daemon=True)
         thread.start()
@@ -45,7 +45,7 @@ class Lookout:
             self.show(self.publisher.stats)
 
     def look(self) -> None:
-        """Show what is confirmed, and tell of a request that takes long."""
+        """Show what is confirmed, and say if a request takes long."""
         stats = self.publisher.stats
         self.show(stats)
         request = stats.requests - stats.retries
@@ -56,6 +56,6 @@ class Lookout:
             self.say(f"no confirmation from SQS ({why}); no new try after {last_try:%H:%M:%S}")
 
     def _watch(self, is_over: threading.Event) -> None:
-        with contextlib.suppress(OSError, SystemExit):  # rich's, if nobody reads any more
+        with contextlib.suppress(OSError, SystemExit):  # rich's, if the reader has gone
             while not is_over.wait(EVERY_S):
                 self.look()

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from typing import TextIO
 
 NEEDED = ("momento", "rich", "typer")
-"""What tally-counters[cli] brings."""
+"""The packages of tally-counters[cli]."""
 
 ESCAPED = "tally-escaped"
-"""The name of what codecs does with a character that an encoding lacks: see `escaped`."""
+"""The name of the error handler for characters that an encoding lacks: see `escaped`."""
 
 
 def main() -> None:
-    """Do what the command line says; a missing extra and an early Ctrl-C end in one line each."""
+    """Run the command line; a missing extra or an early Ctrl-C ends it with one line."""
     for name in NEEDED:
         if importlib.util.find_spec(name) is None:
             sys.exit(f"tally: needs tally-counters[cli]: no module named {name}")
@@ -33,14 +33,14 @@ def main() -> None:
 
 @contextlib.contextmanager
 def _printing() -> Iterator[None]:
-    """Inside, any command may print anything; what cannot be written ends it with status 1.
+    """Inside, a command may print any character; if that cannot be written, it ends with status 1.
 
-    One rule here and none in the commands: those would forget it at the next sign. An OSError that
-    comes so far is a fault of the machine, such as a full disk, and a traceback tells no more.
+    The rule is here and not in the commands, which would forget it. An OSError that reaches this
+    point is a fault of the machine, such as a full disk, and a traceback would say no more.
     """
     codecs.register_error(ESCAPED, escaped)
     for stream in (sys.stdout, sys.stderr):
-        # Also a stream of another kind, or none at all, as pythonw has it.
+        # A stream may be of another kind, or None, as under pythonw.
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors=ESCAPED)
     try:
@@ -50,7 +50,7 @@ def _printing() -> Iterator[None]:
             if sys.stdout is not None:
                 sys.stdout.flush()  # at Python's own end it would be too late for a status
     except OSError as error:
-        if not isinstance(error, BrokenPipeError):  # nobody reads any more, and nobody wants to
+        if not isinstance(error, BrokenPipeError):  # the reader has gone, on purpose
             with contextlib.suppress(OSError):
                 sys.stderr.write(f"tally: {_reason(error)}\n")
         for stream in (sys.stdout, sys.stderr):
@@ -59,9 +59,9 @@ def _printing() -> Iterator[None]:
 
 
 def escaped(error: UnicodeError) -> tuple[str, int]:
-    r"""What codecs writes for characters that an encoding lacks: `\u2713`.
+    r"""The escape of a character that an encoding lacks: `\u2713`.
 
-    Written as JSON escapes it, so that `--output json` stays JSON; `backslashreplace` writes
+    It is JSON's escape, so that `--output json` stays JSON; `backslashreplace` writes
     `\U0001f600` and `\xe9`, which JSON does not know.
     """
     import json  # noqa: PLC0415 (hardly ever needed)
@@ -77,9 +77,9 @@ def _reason(error: OSError) -> str:
 
 
 def _let_go(stream: TextIO | None) -> None:
-    """Have what a stream could not write go nowhere.
+    """Discard what a stream could not write.
 
-    A failed flush keeps it, and Python would try once more at its end and print a traceback.
+    A failed flush keeps it; Python would try again at its end, and print a traceback.
     """
     if stream is None:
         return

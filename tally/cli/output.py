@@ -1,4 +1,4 @@
-"""How commands speak: results on stdout, chatter on stderr, and honest exit statuses."""
+"""How commands answer: results on stdout, remarks on stderr, and exit statuses."""
 
 import enum
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 OK = 0
 FAILED = 1
-"""Something asked for did not happen; what, is on stderr."""
+"""Something asked for did not happen; stderr says what."""
 INTERRUPTED = 130
 """Ended by Ctrl-C, as shells write it: 128 + SIGINT."""
 
 EXAMPLE = "`tally local up` prints an example"
-"""Where whoever has set no variables sees what they look like."""
+"""For people who have not set the variables."""
 
 
 class Output(enum.StrEnum):
@@ -27,8 +27,8 @@ class Output(enum.StrEnum):
 
 
 def chatter() -> "Console":
-    """Where progress and remarks go; names of counters are not ours, and are shown as they are."""
-    from rich.console import Console  # noqa: PLC0415 # half of what an import of ours would take
+    """Where progress and remarks go; without markup, since they may hold names of counters."""
+    from rich.console import Console  # noqa: PLC0415 # it takes half of the import's time
 
     return Console(stderr=True, markup=False, emoji=False, highlight=False)
 
@@ -44,7 +44,7 @@ def say_json(result: Any) -> None:  # noqa: ANN401 (anything that JSON can hold)
 
 
 def refuse(problem: str) -> NoReturn:
-    """End with a usage error: what was typed makes no sense."""
+    """End with a usage error."""
     raise typer.BadParameter(problem)
 
 

@@ -1,4 +1,4 @@
-"""What a counter says: `tally get`, `tally outcome`, and how every command asks the store."""
+"""`tally get`, `tally outcome`, and how every command asks the store."""
 
 import contextlib
 import os
@@ -25,31 +25,29 @@ STORE_ERRORS = (ReadError, BrokenSetupError, SettingsError)
 """Why the store cannot be asked; no key is in any of their texts."""
 
 STATUSES = {Outcome.APPLIED: OK, Outcome.REJECTED: 3, Outcome.PENDING: 4, Outcome.FORGOTTEN: 5}
-"""Exit statuses; 1 is a failure to read, and 2 a command that makes no sense, as everywhere."""
+"""Exit statuses; as in every command, 1 is a failure and 2 a usage error."""
 
 OneCounter = Annotated[str, typer.Argument(help="The counter's name.")]
 Counters = Annotated[list[str], typer.Argument(help="The counters' names.")]
 Shards = Annotated[
     int | None,
-    typer.Option(
-        min=1, max=MAX_SHARDS, help="Each counter is hot, and published with so many shards."
-    ),
+    typer.Option(min=1, max=MAX_SHARDS, help="How many shards each counter is published in."),
 ]
 EventName = Annotated[
     str | None,
     typer.Argument(help="Its name, source:seq:at, as `tally send` prints it."),
 ]
-Id = Annotated[str | None, typer.Option("--id", help="Of an increment with an id, instead.")]
+Id = Annotated[str | None, typer.Option("--id", help="The increment's id, instead of EVENT.")]
 At = Annotated[
     int | None,
-    typer.Option(min=1, max=INT64_MAX, help="The `at` that belongs to --id, in ms."),
+    typer.Option(min=1, max=INT64_MAX, help="The increment's `at` in ms; only with --id."),
 ]
 Wait = Annotated[
     float, typer.Option(min=0, max=MAX_WAIT_S, help="Seconds to wait while it is pending.")
 ]
 Consistent = Annotated[
     bool,
-    typer.Option("--consistent", help="Ask the table itself, and not the cache before it."),
+    typer.Option("--consistent", help="Ask the table itself, not the cache before it."),
 ]
 StdOut = Annotated[Output, typer.Option("--output", help="How to print.")]
 
@@ -60,9 +58,9 @@ def get(
     consistent: Consistent = False,  # noqa: FBT002 (typer makes an option of it)
     output: StdOut = Output.TEXT,
 ) -> None:
-    """Print the count of each COUNTER, one a line, with its name if there are several.
+    """Print the count of each COUNTER, one per line, with its name if there are several.
 
-    All are read in one call. Exit status 1 if one does not exist, or the store does not answer.
+    One call reads all. Exit status 1 if a counter does not exist, or the store does not answer.
     """
     with reading() as reader:
         readings = readings_of(reader, counters, shards, consistent=consistent)
@@ -79,7 +77,7 @@ def get(
 
 
 def _told(reading: Reading) -> int | dict[str, int | str | None] | None:
-    """A count in JSON; where a table decides, with where it comes from."""
+    """A count in JSON; if a table decides, with where it was read."""
     if reading.source is None:
         return reading.count
     return {"count": reading.count, "from": reading.source.value}
@@ -96,7 +94,7 @@ def outcome(
     """Print what became of an increment: applied, rejected, pending or forgotten.
 
     Pending: it has not arrived, as far as the counter knows. Forgotten: it is older than the
-    counter's memory; of an --id without --at that cannot be told from pending.
+    counter's memory; with --id and without --at it shows as pending.
 
     Exit status 0: applied. 3: rejected. 4: pending. 5: forgotten. 1: it could not be read.
     """
@@ -120,7 +118,7 @@ def _event_name(counter: str, event: str | None, increment_id: str | None, at: i
         if at is not None:
             refuse("--at belongs to an --id; an EVENT has one")
         return event
-    # The latest of all times is never at or below what a ledger has forgotten.
+    # The latest possible time is never at or below a ledger's floor.
     fields = {"counter": counter, "id": increment_id, "at": INT64_MAX if at is None else at}
     try:
         return identity_of(build(fields))
@@ -130,7 +128,7 @@ def _event_name(counter: str, event: str | None, increment_id: str | None, at: i
 
 @contextlib.contextmanager
 def reading() -> Iterator[Reader]:
-    """The reader that the environment means; what it cannot read ends the command, in one line.
+    """A reader of the environment's store; if it cannot read, the command ends with one line.
 
     An invalid name of a counter or an event is a usage error, and so is a consistent read without
     a table.
@@ -149,7 +147,7 @@ def reading() -> Iterator[Reader]:
 
 
 def counts_of(reader: Reader, counters: Sequence[str], shards: int | None) -> dict[str, int | None]:
-    """The count of each counter: all in one call, or the shards of each in one."""
+    """The count of each counter: all in one call, or one call for the shards of each."""
     read = readings_of(reader, counters, shards)
     return {counter: reading.count for counter, reading in read.items()}
 
@@ -157,7 +155,7 @@ def counts_of(reader: Reader, counters: Sequence[str], shards: int | None) -> di
 def readings_of(
     reader: Reader, counters: Sequence[str], shards: int | None, *, consistent: bool = False
 ) -> dict[str, Reading]:
-    """The same, and where each count comes from."""
+    """As `counts_of`, with where each count was read."""
     if shards is None:
         return reader.readings(counters, consistent=consistent)
     return {

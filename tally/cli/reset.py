@@ -1,4 +1,4 @@
-"""`tally reset`: has a counter become a number, through the queue and once, like any event."""
+"""`tally reset`: sets a counter to a number, once, through the queue like any event."""
 
 import contextlib
 import functools
@@ -17,14 +17,14 @@ from tally.counters.identity import identity_of
 from tally.publishing.errors import UnsentError
 from tally.publishing.publisher import Publisher
 
-To = Annotated[int, typer.Option("--to", min=INT64_MIN, max=INT64_MAX, help="What it becomes.")]
+To = Annotated[int, typer.Option("--to", min=INT64_MIN, max=INT64_MAX, help="The new count.")]
 
 
 def reset(counter: OneCounter, queue_url: QueueUrl = "", to: To = 0) -> None:
-    """Have COUNTER become 0, or another number, whatever it is.
+    """Set COUNTER to 0, or to another number, whatever its count is.
 
-    Prints the name of the event, which `tally outcome` takes. Exit status 0: SQS confirmed it,
-    and it will be applied once; 1: it is unconfirmed, and may be applied nevertheless.
+    It prints the event's name, which `tally outcome` takes. Exit status 0: SQS confirmed it,
+    and it will be applied once. 1: it is unconfirmed, and may still be applied.
     """
     try:
         with connected(queue_url) as client, interruptible():
@@ -35,7 +35,7 @@ def reset(counter: OneCounter, queue_url: QueueUrl = "", to: To = 0) -> None:
                     publisher.close()
             except KeyboardInterrupt:
                 with contextlib.suppress(UnsentError):
-                    publisher.abandon()  # or it would be sent for some more time
+                    publisher.abandon()  # else it would be sent for some time yet
                 raise
     except InvalidIncrementError as error:
         refuse(str(error))

@@ -44,15 +44,15 @@ from tally.publishing.publisher import Publisher
 from tally.publishing.sending import Stats
 
 MAX_SHOWN_PROBLEMS = 20
-"""How many bad lines are named; the others are counted."""
+"""How many bad lines are named; the rest are only counted."""
 
 PATIENCE = "Waiting for SQS to confirm what was read; Ctrl-C again gives it up."
 
 NOTHING_READ = "interrupted before anything was read"
 
 INTERRUPTION = "interrupted"
-OUTAGE = "SQS confirmed none of the last"
-"""Why it stopped before the end."""
+OUTAGE = "SQS has stopped confirming"
+"""The two reasons to stop before the end."""
 
 Counter = Annotated[str | None, typer.Argument(help="The counter, if not from a file.")]
 Amount = Annotated[int, typer.Option(help="What to add; negative to take away.")]
@@ -63,7 +63,7 @@ File = Annotated[
     typer.FileBinaryRead | None, typer.Option("--file", help="JSON lines or CSV; - for stdin.")
 ]
 Form = Annotated[
-    Format | None, typer.Option("--format", help="Of the file; by its name if not given.")
+    Format | None, typer.Option("--format", help="The file's; by default from its name.")
 ]
 Unsent = Annotated[
     Path | None,
@@ -76,16 +76,16 @@ Unsent = Annotated[
 
 
 def _given(queue_url: str) -> str:
-    """The queue's URL; any other is refused, which boto3 would be asked for again and again."""
+    """The queue's URL; an invalid one is refused now, since boto3 would try it again and again."""
     if not queue_url:
-        refuse(f"there is none; {EXAMPLE}")
+        refuse(f"it is missing; {EXAMPLE}")
     if not is_queue_url(queue_url):
         refuse(f"must be {A_QUEUE_URL}, as `tally local up` prints one, found {shown(queue_url)}")
     return queue_url
 
 
-QueueUrl = Annotated[str, typer.Option(envvar="SQS_QUEUE_URL", help="Where to.", callback=_given)]
-StdOut = Annotated[Output, typer.Option("--output", help="What stdout is for.")]
+QueueUrl = Annotated[str, typer.Option(envvar="SQS_QUEUE_URL", help="The queue.", callback=_given)]
+StdOut = Annotated[Output, typer.Option("--output", help="What to print on stdout.")]
 
 
 def send(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passes by name)
@@ -100,16 +100,17 @@ def send(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
     unsent: Unsent = None,
     output: StdOut = Output.TEXT,
 ) -> None:
-    """Publish increments: COUNTER [--count N], or those of a --file, one a line.
+    """Publish increments: of COUNTER [--count N], or from a --file, one per line.
 
-    A single one's name is printed, which `tally outcome` takes.
+    For a single increment it prints the name, which `tally outcome` takes.
 
-    To send a --file again, as after a SIGKILL, counts its rows again, unless each has an id and at.
+    If a --file is sent again, as after a SIGKILL, its rows count again, unless each has an id and
+    an at.
 
     Exit status 0: SQS confirmed all. 1: a line was bad or something is unconfirmed; the good lines
-    were sent all the same, and to send --unsent again counts nothing twice. Where SQS confirms
-    nothing any more, it stops, and says at which line. 130: so does Ctrl-C or SIGTERM, and what was
-    read is sent; a second one gives that up.
+    were sent, and sending the --unsent file again counts nothing twice. If SQS stops confirming,
+    the command stops, and names the line. 130: Ctrl-C or SIGTERM; what was read is still sent,
+    unless a second one comes.
     """
     chosen = {"counter": counter, "amount": amount, "max": maximum, "min": minimum}
     given = {name: value for name, value in chosen.items() if value is not None}
@@ -171,7 +172,7 @@ def _progress(
         def show(stats: Stats) -> None:
             done: float = stats.confirmed
             if file and total and stats.published:
-                # Of bytes nobody knows which are confirmed: their share is that of increments.
+                # Nobody knows which bytes are confirmed: take the share of increments.
                 done *= file.tell() / stats.published
             progress.update(task, completed=done, confirmed=stats.confirmed)
 
@@ -184,10 +185,10 @@ def _format(file: BinaryIO) -> Format:
 
 
 def _size(file: BinaryIO) -> int | None:
-    """The bytes of a file; of a pipe nobody knows."""
+    """The bytes of a file; None for a pipe."""
     if not file.seekable():
         return None
-    start = file.tell()  # a shell may hand over a file that is read in part
+    start = file.tell()  # a shell may hand over a partly read file
     size = file.seek(0, os.SEEK_END)
     file.seek(start)
     return size
@@ -195,7 +196,7 @@ def _size(file: BinaryIO) -> int | None:
 
 @contextlib.contextmanager
 def connected(queue_url: str) -> Iterator[SqsClient]:
-    """A client for a queue from the environment; if there is none, the command ends in one line."""
+    """A client from the environment; if it cannot be made, the command ends with one line."""
     try:
         client = connect(queue_url)
     except (BotoCoreError, ValueError) as error:  # no region, no such profile, no endpoint
@@ -207,9 +208,9 @@ def connected(queue_url: str) -> Iterator[SqsClient]:
 class Sending:
     """Publishes lines, names the bad ones, and keeps what SQS does not confirm in `unsent`.
 
-    It stops where the publisher has given up more than it holds, and SQS has confirmed nothing
-    since the last time. Remarks go to the console that a progress bar is on; the event's name is a
-    result if `tell_event`.
+    It stops when the publisher has given up more than it keeps, and SQS has confirmed nothing since
+    the last time. Remarks go to the console of the progress bar; if `tell_event`, the event's name
+    is the result.
     """
 
     def __init__(
@@ -246,7 +247,7 @@ class Sending:
             self._took_s = round(time.monotonic() - started_at, 3)
 
     def say(self, text: str) -> None:
-        """Print a remark, not wrapped: a program that reads stderr wants it in one line."""
+        """Print a remark on one line, for programs that read stderr."""
         self._chatter.print(text, soft_wrap=True)
 
     def report(self, output: Output) -> NoReturn:
@@ -292,14 +293,14 @@ class Sending:
         except InvalidIncrementError as error:
             self._problem(line.number, str(error))
             return True
-        except PublisherClosedError:  # by the answer to a second signal
+        except PublisherClosedError:  # a second signal closed it
             return False
 
     def _publish(self, fields: Mapping[str, Any]) -> bool:
         try:
             published = self._publisher.publish_fields(fields)
         except UnsentError as error:
-            # It had given up more than it holds, and has not taken this one; now there is room.
+            # It had given up more than it keeps, and did not take this one; now there is room.
             self._keep(error)
             before, self._confirmed = self._confirmed, self._publisher.stats.confirmed
             return before < self._confirmed and self._publish(fields)
@@ -308,7 +309,7 @@ class Sending:
         return True
 
     def _answer(self, number: int) -> None:
-        """Ask for patience at the first signal, and wait no longer at the next."""
+        """Ask for patience at the first signal; at the second, wait no longer."""
         if number == 1:
             with contextlib.suppress(OSError, SystemExit):  # rich's, if nobody reads any more
                 self.say(PATIENCE)
@@ -331,7 +332,7 @@ class Sending:
     def _stop(self, line: Line, done: int) -> None:
         self._stopped_at = line.number or done
         why = INTERRUPTION if self._interrupts.came else OUTAGE
-        self.say(f"stopped at {_name(line, done)}, not sent, nor what follows: {why}")
+        self.say(f"stopped at {_name(line, done)}; it and all that follows were not sent: {why}")
 
     def _cut(self, last: Line, done: int) -> None:
         self._stopped_at = (last.number or done) + 1
@@ -344,7 +345,7 @@ class Sending:
             self.say(f"line {number}: {text}")
 
     def _keep_unsent_of(self, ending: Callable[[], object]) -> None:
-        """Take over what the publisher gives up at its end: it would be lost with the error."""
+        """Keep what the publisher gives up at its end: it would be lost with the error."""
         try:
             ending()
         except UnsentError as error:

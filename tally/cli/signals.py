@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a command in the same way: what it started ends with it."""
+"""Ctrl-C and SIGTERM end a command in the same way, with all that it started."""
 
 import contextlib
 import signal
@@ -9,7 +9,7 @@ from types import FrameType
 from typing import NoReturn, TypeVar
 
 MAX_SIGNALS = 64
-"""How many are heard of at once."""
+"""How many signals are read at once."""
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
@@ -18,22 +18,22 @@ T = TypeVar("T")
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Inside, both signals raise KeyboardInterrupt; also where a shell had SIGINT ignored."""
+    """Inside, both signals raise KeyboardInterrupt, even if the shell made SIGINT ignored."""
     with _handled_by(_interrupt):
         yield
 
 
 class Interrupts:
-    """Both signals, for work that must not be left half done: they end its reading, no more.
+    """Both signals, for work that must not stop half done: they only end its reading.
 
-    An exception between any two steps would lose what is in hand there.
+    An exception between any two steps would lose the item in hand.
 
     Args:
-        tell: called with the number of each signal, 1 and on, by a thread of its own.
+        tell: called with the number of each signal, from 1 on, by a thread of its own.
 
     Attributes:
-        came: whether any did.
-        cut: whether one ended the reading before it was seen that the source ends.
+        came: whether a signal came.
+        cut: whether a signal ended the reading before the end of the source.
     """
 
     def __init__(self, tell: Callable[[int], object]) -> None:
@@ -43,12 +43,12 @@ class Interrupts:
 
     @contextlib.contextmanager
     def counted(self) -> Iterator[None]:
-        """Inside, a signal is counted, and told of by the end."""
+        """Inside, signals are counted; `tell` has been called for each when this ends."""
         heard, hears = socket.socketpair()
         hears.settimeout(0)
         teller = threading.Thread(target=self._tell_each, args=(heard,), daemon=True)
         with heard, _handled_by(self._note):
-            # The handler must not tell: its thread, this one, may hold the lock that telling needs.
+            # The handler must not call `tell`: this thread may hold the lock that `tell` needs.
             before = signal.set_wakeup_fd(hears.fileno(), warn_on_full_buffer=False)
             teller.start()
             try:
@@ -59,7 +59,7 @@ class Interrupts:
                 teller.join()
 
     def until_first(self, source: Iterable[T]) -> Iterator[T]:
-        """What a source of no None yields, until a signal comes, be it while that is awaited."""
+        """What a source yields (never None), until a signal comes, even while the source waits."""
         items = iter(source)
         try:
             yield from iter(lambda: self._next(items), None)

@@ -14,11 +14,11 @@ WIDEST = 1_000_000
 def say_table(out: Console, table: Table, heading: str = "") -> None:
     """Print a table, or its rows as lines below a heading.
 
-    Where a terminal is too narrow, rich would cut cells off, and a number without its end is
-    another number. Columns are wrapped only where they may be: `no_wrap` says so.
+    In a narrow terminal rich would cut cells off, and a number without its end is another number.
+    Only columns without `no_wrap` are wrapped.
     """
     for column in table.columns:
-        if column.no_wrap:  # which its measure leaves out of account
+        if column.no_wrap:  # rich's measure ignores it
             column.min_width = max(map(cell_len, map(str, (column.header, *column.cells))))
     wide = out.options.update(max_width=WIDEST)
     if out.measure(table, options=wide).minimum <= out.width:

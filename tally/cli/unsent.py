@@ -1,4 +1,4 @@
-"""What SQS did not confirm, in a file as soon as that is known: to be sent again."""
+"""Keeps what SQS did not confirm in a file, as soon as that is known, to be sent again."""
 
 import contextlib
 import itertools
@@ -11,10 +11,10 @@ from tally.counters.event import Increment, encode
 
 
 class UnsentFile:
-    """Keeps increments, one a line, in a file that the first of them makes.
+    """Keeps increments, one per line, in a file that is made for the first of them.
 
-    Where it cannot be written, as on a full disk, it is cut back to whole lines, so that it can be
-    sent again as it is; what it does not hold is given back. `write` is as `os.write`.
+    If the file cannot be written, as on a full disk, it is cut back to whole lines, so that it can
+    be sent again; what it does not hold is returned. `write` is as `os.write`.
 
     Attributes:
         kept: how many it holds.
@@ -32,7 +32,7 @@ class UnsentFile:
         self._lock = threading.Lock()
 
     def keep(self, increments: Sequence[Increment]) -> Sequence[Increment]:
-        """Add increments, by any thread; a file that was there before this run is replaced.
+        """Add increments, from any thread; a file from before this run is replaced.
 
         Returns:
             Those that it does not hold.
@@ -47,7 +47,7 @@ class UnsentFile:
             return rest
 
     def _add(self, lines: Sequence[bytes]) -> int:
-        """Write lines, and tell how many of them the file then holds."""
+        """Write lines, and return how many of them the file then holds."""
         left, held = memoryview(b"".join(lines)), 0
         written = len(left)
         try:

@@ -25,7 +25,7 @@ from tally.local.watch import Watch
 MOMENTO_PORT = 8080
 SQS_PORT = 9324
 HTTP_PORT = 8000
-"""Where people expect them: Momento Local's own port, that of the usual local SQS, and of HTTP."""
+"""The ports that people expect: those of Momento Local, the usual local SQS, and HTTP."""
 
 Port = typer.Option(min=0, max=MAX_PORT, help="0 for any free one.")
 
@@ -40,7 +40,7 @@ def _origin(value: str) -> str:
 Durable = Annotated[
     bool,
     typer.Option(
-        "--durable", help="Have a table of DynamoDB decide; the store is the cache before it."
+        "--durable", help="Let a table of DynamoDB decide; the store is the cache before it."
     ),
 ]
 
@@ -54,8 +54,8 @@ Visibility = Annotated[
         min=1,
         max=MAX_VISIBILITY_S,
         metavar="SECONDS",
-        help="After how long a message that came back is delivered again; the fifth time it is "
-        "dead.",
+        help="After how long a returned message is delivered again; after five receives it is "
+        "a dead letter.",
     ),
 ]
 
@@ -69,7 +69,7 @@ CorsOrigin = Annotated[
 ]
 
 CHECK_EVERY_S = 0.5
-"""How often the parts are looked after, in seconds."""
+"""How often the parts are checked, in seconds."""
 
 
 local = typer.Typer(
@@ -91,8 +91,8 @@ def up(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passes 
 ) -> None:
     """Start SQS, a store, the consumer and the HTTP API; print `export` lines; stay until Ctrl-C.
 
-    Valkey is a real server that is found on this machine; a table is moto's, where SQS is. All of
-    it listens on 127.0.0.1 only. The logs of the Lambda functions go to stderr. A page at the HTTP
+    Valkey is a real server found on this machine; SQS and a table are moto's. All of
+    them listen on 127.0.0.1 only. The logs of the Lambda functions go to stderr. A page at the HTTP
     port shows what goes on, and /docs there describes the API.
     """
     store_port = momento_port if store is StoreKind.MOMENTO else valkey_port
@@ -128,7 +128,7 @@ def _run(settings: StackSettings, http_port: int, cors_origin: str) -> None:
 
 
 def _say_where(url: str, variables: Mapping[str, str], others: Sequence[str]) -> None:
-    """What another terminal is to paste; the other store's variables would be in contradiction."""
+    """Print the lines for another terminal, where the other store's variables must be unset."""
     typer.echo(path_line())
     typer.echo(f"unset {' '.join([*TO_UNSET, *others])}")
     for name, value in {**variables, "TALLY_URL": url}.items():
@@ -139,17 +139,17 @@ def _say_where(url: str, variables: Mapping[str, str], others: Sequence[str]) ->
 
 
 def path_line() -> str:
-    """What tells a shell where `tally` and its Python are.
+    """The line that tells a shell where `tally` and its Python are.
 
-    Also where this shell finds them: the other terminal, in which the line is pasted, may not.
+    It is printed even if this shell finds them: the terminal where it is pasted may not.
     """
     return f'export PATH={shlex.quote(sysconfig.get_path("scripts"))}:"$PATH"'
 
 
 def _refuse_ports(ports: Mapping[str, int]) -> None:
-    """End with every port that cannot be had, before anything starts.
+    """End the command, naming every port that cannot be had, before anything starts.
 
-    A port that is taken after this look is an error of the server that wanted it.
+    If a port is taken after this check, its server reports the error.
     """
     if refused := refusals(ports):
         head = f"{counted(len(refused), 'port')} of {LOOPBACK} cannot be had"
@@ -157,7 +157,7 @@ def _refuse_ports(ports: Mapping[str, int]) -> None:
 
 
 def _stay(stack: Stack) -> None:
-    """Look after the parts until one dies, which is a ChildError, or a signal ends this."""
+    """Check the parts until one dies, which raises ChildError, or a signal comes."""
     never = threading.Event()
     while not never.wait(CHECK_EVERY_S):
         stack.check()

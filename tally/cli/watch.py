@@ -22,7 +22,7 @@ from tally.cli.signals import interruptible
 from tally.reading.errors import PASSING, ReadError
 
 MIN_INTERVAL_S, MAX_INTERVAL_S = 0.1, 3_600.0
-"""Each look costs an operation for each counter, at least."""
+"""Each look costs at least one operation for each counter."""
 
 Interval = Annotated[
     float, typer.Option(min=MIN_INTERVAL_S, max=MAX_INTERVAL_S, help="Seconds between two looks.")
@@ -33,7 +33,7 @@ For = Annotated[
 StdOut = Annotated[Output, typer.Option("--output", help="What a look prints, if not a table.")]
 
 NONE = "–"
-"""How a count or a change is shown that there is not."""
+"""Shown for a missing count or change."""
 
 
 def watch(
@@ -45,8 +45,8 @@ def watch(
 ) -> None:
     """Show the count of each COUNTER and its change per second, until Ctrl-C.
 
-    A table on a terminal; elsewhere a line for each counter and look: time, counter, count,
-    change per second. All are read in one call. A look that fails is told, and the next one made.
+    On a terminal it shows a table; elsewhere a line for each counter and look: time, counter,
+    count, change per second. One call reads all. If a look fails, it says so and looks again.
 
     Exit status 1: every look failed until --for, or a value is no counter.
     """
@@ -61,7 +61,7 @@ def watch(
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A counter as a look saw it: None is no counter, and a change that nobody can tell yet."""
+    """A counter as a look saw it; None for an absent counter, and for a change not yet known."""
 
     counter: str
     count: int | None
@@ -69,7 +69,7 @@ class Row:
 
 
 class Sight(NamedTuple):
-    """What one look saw, or why it saw nothing; the rows are then those of the last good one."""
+    """What one look saw; if it failed, the `problem`, and the rows of the last good look."""
 
     at: datetime
     rows: list[Row]
@@ -97,8 +97,8 @@ class Watching:
     def run(self, interval_s: float, ends_at: float) -> None:
         """Look at least once, and then each interval until the clock is at `ends_at`.
 
-        A failure that passes is shown, and the next look made. ReadError if a value is no counter,
-        the store refuses to read, or all looks failed.
+        If a failure may pass, it is shown and the next look follows. ReadError if a value is no
+        counter, the store refuses to read, or all looks failed.
         """
         due_at = self.clock()
         self._look()
@@ -131,7 +131,7 @@ class Watching:
 
 @contextlib.contextmanager
 def view_for(output: Output) -> Iterator[Show]:
-    """What shows sights: a table that changes in place on a terminal, else a line for each row."""
+    """Shows sights: on a terminal a table that changes in place, else a line for each row."""
     if output is Output.JSON or not sys.stdout.isatty():
         yield lambda sight: _say(sight, output)
     else:
@@ -141,7 +141,7 @@ def view_for(output: Output) -> Iterator[Show]:
 
 
 def picture(sight: Sight) -> Group:
-    """A sight for people; names are not ours, and are shown as they are."""
+    """A sight for people; the names of counters are shown without markup."""
     shown = Table(box=box.SIMPLE_HEAD)
     shown.add_column("counter", overflow="fold")
     shown.add_column("count", justify="right", style="bold", no_wrap=True)
@@ -162,14 +162,14 @@ def _change(per_second: float | None) -> Text:
 
 
 def _per_second(before: int | None, count: int | None, passed_s: float) -> float | None:
-    """The change in a second; nobody can tell it of a counter that was not there before."""
+    """The change in a second; None for a counter that was not there before."""
     if before is None or count is None or passed_s <= 0:
         return None
     return (count - before) / passed_s
 
 
 def _say(sight: Sight, output: Output) -> None:
-    """One line of JSON, or fields between tabs, for `cut` and `awk`; an empty one is nothing."""
+    """One line of JSON, or fields between tabs, for `cut` and `awk`; an absent value is empty."""
     at = sight.at.isoformat(timespec="milliseconds")
     if sight.problem:
         typer.echo(f"tally: {sight.problem}", err=True)

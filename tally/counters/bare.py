@@ -1,4 +1,4 @@
-"""A counter that is a bare integer and has no ledger: what a batch of events makes of it."""
+"""Decides a batch on a counter that is a bare integer, without a ledger."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -21,9 +21,9 @@ class Sum(NamedTuple):
 def summed(events: Sequence[Event]) -> Sum | None:
     """The sum of a counter's events, each once; None if they must be decided one after another.
 
-    They must if one has a bound or is a reset, and if what they add or what they take away leaves
-    64 bits. A sum is one step: past 64 bits only a counter at their end can go within it, and where
-    the sum comes back from there, all of it is applied.
+    They must if one has a bound or is a reset, or if the additions or the subtractions alone exceed
+    64 bits. A sum is applied in one step. One by one, a counter near the end of 64 bits might have
+    overflowed on the way; if the whole sum fits, all of it is applied.
     """
     seen: set[tuple[int, int]] = set()
     decisions = []
@@ -48,11 +48,11 @@ def summed(events: Sequence[Event]) -> Sum | None:
 def fold_bare(value: bytes | None, events: Sequence[Event]) -> tuple[bytes, list[Decision]]:
     """Decide a batch of one counter's events, in their order, on the integer that was read.
 
-    It is decided as on a ledger that knows no event, so that the same event twice counts once; but
-    that ledger is not kept.
+    It decides with an empty ledger, so that an event that occurs twice counts once; that ledger is
+    not kept.
 
     Returns:
-        The next value and the decisions. It is to be written even where it is the same: a rejection
+        The next value and the decisions. Write the value even if it has not changed: a rejection
         depends on the count, and only a swap shows that the read was not stale.
 
     Raises:
@@ -67,7 +67,7 @@ def fold_bare(value: bytes | None, events: Sequence[Event]) -> tuple[bytes, list
 
 
 def _is_bounded(event: Event) -> bool:
-    """Whether a count of 64 bits can make the event rejected, other than by an overflow."""
+    """Whether the event can be rejected other than by an overflow of 64 bits."""
     if event.amount > 0:
         return event.high < INT64_MAX
     return event.amount < 0 and event.low > INT64_MIN

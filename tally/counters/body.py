@@ -12,16 +12,16 @@ from tally.counters.wrapped import wrapped
 
 
 def parse(body: str, envelope: Envelope, default_max: int = INT64_MAX) -> list[Event]:
-    """Read the body of a message into its events; `default_max` binds those that bring no `max`.
+    """Read the body of a message into its events; `default_max` is for those without a `max`.
 
     Raises:
         InvalidIncrementError: the body breaks the contract. One bad increment fails its message:
-            the ledger makes the repeat of the others harmless.
+            the others may be sent again, since the ledger knows them.
     """
     decoded = _decoded(body)
     events: list[Event] = []
     try:
-        if isinstance(decoded, Increment):  # the usual one, and no list of one is made for it
+        if isinstance(decoded, Increment):  # the usual case, which needs no list
             return [identify(decoded, envelope, 0, default_max)]
         for increment in decoded:
             events.append(identify(increment, envelope, len(events), default_max))
@@ -35,7 +35,7 @@ def parse(body: str, envelope: Envelope, default_max: int = INT64_MAX) -> list[E
 
 
 def increments(body: str) -> list[Increment]:
-    """Read the increments of a body, whoever they are; those of CloudEvents as named ones.
+    """Read the increments of a body without their identities; CloudEvents become named ones.
 
     Raises:
         InvalidIncrementError: the body is not JSON, or not of the contract's types.
@@ -45,7 +45,7 @@ def increments(body: str) -> list[Increment]:
 
 
 def increment_at(body: str, position: int) -> Increment:
-    """The increment at a place of a body that has been read, without reading the others again."""
+    """The increment at a position of a body that was read before; the others are not read again."""
     if body.lstrip().startswith("["):
         body = bytes(_ELEMENTS.decode(body)[position]).decode()
     return increments(body)[0]
@@ -66,7 +66,7 @@ def _decoded(body: str) -> Increment | list[Increment]:
 
 
 def _of_other_types(body: str, error: msgspec.ValidationError) -> Increment | list[Increment]:
-    """A body that is not of our types; a specversion makes it one of CloudEvents."""
+    """Read a body that is not of our types; if it has a specversion, it is a CloudEvent."""
     try:
         said = _said(body, error)
     except msgspec.DecodeError as broken:
@@ -81,11 +81,11 @@ def _not_json(body: str, error: Exception) -> InvalidIncrementError:
 
 
 def _said(body: str, error: msgspec.ValidationError) -> object:
-    """What a body says that is not of our types; that it is no JSON matters more than any field."""
+    """A body that is not of our types, as plain objects; raises if it is no JSON."""
     try:
         return readable(body)
     except msgspec.DecodeError as broken:
-        # A number past all ranges stops either decoder, and the one of our types knows its field.
+        # A number past all ranges stops both decoders; only that of our types knows its field.
         reason, _, _ = str(broken).partition(" - at ")
         if not str(error).startswith(reason):
             raise

@@ -1,8 +1,8 @@
 """CloudEvents 1.0 in their JSON format: another form of the named increment.
 
-The event's source and id together are the increment's id, its time is `at`, its data's `counter`
-or else its subject is the counter, and its data's other fields are those of an increment. Other
-attributes are ignored: extensions are what CloudEvents are open to.
+The event's source and id together are the increment's id. Its time is `at`. The counter is the
+`counter` of its data, or else its subject. The other fields of its data are those of an increment.
+Other attributes are ignored, since CloudEvents allow extensions.
 """
 
 import calendar
@@ -14,12 +14,12 @@ from tally.counters.errors import InvalidIncrementError, shown
 from tally.counters.event import Increment, build
 
 VERSION = "1.0"
-"""What every event of CloudEvents 1.0.x has for its `specversion`."""
+"""The `specversion` of every event of CloudEvents 1.0.x."""
 
 _DATA = ("counter", "amount", "max", "min", "reset")
 _WORDS = {name: f"data.{name}" for name in _DATA} | {"at": "time"}
 _JSON_TYPE = re.compile(r"[^/;\s]+/(?:[^/;\s]+\+)?json\s*(?:;.*)?", re.IGNORECASE | re.DOTALL)
-# RFC 3339, section 5.6; the year 0 is in its grammar, and in no calendar of Python's.
+# RFC 3339, section 5.6; its grammar has the year 0, Python's calendar has not.
 _TIME = re.compile(
     r"(?!0000)([0-9]{4})-(0[1-9]|1[0-2])-([0-3][0-9])"
     r"[Tt]([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]|60)(?:\.([0-9]+))?"
@@ -29,7 +29,7 @@ _DAY_S, _HOUR_S, _MINUTE_S, _LEAP = 86_400, 3_600, 60, "60"
 
 
 def is_cloudevent(body: object) -> bool:
-    """Whether a body, as plain objects, is meant as a CloudEvent or as a batch of them."""
+    """Whether a body, as plain objects, is meant to be a CloudEvent or a batch of them."""
     first = body[0] if isinstance(body, list) and body else body
     return isinstance(first, Mapping) and "specversion" in first
 
@@ -38,8 +38,8 @@ def increments(body: object) -> list[Increment]:
     """The increments of a CloudEvent or of a batch of them, from plain objects.
 
     Raises:
-        InvalidIncrementError: an event is none of version 1.0, or no increment; the field is the
-            event's own.
+        InvalidIncrementError: an event is not of version 1.0, or makes no increment; `field` names
+            the event's own attribute.
     """
     read = []
     for position, event in enumerate(body if isinstance(body, list) else [body]):
@@ -53,7 +53,7 @@ def increments(body: object) -> list[Increment]:
 
 
 def in_its_words(error: InvalidIncrementError) -> InvalidIncrementError:
-    """What is wrong with an increment, told of the attribute that the event has in its place."""
+    """The error with the event's attribute in place of the increment's field."""
     field = _WORDS.get(error.field, error.field)
     return InvalidIncrementError(field, error.reason, error.value, error.counter)
 
@@ -63,7 +63,7 @@ def _increment(event: Mapping[str, Any]) -> Increment:
     if version != VERSION:
         raise InvalidIncrementError("specversion", f"must be {VERSION}", shown(version))
     source = _text(event, "source")
-    if re.search(r"\s", source):  # and so the first blank of the id ends the source
+    if re.search(r"\s", source):  # so the first blank of the joined id ends the source
         raise InvalidIncrementError("source", "must be a URI-reference", shown(source))
     _text(event, "type")
     data = _data(event)
@@ -79,7 +79,7 @@ def _increment(event: Mapping[str, Any]) -> Increment:
 
 
 def _text(event: Mapping[str, Any], name: str) -> str:
-    """An attribute that an increment needs; null is how JSON writes one that is not set."""
+    """An attribute that an increment needs; null means that it is not set."""
     value = event.get(name)
     if value is None:
         raise InvalidIncrementError(name, "is missing")
@@ -107,10 +107,10 @@ def _data(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _at_ms(time: str) -> int:
-    """A time of RFC 3339 in ms since the epoch, what is shorter than a millisecond cut off.
+    """A time of RFC 3339 in ms since the epoch; fractions of a millisecond are cut off.
 
-    By hand, since no parser at hand takes all that the standard allows: a leap second, digits
-    without end. The leap second is the one after it, as in every clock of POSIX.
+    Parsed by hand, since no parser here takes all that the standard allows: a leap second, any
+    number of digits. A leap second equals the second after it, as in POSIX.
     """
     found = _TIME.fullmatch(time)
     if found is None or int(found[3]) not in range(1, _month_days(found) + 1):
@@ -131,7 +131,7 @@ def _month_days(found: re.Match[str]) -> int:
 
 
 def _claims(event: Mapping[str, Any]) -> tuple[str, str]:
-    """The counter and the id that an event says it has, where that can be read."""
+    """The counter and the id that an event states, if they can be read."""
     data = event.get("data")
     counter = data.get("counter") if isinstance(data, Mapping) and "counter" in data else None
     named = [counter or event.get("subject"), event.get("source"), event.get("id")]

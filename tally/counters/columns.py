@@ -1,4 +1,4 @@
-"""The stored form of a ledger: one column a field, so that both ends of the codec run in C."""
+"""The stored form of a ledger: one column for each field, so that the codec runs in C."""
 
 import struct
 from itertools import accumulate, pairwise
@@ -13,7 +13,7 @@ from tally.counters.runs import MAX_END, Packed, unpack, within
 VERSION = 1
 SOURCE_BYTES = 8
 MAX_SEEN_S = 2**63 // 1_000 + 1
-"""The second that the latest `at`, INT64_MAX in ms, is rounded up to."""
+"""The latest `at`, INT64_MAX in ms, rounded up to a second."""
 
 _Natural = Annotated[int, Meta(ge=0)]
 _PackedRuns = _Natural | list[_Natural]
@@ -23,7 +23,7 @@ _ENCODER = msgspec.msgpack.Encoder()
 
 
 class Columns(msgspec.Struct, gc=False):
-    """Sources by the time they were last seen, ascending; one place in each column a source.
+    """Sources in the order in which they were last seen; each has one place in every column.
 
     `floor` and `seen` are in seconds since the epoch. `decided` and `rejected` are packed runs;
     `rejected` has only the places of sources with a rejection.
@@ -36,7 +36,7 @@ class Columns(msgspec.Struct, gc=False):
     rejected: dict[int, Packed]
 
     def without(self, dropped: int) -> "Columns":
-        """The columns less the first `dropped` sources, the floor raised to the last of these."""
+        """The columns without the first `dropped` sources; the floor rises to the last of them."""
         if not dropped:
             return self
         return Columns(
@@ -62,10 +62,10 @@ def encode(columns: Columns) -> bytes:
 
 
 def decode(stored: bytes) -> Columns:
-    """Read columns, and trust nothing: what is misread here would be written back as truth.
+    """Read columns and check everything: a misread value would be written back as truth.
 
     Raises:
-        UnreadableValueError: encode() of this version makes no such bytes.
+        UnreadableValueError: encode() of this version never makes these bytes.
     """
     try:
         _, ids, times, decided, rejected = _checked_version(stored)
@@ -85,7 +85,7 @@ def decode(stored: bytes) -> Columns:
 
 
 def _checked_version(stored: bytes) -> Any:  # noqa: ANN401 (what _DECODER has checked)
-    """The five fields; of a later version, whose fields may be other, only an error."""
+    """The five fields; a later version may have others, and raises an error that names it."""
     try:
         fields = _DECODER.decode(stored)
     except msgspec.ValidationError:
@@ -101,7 +101,7 @@ def _checked_version(stored: bytes) -> Any:  # noqa: ANN401 (what _DECODER has c
 
 
 def _check(columns: Columns) -> None:
-    """What types cannot state. Most runs are plain numbers, and cost no step here."""
+    """Check what types cannot state. Most runs are plain numbers, and need no call."""
     count = len(columns.ids)
     same_length = count == len(columns.seen) == len(columns.decided)
     if not same_length or len(set(columns.ids)) != count:

@@ -25,8 +25,8 @@ _DECIMAL = re.compile(rb"0|-?[1-9][0-9]{0,18}")
 class Fold(NamedTuple):
     """What a batch makes of a value.
 
-    `value` is to be written in the place of the one that was read; None when there is nothing to
-    write, which is safe to acknowledge even from a stale read: what is decided stays decided.
+    `value` replaces the one that was read. None means that there is nothing to write; the events
+    may then be acknowledged even after a stale read, since what is decided stays decided.
     """
 
     value: bytes | None
@@ -37,8 +37,8 @@ def fold(value: bytes | None, events: Sequence[Event], limits: Limits) -> Fold:
     """Decide a batch of one counter's events, in their order, on the value that was read.
 
     Args:
-        value: the stored bytes; None for an absent counter. A bare integer is adopted.
-        events: of this counter; the same event may be in it more than once.
+        value: the stored bytes; None for an absent counter. A bare integer becomes the count.
+        events: of this counter; one event may occur more than once.
         limits: how much the ledger remembers.
 
     Raises:
@@ -58,10 +58,10 @@ class Counter:
         self.ledger = Ledger(columns.decode(stored) if newline else columns.empty())
 
     def decide(self, event: Event, max_runs: int) -> Decision:
-        """Decide one event: what is in the ledger stays as it was decided."""
+        """Decide one event; an event in the ledger stays as it was decided."""
         seq, amount = event.seq, event.amount
         source = self.ledger.source(event.source)
-        # The usual case: what follows the last run was not decided.
+        # The usual case: the event follows the last run, so it was not decided.
         before = None if seq == source.decided[-1] else source.recall(seq)
         if before is not None:
             return before

@@ -1,4 +1,4 @@
-"""What a counter can say of an event."""
+"""What a counter can answer about an event."""
 
 import enum
 
@@ -11,7 +11,7 @@ class Decision(enum.Enum):
     APPLIED_BEFORE = "applied before"
     REJECTED_BEFORE = "rejected before"
     DECIDED_BEFORE = "decided before"  # the ledger has forgotten which way
-    UNDECIDABLE = "undecidable"  # too old: it may have been decided before, and is never guessed
+    UNDECIDABLE = "undecidable"  # too old: it may have been decided before; nothing is guessed
     FULL = "full"  # the source has left too many gaps; decidable once they close
 
     @property

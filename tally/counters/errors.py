@@ -7,20 +7,20 @@ MAX_SHOWN_CHARS = 120
 
 
 MAX_SHOWN_BITS = 8_192
-"""Of a longer integer an error shows no digit; Python converts up to 4,300 of them."""
+"""An error shows no digits of a longer integer; Python converts up to 4,300 of them."""
 
 MAX_NAME_CHARS = 512
-"""How much of a counter's name an error carries: all of it, if it is a valid one."""
+"""How much of a counter's name an error carries: the whole name, if it is valid."""
 
 
 class TallyError(Exception):
     """Something Tally cannot do as asked; the text says what and why.
 
-    What an error carries, it also carries through pickling, out of a pool of processes.
+    An error keeps its attributes when it is pickled, as a pool of processes does.
     """
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Made anew without __init__, whose arguments are not those that Exception keeps."""
+        """Rebuild it without __init__, whose arguments are not those that Exception keeps."""
         return _remade, (type(self), self.args), self.__dict__
 
 
@@ -29,10 +29,10 @@ class InvalidIncrementError(TallyError, ValueError):
 
     Attributes:
         field: the field that is wrong, as a path (``amount``, ``[3].amount``), or ``body``.
-        value: what stood there, as it would be shown (shortened); empty when it was missing.
+        value: the wrong value, shortened for display; empty if it is missing.
         reason: what is wrong with it.
-        counter: the counter that the increment names, where that can be read.
-        identity: the id, or source and seq, that it claims, where that can be read.
+        counter: the counter that the increment names, if that can be read.
+        identity: the id, or source and seq, that the increment has, if that can be read.
     """
 
     def __init__(self, field: str, reason: str, value: str = "", counter: str = "") -> None:
@@ -44,14 +44,14 @@ class InvalidIncrementError(TallyError, ValueError):
         super().__init__(f"{self.field}: {reason}" + (f", found {value}" if value else ""))
 
     def within(self, place: str, counter: str, identity: str) -> "InvalidIncrementError":
-        """The same error, told of this counter's increment at this place (``[3].``)."""
+        """The same error, for this counter's increment at this place in the body (``[3].``)."""
         error = InvalidIncrementError(place + self.field, self.reason, self.value, counter)
         error.identity = identity
         return error
 
 
 class UnreadableValueError(TallyError):
-    """A stored value that is no counter of this version; it is reported and never overwritten."""
+    """A stored value that this version cannot read; it is reported and never overwritten."""
 
 
 def _remade(kind: type[TallyError], args: tuple[object, ...]) -> TallyError:
@@ -70,10 +70,10 @@ def _cut(text: str) -> str:
 
 
 class _Short(reprlib.Repr):
-    """It stops at a depth, where repr() itself would fail."""
+    """It stops at a fixed depth; repr() would fail on deep nesting."""
 
     def repr_int(self, x: int, level: int) -> str:
-        """Not of an integer of more digits than Python converts, which versions do in two ways."""
+        """Without digits if Python would refuse to convert it, which versions do in two ways."""
         return "<int>" if x.bit_length() > MAX_SHOWN_BITS else super().repr_int(x, level)
 
 

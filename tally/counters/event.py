@@ -19,20 +19,20 @@ MAX_COUNTER_BYTES = 512
 """A counter's name is its key in the store, in UTF-8."""
 
 MAX_FUTURE_MS = 300_000
-"""How far `at` may lie after the message's SentTimestamp, and so how far a wild clock can raise the
-floor (docs/guarantees.md, "What is not promised")."""
+"""How far `at` may lie after the message's SentTimestamp; it limits how far a wrong clock can raise
+the floor (docs/guarantees.md, "What is not promised")."""
 
 MAX_KNOWN_SOURCES = 4_096
 """How many sources are remembered in parsed form: the events of a batch have few."""
 
 Int64 = Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)]
-# Not the field's default, which must be told from an amount of 1 beside a reset.
+# Not the field's default: a reset with an amount of 1 must be told from one without an amount.
 Amount = Annotated[
     Int64, Meta(description="what to add to the count", extra_json_schema={"default": 1})
 ]
 Reset = Annotated[Int64, Meta(description="what the count becomes, whatever it was")]
-# The pattern and the limit in bytes are published here and checked by code of ours, which remembers
-# the sources that it has seen: msgspec would run the pattern for each event.
+# The schema publishes the limit in bytes and the pattern; our own code checks them, since msgspec
+# would run the pattern for each event, and we remember the sources that we have seen.
 CounterName = Annotated[
     str,
     Meta(
@@ -71,7 +71,7 @@ class Increment(
     """An increment as it is published; native, named or anonymous, by the fields that it has.
 
     With amount > 0 it is rejected if the count would exceed `max`, with amount < 0 if the count
-    would fall below `min`. A reset has neither of the three, and is never rejected.
+    would fall below `min`. A reset has none of these three fields, and is never rejected.
     """
 
     counter: CounterName
@@ -92,8 +92,8 @@ Body = Increment | Annotated[list[Increment], Meta(min_length=1)]
 class Event(msgspec.Struct, frozen=True, gc=False):
     """An increment with its identity resolved and its bounds filled in: what a counter decides.
 
-    `source` is the 64-bit number that the hexadecimal digits write; `at` is in ms since the epoch.
-    With a `reset` the count becomes that, and `amount` and the bounds mean nothing.
+    `source` is the 64-bit number of the hexadecimal digits; `at` is in ms since the epoch.
+    If there is a `reset`, the count becomes that; `amount` and the bounds are ignored.
     """
 
     counter: str
@@ -107,7 +107,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def identity(self) -> str:
-        """The one name of the event everywhere."""
+        """The event's name, the same everywhere."""
         return str(EventName(self.source, self.seq, self.at))
 
 
@@ -115,7 +115,7 @@ _NAME = re.compile("([0-9a-f]{16}):(0|[1-9][0-9]{0,18}):([1-9][0-9]{0,18})")
 
 
 class EventName(NamedTuple):
-    """What an event is known by; its text is `source:seq:at`, the source in hexadecimal."""
+    """The name of an event; its text is `source:seq:at`, the source in hexadecimal."""
 
     source: int
     seq: int
@@ -129,7 +129,7 @@ class EventName(NamedTuple):
         """Read the name of an event.
 
         Raises:
-            InvalidIncrementError: the text is none; its field is `event`.
+            InvalidIncrementError: the text is no such name; its field is `event`.
         """
         found = _NAME.fullmatch(text)
         name = cls(int(found[1], 16), int(found[2]), int(found[3])) if found else None
@@ -146,11 +146,11 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
 
 
 def check(increment: Increment) -> None:
-    """See to the rules that the types cannot state, but for the digits of a source.
+    """Check the rules that the types cannot state, except the digits of a source.
 
     Raises:
-        InvalidIncrementError: a name too long in bytes, a mixture of forms, or a reset with
-            an amount or a bound.
+        InvalidIncrementError: a name has too many bytes, forms are mixed, or a reset has an
+            amount or a bound.
     """
     if not increment.counter.isascii():
         _check_utf8("counter", increment.counter, MAX_COUNTER_BYTES)
@@ -176,7 +176,7 @@ def build(fields: Mapping[str, Any]) -> Increment:
         InvalidIncrementError: a field is unknown, missing, or not what the contract says.
     """
     texts = {
-        name: str.__str__(value)  # of a subclass, such as markupsafe's, the text that it is
+        name: str.__str__(value)  # a subclass, such as markupsafe's, becomes plain text
         for name, value in fields.items()
         if isinstance(value, str) and type(value) is not str
     }
@@ -192,17 +192,17 @@ def build(fields: Mapping[str, Any]) -> Increment:
     check(increment)
     if increment.source is not UNSET:
         source_number(increment.source)
-    # Left out, an amount of 1 takes no bytes.
+    # An amount of 1 is left out, to save bytes.
     return replace(increment, amount=UNSET) if increment.amount == 1 else increment
 
 
 def prepare() -> None:
-    """Have msgspec look at the types now: within that it swallows exceptions from signals."""
+    """Let msgspec inspect the types now: meanwhile it swallows exceptions that signals raise."""
     encode(build({"counter": "c"}))
 
 
 def encode(increment: Increment) -> bytes:
-    """The JSON of an increment, without the fields that it has not."""
+    """The JSON of an increment, with only the fields that are set."""
     return msgspec.json.encode(increment)
 
 
@@ -211,10 +211,10 @@ _SOURCE = re.compile("[0-9a-f]{16}")
 
 @functools.lru_cache(maxsize=MAX_KNOWN_SOURCES)
 def source_number(source: str) -> int:
-    """The 64 bits that a source's digits write.
+    """The 64-bit number of a source's digits.
 
     Raises:
-        InvalidIncrementError: they are not 16 digits as the contract has them.
+        InvalidIncrementError: they are not 16 lower-case hexadecimal digits.
     """
     if not _SOURCE.fullmatch(source):
         raise InvalidIncrementError("source", "must be 16 lower-case hex digits", shown(source))

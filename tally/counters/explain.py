@@ -1,4 +1,4 @@
-"""Turns msgspec's validation errors into ours: which field, what stood there, what is wrong."""
+"""Turns msgspec's validation errors into ours: which field, its value, what is wrong."""
 
 import re
 from collections.abc import Mapping
@@ -7,8 +7,8 @@ import msgspec
 
 from tally.counters.errors import InvalidIncrementError, shown
 
-# A path has only the steps that our types can make, and stands at the very end: before it a field
-# is quoted as it was sent, and may itself read like the place of an error.
+# Only a path at the very end counts, and only with the steps that our types can have: the text
+# before it quotes a field as it was sent, which may itself look like a path.
 _PLACED = re.compile(
     r"(?P<reason>.*?)(?: - at `\$(?P<path>(?:\[[0-9]{1,9}\]|\.[a-z]+)*)`)?", re.DOTALL
 )
@@ -26,14 +26,14 @@ _WORDS = {
     "Expected `str` of length >=": "must not be empty",
     "Expected `array` of length >=": "must not be empty",
 }
-"""What msgspec says before its last word, a type or a bound, and what a person is told instead."""
+"""Msgspec's text before its last word (a type or a bound), and what a person reads instead."""
 
 _NOTHING = object()
 _STEP = re.compile(r"\[(?P<index>[0-9]+)\]|\.(?P<key>[a-z]+)")
 
 
 def explained(error: msgspec.ValidationError, raw: object) -> InvalidIncrementError:
-    """The error by field and value; `raw` is what was validated, as plain objects."""
+    """Our error for msgspec's; `raw` is what was validated, as plain objects."""
     reason, path = _placed(str(error), raw)
     value = _value_at(raw, path)
     counter = _value_at(raw, f"{path.partition('.')[0]}.counter")
@@ -63,21 +63,21 @@ def readable(body: str) -> object:
 
 
 def _placed(text: str, raw: object) -> tuple[str, str]:
-    """What msgspec says, and the path to where: `[3].amount`, or nothing for the whole."""
+    """What msgspec says, and the path of the field: `[3].amount`, or empty for the whole body."""
     if isinstance(raw, Mapping) and _UNKNOWN.fullmatch(text):
-        return text, ""  # a path at its end would be a part of the field's name
+        return text, ""  # what looks like a path is part of the field's name
     parts = _PLACED.fullmatch(text)
     return (parts["reason"], parts["path"] or "") if parts else (text, "")
 
 
 def _in_our_words(reason: str) -> str:
-    """A reason without the types of a program; one that is not in the table stays as it is."""
+    """A reason in words for people; if it is not in the table, as it is."""
     said, _, last = reason.rpartition(" ")
     return _WORDS[said].format(last) if said in _WORDS else reason
 
 
 def _value_at(raw: object, path: str) -> object:
-    """What stands at the path, _NOTHING where there is nothing."""
+    """The value at the path; _NOTHING if there is none."""
     for step in _STEP.finditer(path):
         if step["index"] and isinstance(raw, list) and int(step["index"]) < len(raw):
             raw = raw[int(step["index"])]

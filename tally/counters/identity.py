@@ -1,4 +1,4 @@
-"""Who an increment is: the identity that its fields make, and the name that follows from it."""
+"""The identity of an increment, from its fields, and the name that follows from it."""
 
 import hashlib
 
@@ -18,15 +18,15 @@ from tally.counters.event import (
 
 
 def identify(increment: Increment, envelope: Envelope, position: int, default_max: int) -> Event:
-    """Resolve who an increment is, by the one of the three forms that its fields make.
+    """Resolve an increment's identity, by the form that its fields make: one of three.
 
     Raises:
-        InvalidIncrementError: the fields make none of the three, or `at` lies in the future.
+        InvalidIncrementError: the fields make none of the forms, or `at` is too far in the future.
     """
     source, seq, at = increment.source, increment.seq, increment.at
     plain = increment.id is UNSET and increment.reset is UNSET and increment.counter.isascii()
     if plain and source is not UNSET and seq is not UNSET and at is not UNSET:
-        number = source_number(source)  # the usual one; nothing else in it can be wrong
+        number = source_number(source)  # the usual case; nothing else can be wrong
     else:
         number, seq, at = _checked(increment, envelope, position)
     if at > envelope.sent_at + MAX_FUTURE_MS:
@@ -52,16 +52,16 @@ def _checked(increment: Increment, envelope: Envelope, position: int) -> EventNa
 
 
 def derived_source(unique_id: str) -> int:
-    """The source of an increment that is known by an id: BLAKE2b, 64 bits, big-endian."""
+    """The source that stands for an id: its BLAKE2b digest, 64 bits, big-endian."""
     return int.from_bytes(hashlib.blake2b(unique_id.encode(), digest_size=8).digest(), "big")
 
 
 def name_of(increment: Increment) -> EventName:
-    """The name of a native or named increment, which its event has as well.
+    """The name of a native or named increment; its event has the same name.
 
     Raises:
-        InvalidIncrementError: the fields make neither form; an anonymous increment is known by its
-            message only.
+        InvalidIncrementError: the fields make neither form; only its message identifies an
+            anonymous increment.
     """
     check(increment)
     if increment.at is UNSET:
@@ -75,13 +75,13 @@ def identity_of(increment: Increment) -> str:
     """The name of a native or named increment; its event has the same `identity`.
 
     Raises:
-        InvalidIncrementError: it is anonymous, and known by its message only.
+        InvalidIncrementError: it is anonymous: only its message identifies it.
     """
     return str(name_of(increment))
 
 
 def claimed(increment: Increment) -> str:
-    """Who an increment says it is, whether or not its fields make one of the three forms."""
+    """The identity that an increment states, even if its fields make none of the three forms."""
     if increment.id is not UNSET:
         return increment.id
     native = (increment.source, increment.seq, increment.at)

@@ -17,15 +17,15 @@ class Limits(msgspec.Struct, frozen=True):
     """How much a counter remembers."""
 
     horizon_s: int = 86_400
-    """How long before the newest event a source is worth more than free_bytes."""
+    """How far behind the newest event a source may be and still be kept past free_bytes."""
     free_bytes: int = 1_024
-    """Up to here nothing is forgotten: one chunk as Momento bills it."""
+    """Up to this size nothing is forgotten: one chunk as Momento bills it."""
     max_bytes: int = 1_048_576
     """Past this even recent sources are forgotten: a fifth of Momento's largest item."""
     max_runs: int = 65_536
-    """The bounds of a source's decided runs past which it opens no further gap."""
+    """A source whose decided runs have more bounds than this opens no further gap."""
     max_rejected: int = 1_024
-    """The bounds of a source's rejected runs past which it forgets the lower half."""
+    """A source whose rejected runs have more bounds than this forgets their lower half."""
 
 
 class Source:
@@ -53,7 +53,7 @@ class Source:
 
 
 class Ledger:
-    """The sources of one counter: those of the current events opened, the others as stored."""
+    """The sources of one counter: opened for the current events, all others as stored."""
 
     def __init__(self, columns: Columns) -> None:
         self.floor_ms = columns.floor * MS
@@ -63,7 +63,7 @@ class Ledger:
         self._open: dict[int, Source] = {}
 
     def source(self, number: int) -> Source:
-        """What is known of a source; a source never seen is kept only once it records."""
+        """What is known of a source; a new source is kept only once it records an event."""
         known = self._open.get(number)
         if known is not None:
             return known
@@ -81,7 +81,7 @@ class Ledger:
         return opened
 
     def record(self, number: int, source: Source, seq: int, at: int) -> None:
-        """Enter an event as decided. The time seen is the event's own, never a consumer's."""
+        """Record an event as decided. `seen` follows the event's own time, never a consumer's."""
         if at > source.seen * MS:
             source.seen = -(-at // MS)
         decided = source.decided
@@ -93,7 +93,7 @@ class Ledger:
         self.changed = True
 
     def columns(self, max_rejected: int) -> Columns:
-        """The ledger as it is stored, by `seen`; sources of the same second keep their order."""
+        """The ledger as it is stored, sorted by `seen`; sources of one second keep their order."""
         stored = self._columns
         ids, seen, decided = stored.ids.copy(), stored.seen.copy(), stored.decided.copy()
         rejected = stored.rejected.copy()
@@ -122,8 +122,8 @@ class Ledger:
 def forget(columns: Columns, limits: Limits, size: Callable[[Columns], int]) -> Columns:
     """Drop the oldest sources until the value fits; event time decides, there is no wall clock.
 
-    A source not seen within the horizon is dropped down to free_bytes, any other only down to
-    max_bytes. Each source dropped makes the value smaller, so the number is found by bisection.
+    Sources last seen before the horizon are dropped until the value fits free_bytes, others only
+    until it fits max_bytes. Each dropped source shrinks the value, so bisection finds the number.
     """
 
     def fits(limit_bytes: int) -> Callable[[int], bool]:
@@ -131,7 +131,7 @@ def forget(columns: Columns, limits: Limits, size: Callable[[Columns], int]) -> 
 
     seen = columns.seen
     expired = dropped = bisect_right(seen, seen[-1] - limits.horizon_s)
-    # Asked first is what is mostly so, without a search: what is large is large by recent sources.
+    # First the usual case, without a search: a large value is large because of recent sources.
     if fits(limits.free_bytes)(expired):
         dropped = bisect_left(range(expired), True, key=fits(limits.free_bytes))  # noqa: FBT003 (the key sought)
     elif not fits(limits.max_bytes)(expired):

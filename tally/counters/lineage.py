@@ -1,4 +1,4 @@
-"""Whether one value of a counter can have come of another, by what their ledgers know."""
+"""Whether one value of a counter can descend from another, as their ledgers show."""
 
 from tally.counters import columns
 from tally.counters.columns import Columns
@@ -6,15 +6,15 @@ from tally.counters.runs import unpack, within
 
 
 def lacks(value: bytes, earlier: bytes) -> bool:
-    """Whether a value lacks events that an earlier one has decided, and has not forgotten them.
+    """Whether a value lacks events that an earlier value has, without having forgotten them.
 
-    What was ever decided stays in the ledger until its source is dropped, and then the floor is at
-    or above the time at which that source was last seen. So a value that lacks an event of a source
-    last seen above its floor does not come of the earlier one: the counter was set back between.
+    A decided event stays in the ledger until its source is dropped, and then the floor is at or
+    above the time when that source was last seen. So if a value lacks an event of a source last
+    seen above its floor, it does not descend from the earlier one: the counter was set back.
 
     Args:
         value: what a counter holds.
-        earlier: what it held before, for certain.
+        earlier: what it certainly held before.
 
     Raises:
         UnreadableValueError: one of them is no counter.

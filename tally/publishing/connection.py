@@ -1,4 +1,4 @@
-"""The client of SQS: made when it is needed, and made anew when its credentials were of no use."""
+"""The SQS client: made when it is needed, and made anew when its credentials have failed."""
 
 import contextlib
 import logging
@@ -15,9 +15,9 @@ CONNECT_TIMEOUT_S = 5
 """How long a connection to SQS may take."""
 
 READ_TIMEOUT_S = 10
-"""How long SQS may be silent; then nobody knows what it stored, and the messages go again."""
+"""How long SQS may be silent; then nobody knows what it stored, and the messages are sent again."""
 
-# Nothing of these was sent. A client keeps what it knows of credentials, be it that there are none.
+# With these nothing was sent. A client remembers its credentials, even that there are none.
 CREDENTIAL_ERRORS = (
     boto.CredentialRetrievalError,
     boto.NoCredentialsError,
@@ -37,14 +37,14 @@ CREDENTIAL_CODES = frozenset(
         "UnrecognizedClientException",
     }
 )
-"""Error codes that tell that a client's credentials are out of date."""
+"""Error codes that say that a client's credentials are out of date."""
 
 MAX_IDLE_S = 60.0
-"""A connection on which nothing was sent for longer is not used again: its peer may have left it
-without a word, as balancers and frozen machines do."""
+"""A connection that was idle for longer is not used again: its peer may have dropped it silently,
+as load balancers do, and frozen machines."""
 
 MAX_CLOCK_AHEAD_S = 60.0
-"""How far the own clock may be ahead of SQS's; consumers refuse increments from 300 s on."""
+"""How far this machine's clock may be ahead of SQS's; from 300 s on consumers refuse increments."""
 
 
 CLOCK_AHEAD = (
@@ -61,7 +61,7 @@ _LOG = logging.getLogger("tally.publishing")
 
 
 class SqsClient(Protocol):
-    """What is used of boto3's SQS client."""
+    """The part of boto3's SQS client that we use."""
 
     @property
     def send_message_batch(self) -> Callable[..., Any]:
@@ -73,7 +73,7 @@ class SqsClient(Protocol):
 
 
 class Connection:
-    """A client for one queue, and what is to be known of it."""
+    """A client for one queue, and its state."""
 
     def __init__(
         self,
@@ -86,10 +86,10 @@ class Connection:
         """Nothing is opened yet.
 
         Args:
-            queue_url: where to.
-            attempt_s: how long SQS may be silent, and a connection take, in seconds.
+            queue_url: the queue's.
+            attempt_s: how long SQS may be silent, and a connection may take, in seconds.
             wall: the time of day, in seconds since the epoch.
-            client: stays the caller's, to close and to keep alive; without it one is made here.
+            client: the caller closes it and keeps it alive; by default one is made here.
         """
         self._queue_url = queue_url
         self._attempt_s = attempt_s
@@ -101,7 +101,7 @@ class Connection:
         self._knows_clock = False
 
     def opened(self) -> SqsClient:
-        """The client; one of our own is made if there is none, and leaves connections that idled.
+        """The client, made if there is none; our own also drops connections that were idle.
 
         Raises:
             BotoCoreError, ValueError, OSError: `aws.CONNECT_ERRORS`.
@@ -111,14 +111,14 @@ class Connection:
         if self._client is None:
             self._client = connect(self._queue_url, attempt_s=self._attempt_s)
         elif self._is_own and not 0 <= now - self._used_at <= MAX_IDLE_S:
-            self._client.close()  # its connections; it opens others
+            self._client.close()  # only its connections; it opens others
         self._used_at = now
         return self._client
 
     def renews(self, error: Exception) -> bool:
-        """Drop a client of our own whose credentials failed; whether another may fare better now.
+        """Drop our own client if its credentials failed; returns whether a new one may succeed now.
 
-        If it was just made, the next request will see.
+        If the client was only just made, a new one is tried with the next request.
         """
         if not (self._is_own and _is_about_credentials(error)):
             return False
@@ -127,7 +127,7 @@ class Connection:
         return not self._is_new
 
     def check_clock(self, response: Mapping[str, Any]) -> None:
-        """Warn once of a clock that is ahead: SQS confirms what every consumer will refuse."""
+        """Warn once if our clock is ahead: SQS confirms increments that every consumer refuses."""
         if self._knows_clock:
             return
         self._knows_clock = True
@@ -144,14 +144,14 @@ class Connection:
 
 
 def connect(queue_url: str, *, attempt_s: float = READ_TIMEOUT_S) -> SqsClient:
-    """A client for a queue from the ecosystem's environment (`AWS_*`), for one process.
+    """A client for a queue from the AWS environment (`AWS_*`), for one process.
 
-    It does not repeat by itself: two layers of repeats multiply, and only ours has our limits. It
-    warns where the environment has an endpoint to which a queue of AWS does not belong.
+    It does not repeat by itself: two layers of repeats would multiply, and only ours has our
+    limits. If the environment sends the messages for a queue of AWS elsewhere, a warning says so.
 
     Args:
         queue_url: the queue's.
-        attempt_s: how long SQS may be silent, and a connection take at most, in seconds.
+        attempt_s: how long SQS may be silent, and a connection may take, in seconds.
 
     Raises:
         BotoCoreError, ValueError, OSError: `aws.CONNECT_ERRORS`.

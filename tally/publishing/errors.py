@@ -1,4 +1,4 @@
-"""What can go wrong for who publishes: every exception of this package."""
+"""What can go wrong when publishing: every exception of this package."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from tally.environment import A_QUEUE_URL
 
 
 class QueueUrlError(TallyError, ValueError):
-    """What should be the URL of a queue is none; `url` is what was found."""
+    """The queue's URL is invalid; `url` is what was given."""
 
     def __init__(self, url: object) -> None:
         self.url = url
@@ -16,17 +16,17 @@ class QueueUrlError(TallyError, ValueError):
 
 
 class UnsentError(TallyError):
-    """Increments that SQS has not confirmed, within the limits or before `abandon`.
+    """Increments that SQS did not confirm within the limits, or before `abandon`.
 
-    Some may not have been tried, as what stood before them was in vain, and some may have arrived:
-    an answer can be lost. They keep their identity and their `at`, so that to publish them again
-    (`Publisher.publish_again`) is always safe: each counts once, and one that comes so late that
-    the ledger has forgotten its time is reported, not counted.
+    Some may not have been sent, because those before them failed. Some may have arrived, because
+    an answer can be lost. They keep their identity and their `at`, so it is always safe to publish
+    them again (`Publisher.publish_again`): each counts once. If the ledger has forgotten its time,
+    an increment is reported, not counted.
 
     Attributes:
-        increments: what was not confirmed.
-        reasons: why, without repeats; codes, statuses and classes, and a text only where it can
-            quote nothing: an AWS error about a signature quotes the request that was signed.
+        increments: those not confirmed.
+        reasons: why, without repeats: codes, statuses and classes. A text is here only if it cannot
+            quote a secret: an AWS error about a signature quotes the signed request.
     """
 
     def __init__(self, increments: Sequence[Increment], reasons: Sequence[str]) -> None:
@@ -43,10 +43,10 @@ class PublisherClosedError(TallyError):
 
 
 class WaitsForItselfError(TallyError):
-    """A flush(), close() or abandon() within the publisher's own sending; nothing was done.
+    """flush(), close() or abandon() was called in the thread that sends; nothing was done.
 
-    That is in a handler of log lines, or a finalizer, in the thread that sends: what it would wait
-    for waits for this very thread. publish() itself is never refused there.
+    A log handler or a finalizer may run in that thread. The call would wait for the sending, which
+    waits for this very thread. publish() is never refused there.
     """
 
     def __init__(self) -> None:

@@ -10,21 +10,21 @@ from tally.publishing.process import log_forgotten
 from tally.publishing.sending import Failure
 
 MAX_PACKED_BYTES = 4 * 1_048_576
-"""JSON that is packed and waits for company: more of it goes at once."""
+"""How much packed JSON may wait to be sent with more; past this it is sent at once."""
 
 
 NOT_TRIED = "not tried, since SQS did not settle what stood before it"
-"""Why a message was given up that stood behind others in vain, while somebody waited."""
+"""The reason for a message that was given up untried, because those before it had failed."""
 
 ABANDONED = "given up before SQS confirmed it"
-"""Why a message was given up for which nobody waited any longer; it may have arrived."""
+"""The reason for a message that abandon() gave up; it may have arrived."""
 
 LATE = "published while the publisher was closed"
-"""Why an increment was given up that came too late for the last request."""
+"""The reason for an increment that came too late for the last request."""
 
 
 class GivenUp(NamedTuple):
-    """Messages given up that nobody has been told of: the last, those below, and their sums."""
+    """A stack of messages given up and not yet raised: the last ones, those below, and sums."""
 
     failures: Sequence[Failure]
     below: Optional["GivenUp"] = None
@@ -32,7 +32,7 @@ class GivenUp(NamedTuple):
     size_bytes: int = 0
 
     def all(self) -> list[Failure]:
-        """All of them, the first first."""
+        """All of them, the oldest first."""
         layers, layer = [], self
         while layer.below is not None:
             layers.append(layer.failures)
@@ -40,7 +40,7 @@ class GivenUp(NamedTuple):
         return [failure for failures in reversed(layers) for failure in failures]
 
     def topped(self, failures: Sequence[Failure]) -> "GivenUp":
-        """These and more; itself if there are none."""
+        """The stack with these on top; itself if there are none."""
         if not failures:
             return self
         size_bytes = sum(failure.message.size_bytes for failure in failures)
@@ -53,23 +53,25 @@ NOTHING = GivenUp(())
 
 
 class Holding:
-    """All of it. The sender alone moves things; others look, and are told what was given up.
+    """All that the sender has taken. Only the sender moves it; other threads look and are told.
 
-    There is no lock, as an exception from a signal can leave any locked: `with` too, from Python
-    3.14 on. What was given up is a stack whose top is compared and set, in two lines within which
-    neither a signal is heard nor another thread comes: CPython does both at calls and jumps only.
+    There is no lock, since an exception from a signal can leave any lock locked, from Python 3.14
+    on even one taken by `with`. What was given up is a stack whose top is compared and set in two
+    lines. No signal and no other thread can come between these: CPython switches only at calls and
+    jumps.
 
-    Where no thread can be started, who waits is the sender, whom a signal may interrupt. Therefore
-    what moves is first at its new place and then no more at its old one, and what counts changes
-    in one statement without a call. What was interrupted is sent or given up from there, each once.
+    If no thread can be started, the waiting thread does the sender's work, and a signal may
+    interrupt it. Therefore an item is put in its new place before it leaves its old one, and the
+    counts change in one statement without a call. After an interruption the rest is sent or given
+    up from there, each item once.
 
     Attributes:
         taken: increments that the sender took.
         confirmed: increments that SQS confirmed, of requests that have ended.
-        messages: their messages.
+        messages: the messages of those increments.
         unsent: increments given up.
         in_flight: the messages on their way.
-        met: the marker before which everything is to be sent.
+        met: the marker before which everything must be sent.
     """
 
     def __init__(self, inbox: Inbox, *, fifo: bool) -> None:
@@ -81,16 +83,16 @@ class Holding:
         self._packer = Packer(fifo=fifo)
         self._given_up = NOTHING
         self._left: list[Put | Marker | None] = []  # what is being moved out of the inbox
-        self._passed: list[Marker] = []  # markers whose waiters do not know it yet
+        self._passed: list[Marker] = []  # markers whose waiters have not been told
 
     @property
     def sendable(self) -> bool:
-        """Whether there is a full request, or something in a hurry."""
+        """Whether there is a full request, or something that hurry() has made ready."""
         return self._packer.sendable
 
     @property
     def is_packed(self) -> bool:
-        """Whether anything is packed that was not taken to be sent."""
+        """Whether packed increments wait to be sent."""
         return self._packer.size_bytes > 0
 
     @property
@@ -100,30 +102,30 @@ class Holding:
 
     @property
     def untold(self) -> int:
-        """Increments given up that nobody has been told of."""
+        """How many increments were given up and not yet raised."""
         return self._given_up.increments
 
     @property
     def untold_bytes(self) -> int:
-        """The messages given up that nobody has been told of."""
+        """The bytes of the messages that were given up and not yet raised."""
         return self._given_up.size_bytes
 
     def raise_unsent(self) -> None:
-        """Hand over what was given up, to the first that asks; any thread may.
+        """Raise what was given up, once; any thread may call it.
 
         Raises:
-            UnsentError: if there is anything.
+            UnsentError: something was given up since the last call.
         """
         while (given_up := self._given_up) is not NOTHING:
             failures = given_up.all()
             increments = [one for failure in failures for one in failure.message.increments()]
             error = UnsentError(increments, [*dict.fromkeys(each.reason for each in failures)])
-            if self._given_up is given_up:  # else another was told, or there is more
+            if self._given_up is given_up:  # else it was raised, or there is more
                 self._given_up = NOTHING
                 raise error
 
     def log_unsent(self) -> None:
-        """Tell the log what was given up, since nobody can ask any more."""
+        """Log what was given up, since no caller is left to raise it to."""
         try:
             self.raise_unsent()
         except UnsentError as error:
@@ -132,10 +134,10 @@ class Holding:
     # What follows is the sender's alone.
 
     def pack(self) -> Marker | None:
-        """Pack what is in the inbox up to the next marker, or to what makes a request.
+        """Pack the inbox up to the next marker, or until there is a full request.
 
         Returns:
-            That marker, which is then `met`.
+            That marker, which is then `met`; None if there was none.
         """
         while self._inbox and not self._packer.sendable:
             item = self._inbox.first()
@@ -152,20 +154,20 @@ class Holding:
         return None
 
     def hurry(self) -> None:
-        """Let everything that is packed be sent now, full or not."""
+        """Make everything that is packed ready to send now, full or not."""
         self._packer.hurry()
 
     def take(self) -> list[Message]:
-        """Take the messages of the next request on their way; none when nothing is ready.
+        """Move the messages of the next request to `in_flight`; empty if nothing is ready.
 
-        If an end of the sending was interrupted, it is what was on its way then.
+        If the last request was interrupted as it ended, its messages are taken again.
         """
         self.in_flight = self.in_flight or self._packer.request()
         self._packer.remove(self.in_flight)
         return self.in_flight
 
     def arrived(self, failures: Sequence[Failure]) -> None:
-        """The request on its way has ended, and all but these is confirmed."""
+        """The request on its way has ended; all but these failures are confirmed."""
         failed = _increments(failures)
         sent = sum(len(message.parts) for message in self.in_flight)
         confirmed = self.confirmed + sent - failed
@@ -178,13 +180,13 @@ class Holding:
         self.confirmed, self.messages, self.in_flight = confirmed, messages, []
 
     def give_up(self, reason: str) -> bool:
-        """Give up what is on its way, everything packed, and the inbox, and settle its markers.
+        """Give up all that is on its way, packed or in the inbox, and settle all markers.
 
         Returns:
             Whether close()'s marker was among them.
         """
         self._inbox.move_to(self._left)
-        # What was interrupted on its way may be at both of its places.
+        # After an interruption an item may be in both its old and its new place.
         messages = list(dict.fromkeys([*self.in_flight, *self._packer.messages()]))
         packed = {id(part) for message in messages for part in message.parts}
         messages.append(_of([item for item in _puts(self._left) if id(item.part) not in packed]))
@@ -201,7 +203,7 @@ class Holding:
         return any(marker.is_last for marker in markers)
 
     def settle(self) -> None:
-        """Have those know who wait for what is confirmed or given up by now."""
+        """Tell the waiting threads that what they wait for is confirmed or given up."""
         for marker in (*self._passed, self.met):
             if marker is not None:
                 marker.is_settled = True
@@ -209,7 +211,7 @@ class Holding:
 
 
 def _of(items: Sequence[Put]) -> Message:
-    """All of them in one message, which is not to be sent."""
+    """All of them in one message, which is never sent."""
     message = Message("")
     for item in items:
         message.add(item.part)

@@ -1,9 +1,9 @@
 """What was published and is not yet packed: all that publish() touches, without a lock.
 
-Who publishes may be a signal handler in the midst of another publish(), a finalizer, a handler of
-log lines in the sender's own thread, and any statement of theirs may end with an exception from a
-signal. Therefore one rule: each of them appends or removes in one step of C. Nothing is taken out
-before it is kept elsewhere, since an exception may come between.
+publish() may be called by a signal handler in the middle of another publish(), by a finalizer, or
+by a log handler in the sender's own thread, and a signal may raise an exception in any statement.
+Therefore each change of the inbox is one step of C. Nothing is taken out before it is kept
+elsewhere, since an exception may come between.
 """
 
 import contextlib
@@ -11,10 +11,10 @@ from collections import deque
 from queue import Empty, SimpleQueue
 
 PLACE_BYTES = 128
-"""An increment takes a place for each so many bytes of its JSON that it begins."""
+"""An increment takes one place for each PLACE_BYTES of its JSON, rounded up."""
 
 MAX_PLACES = 32_768
-"""Places in the inbox, 4 MiB of JSON beside what is packed or on its way: then publish() blocks."""
+"""Places in the inbox, for 4 MiB of JSON; when they are full, publish() blocks."""
 
 
 class Put:
@@ -28,7 +28,7 @@ class Put:
 
 
 class Marker:
-    """What flush() puts behind the increments that it waits for, and close() behind the last."""
+    """flush() puts one behind the increments that it waits for; close() puts the last one."""
 
     def __init__(self, *, is_last: bool = False) -> None:
         self.is_last = is_last
@@ -36,7 +36,7 @@ class Marker:
 
 
 class Inbox:
-    """A queue with room for MAX_PLACES, which who puts has to heed."""
+    """A queue with room for MAX_PLACES; callers must check `has_room` before they put."""
 
     def __init__(self) -> None:
         self._items: deque[Put | Marker | None] = deque()
@@ -47,17 +47,17 @@ class Inbox:
     def put(self, item: Put) -> None:
         """Append an increment.
 
-        Only the number of items can be had without a lock, so a long one takes several places.
+        Without a lock only the number of items is known, so a long item takes several places.
         """
         self._items.extend((item, *(None,) * (len(item.part) // PLACE_BYTES)))
 
     def mark(self, marker: Marker) -> Marker:
-        """Append a marker behind all that was put so far."""
+        """Append a marker behind all items so far."""
         self._items.append(marker)
         return marker
 
     def first(self) -> Put | Marker | None:
-        """The next item, which may be a mere place; there must be one."""
+        """The next item, None if it is only a place; the inbox must not be empty."""
         return self._items[0]
 
     def drop(self) -> None:
@@ -65,7 +65,7 @@ class Inbox:
         self._items.popleft()
 
     def withdraw(self, item: Put) -> bool:
-        """Take an increment back; whether nobody was faster."""
+        """Take an increment back; returns False if the sender has taken it already."""
         try:
             self._items.remove(item)
         except ValueError:
@@ -73,7 +73,7 @@ class Inbox:
         return True
 
     def move_to(self, items: list[Put | Marker | None]) -> None:
-        """Move everything to where nobody withdraws it.
+        """Move everything to a list from which nobody withdraws it.
 
         It is one step of C, so that no exception from a signal comes between taking and keeping.
         """
@@ -83,7 +83,7 @@ class Inbox:
 
     @property
     def has_room(self) -> bool:
-        """Whether one more increment is to be put."""
+        """Whether one more increment may be put."""
         return len(self._items) < MAX_PLACES
 
     @property
@@ -98,21 +98,21 @@ class Inbox:
 
 
 class Bell:
-    """Wakes one who waits; rung before, it does not let them wait.
+    """Wakes a waiting thread; if it was rung before, the wait ends at once.
 
-    It is one object of C that signal handlers and finalizers may use. A `threading.Condition` stays
-    locked for ever when an exception from a signal meets its `__enter__`.
+    It is one object of C, which signal handlers and finalizers may use. A `threading.Condition`
+    would stay locked for ever if a signal raised an exception in its `__enter__`.
     """
 
     def __init__(self) -> None:
         self._rings: SimpleQueue[None] = SimpleQueue()
 
     def ring(self) -> None:
-        """Wake who waits; any thread may, at any time."""
+        """Wake the waiting thread; any thread may call it, at any time."""
         if self._rings.empty():
             self._rings.put(None)
 
     def wait(self, timeout_s: float | None) -> None:
-        """Wait until it is rung, for ever or at most so long."""
+        """Wait until it is rung, at most `timeout_s`, or for ever if that is None."""
         with contextlib.suppress(Empty):
             self._rings.get(timeout=timeout_s)

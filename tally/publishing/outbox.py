@@ -17,26 +17,26 @@ from tally.publishing.sending import NOTHING_SENT, Failure, Outage, RequestOutco
 from tally.publishing.shift import RelievedError, Shift
 
 MAX_UNSENT_BYTES = 4 * 1_048_576
-"""Messages given up and not yet told of: then publish() raises them."""
+"""How many bytes may be given up and not yet raised; from then on publish() raises them."""
 
 MAX_LAST_PASSES = 3
-"""How often close() sends what was published while it sent: log lines of the sender's own."""
+"""How often close() sends what its own sending has published, by logging lines."""
 
 RELAUNCH_S = 1.0
-"""When a thread is started once more that was started and has not begun to work."""
+"""If a started thread has not begun to work after this time, another is started."""
 
 SIGNALS_EVERY_S = 0.5
-"""How long a signal may go unheard that came just before a thread began to wait."""
+"""A signal that comes just before a thread begins to wait is handled after at most this time."""
 
 
 class Outbox:
     """The inbox, what was taken from it, and the sender that takes.
 
-    The sending is done by a thread and not by the caller of publish(): only a thread can send what
-    lingers while nobody publishes, a caller of publish() waits for the network only when the buffer
-    is full, and repeats need no turn-taking. It is a daemon, so that a program that forgot to close
-    its publisher can end; it starts with the first increment. Where none can be started, as in an
-    exit hook, who waits does its work. Where it would wait for itself: WaitsForItselfError.
+    A thread does the sending, not the caller of publish(): only a thread can send what lingers
+    while nobody publishes, publish() waits for the network only if the buffer is full, and repeats
+    need no turn-taking. The thread starts with the first increment. It is a daemon, so that a
+    program that forgot to close its publisher can end. If no thread can be started, as in an exit
+    hook, the waiting thread does its work; if it would wait for itself, WaitsForItselfError.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Outbox:
         self._waiting: deque[Bell] = deque()  # those of who waits for the sender
         self._closed = self._ended = self._is_over = self._is_abandoned = False
         self._exit_left_s: Callable[[], float] | None = None
-        self._shift: Shift | None = None  # whoever sends
+        self._shift: Shift | None = None  # the present sender
         self._launched_at = -math.inf
         self._due_at: float | None = None
         self._start_failed = self._is_forgotten = False
@@ -66,14 +66,14 @@ class Outbox:
         self._outage = Outage()
 
     def admit(self) -> None:
-        """See to it that one more increment can be put; blocks while the buffer is full.
+        """Wait until one more increment can be put; blocks while the buffer is full.
 
-        That is as long as `settle` does. The sender's own thread, in which a handler of log lines
-        may publish, never waits: what comes from there is put in any case.
+        It blocks at most as long as `settle`. The sender's own thread, in which a log handler may
+        publish, never waits: what it publishes is always put.
 
         Raises:
             PublisherClosedError: the outbox is closed.
-            UnsentError: too much was given up that nobody has been told of.
+            UnsentError: too much was given up and not yet raised.
         """
         if self._is_own_thread():
             return
@@ -85,10 +85,10 @@ class Outbox:
             self.raise_unsent()
 
     def put(self, counter: str, part: bytes) -> None:
-        """Take the JSON of one increment; waits for nothing, but for SQS where the program ends.
+        """Take the JSON of one increment; waits only when the program ends, for SQS.
 
         Raises:
-            PublisherClosedError: the outbox was closed meanwhile, and has not taken it.
+            PublisherClosedError: the outbox was closed during the call, and did not take it.
             UnsentError: the program ends, and it could not be sent.
         """
         item = Put(counter, part)
@@ -104,9 +104,8 @@ class Outbox:
     def settle(self, left_s: Callable[[], float] = lambda: math.inf) -> bool:
         """Wait until all that was put so far is confirmed or given up; returns whether it is.
 
-        That is for as long as SQS settles something of each request, within the limits of sending,
-        or until no time is left, in seconds. What stands behind others in vain is given up untried;
-        see `Outage`.
+        It waits as long as SQS settles part of each request within the limits of sending, and until
+        `left_s` returns no seconds. What comes after failed messages is given up untried: `Outage`.
         """
         self._check_wait()
         if self._is_over:
@@ -115,12 +114,12 @@ class Outbox:
         return self._wait_until(lambda: marker.is_settled or self._is_over, left_s)
 
     def raise_unsent(self) -> None:
-        """Hand over what was given up, whichever thread published it, to the first that asks.
+        """Raise what was given up, whichever thread published it, once.
 
         Raises:
-            UnsentError: if there is anything.
+            UnsentError: something was given up since the last call.
         """
-        if self._is_over and self._inbox.increments:  # an exception kept them from being withdrawn
+        if self._is_over and self._inbox.increments:  # an exception prevented their withdrawal
             self._wait_until(lambda: not self._inbox.increments)
         self._holding.raise_unsent()
 
@@ -144,19 +143,19 @@ class Outbox:
         self._bell.ring()
 
     def forget(self) -> None:
-        """Nobody can ask any more: the rest is sent, and the log says what was not confirmed."""
+        """No caller is left: send the rest, and log what was not confirmed."""
         self._is_forgotten = True
         self.finish()
         if self.has_open and not self._wake():
             self._lose()
 
     def exit(self, left_s: Callable[[], float]) -> int:
-        """Send what is left at the end of the program, in this time, in seconds.
+        """At the end of the program, send what is left, in the seconds that `left_s` returns.
 
-        What is published after this is sent by its own publish(), in the same time.
+        A publish() after this sends by itself, in the same time.
 
         Returns:
-            How many increments are not confirmed, and nobody has been told of.
+            How many increments are not confirmed and not yet raised.
         """
         self._exit_left_s = left_s
         if self.has_open:
@@ -172,7 +171,7 @@ class Outbox:
 
     @property
     def has_unsent(self) -> bool:
-        """Whether anything was given up that has not been handed over."""
+        """Whether anything was given up and not yet raised."""
         return self._holding.untold > 0
 
     @property
@@ -204,10 +203,10 @@ class Outbox:
         return self._shift is not None and self._shift.thread == threading.get_ident()
 
     def _wake(self) -> bool:
-        """Ring for the sender, and start it unless it has begun or is about to.
+        """Wake the sender, or start one if none works or is about to.
 
         Returns:
-            Whether there is one; else no thread can be started at present.
+            Whether there is a sender; if not, no thread can be started at present.
         """
         self._bell.ring()
         now = self._clock()
@@ -215,17 +214,17 @@ class Outbox:
             self._start_failed = False
             thread = threading.Thread(target=self._work, name="tally-publisher", daemon=True)
             try:
-                # Thread.start() waits with a Condition: a thread does it that no signal meets.
+                # Thread.start() waits with a Condition, so a thread without signals calls it.
                 self._launch(self._start, (thread,))
             except RuntimeError:
                 return False
-            self._launched_at = now  # last: if a signal comes before, there is one thread too many
+            self._launched_at = now  # last: a signal before it leaves only a thread too many
         return not (self._start_failed and self._is_vacant())
 
     def _start(self, thread: threading.Thread) -> None:
         try:
             thread.start()
-        except RuntimeError:  # there was room for this thread, and not for one more
+        except RuntimeError:  # this thread could start, the next one could not
             self._start_failed = True
             self._tell_progress()
             if self._is_forgotten:
@@ -237,7 +236,7 @@ class Outbox:
         self._work()
 
     def _is_vacant(self) -> bool:
-        """Whether a sender is wanted: for what is abandoned also in the place of one that waits."""
+        """Whether a sender is needed; after abandon(), also to replace one that waits for SQS."""
         shift = self._shift
         return shift is None or (self._is_abandoned and shift.waits_for_sqs)
 
@@ -248,7 +247,7 @@ class Outbox:
     def _wait_until(
         self, is_done: Callable[[], bool], left_s: Callable[[], float] = lambda: math.inf
     ) -> bool:
-        """Wait for the sender to have done something; where there is none, do its work."""
+        """Wait until the sender has done something; if there is no sender, do its work."""
         self._check_wait()
         bell = self._make_bell()
         try:
@@ -272,20 +271,20 @@ class Outbox:
     # The sender.
 
     def _work(self, is_done: Callable[[], bool] = lambda: False) -> None:
-        """Send until it is closed and empty, or until done; a second one has nothing to do.
+        """Send until closed and empty, or until `is_done`; if another thread sends, do nothing.
 
-        An error that it does not know is a bug, and goes on to `threading.excepthook`.
+        An unknown error is a bug, and reaches `threading.excepthook`.
         """
         shift = Shift()
         before = self._shift
         if before is None or (self._is_abandoned and before.waits_for_sqs):
-            self._shift = shift  # as _is_vacant(), but without a call nobody comes between
+            self._shift = shift  # as _is_vacant(); without a call no thread comes between
             shift.relieves, self._launched_at = before is not None, -math.inf
             try:
                 with contextlib.suppress(RelievedError):
                     self._send_until(shift, is_done)
             finally:
-                if self._shift is shift:  # and no call, within which a signal could be heard
+                if self._shift is shift:  # no call here, at which a signal could interrupt
                     self._shift = None
                 self._leave(shift)
 
@@ -301,11 +300,11 @@ class Outbox:
             is_interrupted = False
         finally:
             if self._shift is shift:
-                # Not sys.exception() alone: who waits may do so while another is handled.
+                # Not sys.exception() alone: the caller may be handling another exception.
                 self._end(sys.exception() if is_interrupted else None)
 
     def _end(self, error: BaseException | None) -> None:
-        """However the sending ends, nobody waits for it: what it leaves behind is given up."""
+        """However the sending ends, nobody may wait for ever: give up what it leaves behind."""
         self._ended = self._ended or (self._closed and error is not None)
         if self._ended or error is not None:
             reason = ABANDONED if self._is_abandoned else LATE
@@ -346,19 +345,19 @@ class Outbox:
         self._due_at = None
 
     def _send_packed(self, shift: Shift) -> None:
-        """Send the next request, or all that stands before the marker that was met."""
+        """Send the next request, or everything before the marker that was met."""
         while self._holding.take():
             self._send(shift)
             if self._holding.met is None:
                 break
-        # Before they know it: who waits again at once begins a wait of their own.
+        # Before settle() wakes the waiters: one that waits again at once begins a new wait.
         if not self._is_waited_for(by_others=True):
             self._outage.forget()
         self._holding.settle()
         self._tell_progress()
 
     def _send(self, shift: Shift) -> None:
-        """Send the request that was taken, and give up all others where it shows no use."""
+        """Send the request that was taken; give up all others if SQS proves unreachable."""
         messages = self._holding.in_flight
         tried = [message for message in messages if not self._outage.covers(message)]
         behind = [Failure(one, NOT_TRIED) for one in messages if self._outage.covers(one)]
@@ -383,7 +382,7 @@ class Outbox:
         return is_marked or self._closed or not self._inbox.has_room
 
     def _send_last(self, shift: Shift) -> None:
-        """Send what came since: log lines of the sender's own, which bring forth others."""
+        """Send what came since: lines that the sending has logged, which cause others."""
         for _ in range(MAX_LAST_PASSES):
             if not self._inbox:
                 break

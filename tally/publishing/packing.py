@@ -21,7 +21,7 @@ MAX_MESSAGE_BYTES = 1_048_576
 """One message (API reference, SendMessageBatch)."""
 
 BILLED_BYTES = 65_536
-"""SQS bills each 64 KiB of a message as one request (SQS pricing), so a message has at most one."""
+"""SQS bills each 64 KiB of a message as a request (SQS pricing), so no message grows past that."""
 
 GROUP_ID = re.compile("[!-~]{1,128}")
 """What a MessageGroupId may be (SQS quota "message group ID")."""
@@ -38,7 +38,7 @@ class Message:
         self.size_bytes = BRACKETS_BYTES
 
     def fits(self, part: bytes) -> bool:
-        """Whether one more increment stays within what SQS bills as one."""
+        """Whether the message, with one more increment, is still billed as one request."""
         return self.size_bytes + 1 + len(part) <= BILLED_BYTES
 
     def add(self, part: bytes) -> None:
@@ -47,11 +47,11 @@ class Message:
         self.parts.append(part)
 
     def entry(self, position: int, trace_header: str = "") -> dict[str, Any]:
-        """The entry of a request; position makes its Id distinct from those of its neighbours.
+        """The entry of a request; its position makes its Id unique within the request.
 
-        The digest in the Id tells this message's answer from one to another request, such as a
-        connection shared with a forked child can bring. In a FIFO queue it is the deduplication id
-        too, as SQS itself would derive it from the body: the trace has no part in it.
+        The digest in the Id guards against an answer to another request, which a connection shared
+        with a forked child may bring. In a FIFO queue the digest is also the deduplication id, as
+        SQS itself would derive it from the body; the trace has no part in it.
         """
         body = b"[" + b",".join(self.parts) + b"]"
         digest = hashlib.sha256(body).hexdigest()
@@ -64,15 +64,15 @@ class Message:
         return entry
 
     def increments(self) -> list[Increment]:
-        """What the message holds, read back from its bytes: needed only when it was not sent."""
+        """The message's increments, read back from their bytes: needed only if it was not sent."""
         return [msgspec.json.decode(part, type=Increment) for part in self.parts]
 
 
 class Packer:
     """The messages not yet taken: open ones that still grow, and ready ones in their order.
 
-    A FIFO queue has an open message for each counter, a standard queue has one. No locks, no
-    clock: the outbox brings both.
+    A FIFO queue has an open message for each counter, a standard queue has one. No locks and no
+    clock are here.
     """
 
     def __init__(self, *, fifo: bool) -> None:
@@ -94,22 +94,22 @@ class Packer:
         self.size_bytes += len(part)
 
     def hurry(self) -> None:
-        """Let everything that is here be sent now, full or not."""
+        """Make every message ready to send now, full or not."""
         self._ready.extend(self._open.values())
         self._open.clear()
         self._due = len(self._ready)
 
     @property
     def sendable(self) -> bool:
-        """Whether there is a full request, or something in a hurry."""
+        """Whether there is a full request, or something that hurry() has made ready."""
         return self._due > 0 or len(self._ready) >= MAX_ENTRIES
 
     def messages(self) -> list[Message]:
-        """All that is here, in the order in which it would be taken."""
+        """All messages, in the order in which they would be taken."""
         return [*self._ready, *self._open.values()]
 
     def take(self) -> list[Message]:
-        """Take the messages of the next request; none when nothing is ready."""
+        """Take the messages of the next request; empty if nothing is ready."""
         taken = self.request()
         self.remove(taken)
         return taken
@@ -118,7 +118,7 @@ class Packer:
         """The messages of the next request, which stay here until they are removed.
 
         A request has at most one message of a FIFO group: if the first of two failed and the
-        second did not, the repeat would come after it.
+        second did not, the repeat of the first would come after the second.
         """
         chosen: list[Message] = []
         groups: set[str] = set()
@@ -142,10 +142,10 @@ class Packer:
 
 
 def to_json(increment: Increment) -> bytes:
-    """The JSON of an increment, of characters that SQS accepts.
+    """The JSON of an increment, with only characters that SQS accepts.
 
-    SQS takes the characters of XML 1.0. JSON escapes the control characters, and an increment
-    that was built has no surrogates; U+FFFE and U+FFFF are left, which in UTF-8 begin nowhere else.
+    SQS takes the characters of XML 1.0. JSON escapes the control characters, and build() refuses
+    surrogates. U+FFFE and U+FFFF are left; their UTF-8 bytes occur in no other character.
     """
     part = encode(increment)
     if part.isascii():
@@ -154,7 +154,7 @@ def to_json(increment: Increment) -> bytes:
 
 
 def group_id(counter: str) -> str:
-    """The MessageGroupId of a counter: its name, or a digest of it where SQS would refuse it."""
+    """The MessageGroupId of a counter: its name, or a digest of it if SQS would refuse the name."""
     if GROUP_ID.fullmatch(counter):
         return counter
     return hashlib.sha256(counter.encode()).hexdigest()

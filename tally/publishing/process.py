@@ -1,4 +1,4 @@
-"""What belongs to one process: a forked child makes its own, and the end of one sees to it."""
+"""What belongs to one process: a forked child makes its own, and the process's end finishes it."""
 
 import atexit
 import contextlib
@@ -31,12 +31,12 @@ _LOG = logging.getLogger("tally.publishing")
 class PerProcess(Generic[T]):
     """One T for each process, made at its first use there.
 
-    The process id is looked at on each use (0.2 µs). The alternative, `os.register_at_fork`, fails
-    silently: it is told of forks by Python's own `os.fork` only, and a server that forks in C, as
-    uWSGI does, would go on with its parent's source and lose increments. What is left is a
-    descendant that gets the id of a dead ancestor while no process between them used this object.
+    Each use looks at the process id (0.2 µs). The alternative, `os.register_at_fork`, fails
+    silently: it notices only forks by Python's own `os.fork`, so a server that forks in C, as uWSGI
+    does, would go on with its parent's source and lose increments. One case goes unnoticed: a
+    descendant gets the id of a dead ancestor, and no process between them used this object.
 
-    A new object also brings new locks: one that another thread held at the fork stays locked.
+    A new object also has new locks: one that another thread held at the fork would stay locked.
     """
 
     def __init__(self, make: Callable[[], T], getpid: Callable[[], int] = os.getpid) -> None:
@@ -45,11 +45,11 @@ class PerProcess(Generic[T]):
         self._by_pid: dict[int, T] = {}
 
     def get(self) -> T:
-        """This process's T. Takes no lock, since a lock may have been forked while it was held."""
+        """This process's T. It takes no lock: another thread may have held one at the fork."""
         pid = self._getpid()
         mine = self._by_pid.get(pid)
         if mine is None:
-            # setdefault is atomic: of two threads that come here at once, both get the same.
+            # setdefault is atomic: two threads that come here at once get the same object.
             mine = self._by_pid.setdefault(pid, self._make())
             for other in tuple(self._by_pid):
                 if other != pid:
@@ -62,21 +62,21 @@ class PerProcess(Generic[T]):
 
 
 class Exiting(Protocol):
-    """What can have something to do when the program ends."""
+    """Something that may have work to do when the program ends."""
 
     @property
     def has_open(self) -> bool:
-        """Whether there is something to do."""
+        """Whether there is work to do."""
 
     def exit(self, left_s: Callable[[], float]) -> int:
-        """Do it in the time that is left, and return how many increments are not confirmed."""
+        """Do the work in the time left, and return how many increments are not confirmed."""
 
 
 class Ending:
-    """The end of one process: whoever is here then has EXIT_FLUSH_S for what it still holds.
+    """The end of one process: its members then have EXIT_FLUSH_S to send what they hold.
 
-    A forked child inherits this object and its hook, and leaves to its parent what is its parent's.
-    A worker of multiprocessing ends without the hooks of atexit, and has its own.
+    A forked child inherits this object and its hook, but leaves its parent's work to the parent.
+    A worker of multiprocessing runs no atexit hooks at its end, so it gets a hook of its own.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Ending:
             util.Finalize(None, self.run, exitpriority=0)
 
     def add(self, member: Exiting) -> None:
-        """Have it called at the end, or now if that has begun."""
+        """Call the member's exit() at the end, or now if the end has begun."""
         if self._ends_at is None:
             self._members.add(weakref.ref(member, self._members.discard))
         else:
@@ -112,7 +112,7 @@ class Ending:
         if any(member.has_open for member in members):
             warn_unclosed()
         left: list[int] = []
-        with contextlib.ExitStack() as stack:  # the error of one takes nothing from the others
+        with contextlib.ExitStack() as stack:  # one's error must not stop the others
             stack.callback(_say_unsent, left)
             for member in members:
                 stack.callback(self._exit, member, left)
@@ -134,7 +134,7 @@ ENDING = PerProcess(Ending)
 
 
 def warn_unclosed() -> None:
-    """Say that a publisher was forgotten with something in it."""
+    """Warn that a publisher was not closed and still holds increments."""
     warnings.warn(UNCLOSED, ResourceWarning, stacklevel=2)
 
 

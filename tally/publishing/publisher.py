@@ -23,10 +23,10 @@ from tally.publishing.sending import Pacer, Sender, Stats
 from tally.publishing.sequence import Sequence, process_sequence
 
 LINGER_S = 0.1
-"""How long an increment waits for company, unless told otherwise."""
+"""How long an increment waits for others to be sent with it, unless told otherwise."""
 
 MAX_LINGER_S = 60.0
-"""The longest wait for company that can be asked for."""
+"""The longest `linger_s`."""
 
 EARLIEST_MS = 1_577_836_800_000
 """A clock before 2020 was never set, and an `at` before then is in seconds: consumers would refuse
@@ -42,26 +42,28 @@ class Publisher:
         with Publisher(queue_url) as publisher:
             publisher.publish("page:home")
 
-    With one thread, all is confirmed once flush() or close() returns. With several, what was given
-    up is told once, to the first that asks, be it another thread's increment: so one's own is
-    confirmed once flush() returns only if no other call has raised it.
+    With one thread, all is confirmed once flush() or close() returns. With several threads, the
+    first call that asks raises what was given up, also the increments of other threads, and no
+    later call raises it again. So when flush() returns, a thread's increments are confirmed, unless
+    a call in another thread has raised them.
 
-    Who may call publish(), and from where: any thread; a signal handler or a finalizer, also in the
-    midst of another publish(); a handler of log lines, also of those that its own sending writes;
-    an exit hook. It takes no lock. An exception from a signal, Ctrl-C or another, goes through, and
-    the next call works; what it interrupted is published or not, and only `stats` can tell. A call
-    that would wait for its own thread raises WaitsForItselfError instead; see there.
+    publish() may be called from any thread; from a signal handler or a finalizer, even in the
+    middle of another publish(); from a log handler, also for the lines that its own sending logs;
+    from an exit hook. It takes no lock. An exception that a signal raises, such as Ctrl-C, passes
+    through, and the next call works; whether the interrupted call has published, only `stats` can
+    tell. A call that would wait for its own thread raises WaitsForItselfError instead.
 
-    A forked child has its own buffer, thread, source and client: what its parent had not sent yet,
-    the parent sends. In a Lambda function, flush() before the handler returns, since a frozen
+    A forked child has its own buffer, thread, source and client; the parent sends what it had not
+    sent at the fork. In a Lambda function, call flush() before the handler returns, since a frozen
     environment sends nothing.
 
-    One that is collected without close() sends what it has, with a ResourceWarning. A program, or a
-    worker of multiprocessing, that ends with something unsent has EXIT_FLUSH_S for it, and logs how
-    many were not confirmed. Nothing saves what a SIGKILL or os._exit() meets, or a worker that is
-    terminated, as `with multiprocessing.Pool()` does at its end: flush() before that.
+    A publisher that is garbage-collected without close() sends what it has, with a ResourceWarning.
+    If a program, or a worker of multiprocessing, ends with something unsent, it has EXIT_FLUSH_S to
+    send it, and logs how many increments were not confirmed. A SIGKILL, os._exit(), or the end of a
+    worker that is terminated, as by `with multiprocessing.Pool()`, loses what is in memory: call
+    flush() before.
 
-    Builds of Python without the GIL are not supported, and refused.
+    Builds of Python without the GIL are refused.
     """
 
     def __init__(
@@ -77,17 +79,18 @@ class Publisher:
         """Nothing is connected before the first request is sent.
 
         Args:
-            queue_url: where to, http(s)://host/…/name; a FIFO queue's ends in `.fifo`.
-            client: an SQS client of boto3, which stays the caller's to close. A forked child would
-                share its connections; without it each process makes its own.
-            linger_s: how long an increment may wait for company, 0 to MAX_LINGER_S seconds.
-            shards: spreads each counter over so many, `hot#0` and on, 1 to MAX_SHARDS; all that a
-                source publishes goes to one of them. `Reader.total` adds them up.
-            sequence: where identities come from; by default the one of the process.
+            queue_url: the queue's, http(s)://host/…/name; that of a FIFO queue ends in `.fifo`.
+            client: an SQS client of boto3, which the caller closes. A forked child would share its
+                connections; by default each process makes its own client.
+            linger_s: how long an increment may wait to be sent with others, 0 to MAX_LINGER_S
+                seconds.
+            shards: into how many each counter is split, `hot#0` and on, 1 to MAX_SHARDS; all that a
+                source publishes goes to one shard. `Reader.total` adds them up.
+            sequence: gives identities; by default the process's own.
             pacer: time and chance, and for how long a request is sent again.
 
         Raises:
-            QueueUrlError: `queue_url` is none; it is a ValueError.
+            QueueUrlError: `queue_url` is invalid; it is a ValueError.
             ValueError: `linger_s` or `shards` is out of its range.
             RuntimeError: this build of Python has no GIL.
         """
@@ -97,12 +100,12 @@ class Publisher:
         self._sequence = sequence or process_sequence()
         self._pacer = pacer or Pacer()
         _prepare(needs_boto3=client is None)
-        # It must not hold the publisher, which is then never collected while its thread works.
+        # It must not refer to the publisher, which would then live as long as its thread works.
         self._outboxes = PerProcess(
             functools.partial(_outbox, queue_url, client, linger_s, self._pacer)
         )
         self._forgotten = weakref.finalize(self, _forget, self._outboxes)
-        self._forgotten.atexit = False  # that end is of all outboxes, not of all publishers
+        self._forgotten.atexit = False  # ENDING sees to the outboxes then
 
     def publish(
         self,
@@ -135,7 +138,7 @@ class Publisher:
         id: str | None = None,  # noqa: A002 # the contract's name
         at: int | None = None,
     ) -> Increment:
-        """Have a counter become `to`, whatever it is, once; see `publish_fields`."""
+        """Set a counter to `to`, whatever its count is, once; see `publish_fields`."""
         return self.publish_fields(
             {"counter": counter, "reset": to, **_given({"id": id, "at": at})}
         )
@@ -143,12 +146,12 @@ class Publisher:
     def publish_fields(self, fields: Mapping[str, Any]) -> Increment:
         """Publish an increment from its fields, as in the contract, and return it.
 
-        Without an identity it gets a native one. With an `id` it gets the present time for `at`,
-        unless that is given: a program that may publish an id again gives the same `at` each time.
+        An increment without an identity gets a native one. With an `id` but no `at`, it gets the
+        present time: a program that may publish an id again must give the same `at` each time.
         An id with another `at` counts again once the ledger has forgotten the first: after a day,
         or after some 105,000 other ids of the counter.
-        It is buffered, not sent: flush() or close() says what arrived. Blocks while the
-        buffer is full.
+        The increment is buffered, not sent: flush() or close() tells what did not arrive. This
+        call blocks while the buffer is full.
 
         Returns:
             The increment with its identity, of the shard to which it went; fields that it has not,
@@ -156,30 +159,30 @@ class Publisher:
             `tally.identity_of` says.
 
         Raises:
-            InvalidIncrementError: a field is not what the contract says, or is a bound or a reset
-                and there are shards; nothing is published.
+            InvalidIncrementError: a field breaks the contract, or there are shards and it is a
+                bound or a reset; nothing is published.
             PublisherClosedError: the publisher is closed.
-            UnsentError: more was given up than is kept; neither is this increment published.
-            Of all these, none has spent a seq, unless it was closed at that moment.
+            UnsentError: more was given up than is kept; this increment is not published either.
+            None of these uses up a seq, except when the publisher is closed during the call.
         """
         return self._publish(fields, self._shards)
 
     def publish_again(self, increment: Increment) -> Increment:
-        """Publish an increment of an UnsentError once more, as it is; see `publish_fields`.
+        """Publish an increment of an UnsentError again, unchanged; see `publish_fields`.
 
-        It has its `at` and its shard already, and must go to the same ledger.
+        It keeps its `at` and its shard, since it must go to the same ledger.
         """
         return self._put(build(to_builtins(increment)), None)
 
     def flush(self) -> None:
-        """Send everything published so far now, by any thread, and wait until none of it is open.
+        """Send now what all threads have published so far, and wait until it is settled.
 
-        Without an error it is confirmed, except what another thread was told of meanwhile. It waits
-        as long as SQS settles something of each request; for an SQS that is away, the `pacer`'s
-        patience and one attempt more: then all that waits is handed over, whoever published it.
+        If it returns, all is confirmed, except what a call in another thread has raised meanwhile.
+        It waits as long as SQS settles part of each request. If SQS is unreachable, it waits for
+        the `pacer`'s patience and one last attempt; then it raises all that waits, of any thread.
 
         Raises:
-            UnsentError: what no thread has been told could not be sent; it is handed over, once.
+            UnsentError: increments given up that no call has raised before.
         """
         outbox = self._outboxes.get()
         outbox.settle()
@@ -197,10 +200,10 @@ class Publisher:
         outbox.raise_unsent()
 
     def abandon(self) -> None:
-        """Publish no more, and wait for nothing: for a program that has to end at once.
+        """Publish no more, and wait for nothing: for a program that must end at once.
 
         Raises:
-            UnsentError: what is not confirmed, even if it is on its way and may arrive.
+            UnsentError: what is not confirmed, also what is on its way and may arrive.
         """
         outbox = self._outboxes.get()
         outbox.abandon()
@@ -209,14 +212,14 @@ class Publisher:
 
     @property
     def stats(self) -> Stats:
-        """What this process has published, sent and had confirmed so far."""
+        """What this process has published and sent, and SQS has confirmed, so far."""
         return self._outboxes.get().stats()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        """Close. An exception from inside is not masked: it gets a note of what is unsent."""
+        """Close. An exception from the block is not masked: it gets a note if some are unsent."""
         if error is None:
             self.close()
             return
@@ -278,7 +281,7 @@ def _check_time(increment: Increment, now: int) -> None:
 
 
 def _prepare(*, needs_boto3: bool) -> None:
-    """Do now what publish() must not: it may be called where the program has all but ended."""
+    """Do now what publish() cannot do if it is called when the program has all but ended."""
     prepare()
     if needs_boto3:
         aws.load()
@@ -297,7 +300,7 @@ def _outbox(queue_url: str, client: SqsClient | None, linger_s: float, pacer: Pa
 
 
 def _forget(outboxes: PerProcess[Outbox]) -> None:
-    """The publisher is collected: what it holds is sent all the same, by its thread."""
+    """The publisher was garbage-collected: its thread sends what it holds."""
     outbox = outboxes.made()
     if outbox is not None and not outbox.is_closed:
         if outbox.has_open:
@@ -311,10 +314,10 @@ def _has_gil() -> bool:
 
 
 def check_interpreter(has_gil: Callable[[], bool] = _has_gil) -> None:
-    """See that this is a Python whose containers change in one step, as publish() relies on.
+    """Check that this Python changes its containers in one step, as publish() needs.
 
     Raises:
-        RuntimeError: it is a build without the GIL.
+        RuntimeError: it runs without the GIL.
     """
     if not has_gil():
         message = "a Publisher needs a Python with its GIL"

@@ -1,4 +1,4 @@
-"""Sends a request of messages to SQS, and sends again what failed for a reason that passes."""
+"""Sends a request of messages to SQS, and repeats those whose failure may pass."""
 
 import random
 import time
@@ -27,10 +27,10 @@ BACKOFF_MAX_S = 5.0
 """The longest wait between two attempts."""
 
 MAX_VAIN_REQUESTS = 3
-"""Requests in a row that SQS answers and settles nothing of: then it is as good as away."""
+"""After so many requests in a row of which SQS settles nothing, it counts as unreachable."""
 
 SERVER_ERROR_STATUS = 500
-"""From this HTTP status on the failure is SQS's."""
+"""From this HTTP status on, the failure is SQS's."""
 
 PASSING_CODES = frozenset(
     {
@@ -50,8 +50,8 @@ PASSING_CODES = frozenset(
 )
 """Error codes with a 4xx status that pass: SQS's own and those botocore's retries know."""
 
-# The request may have failed before SQS stored it, or its answer after: the same answer to both
-# is to send it again, since the messages keep their bytes and their increments their identity.
+# Either the request failed before SQS stored it, or the answer failed after. In both cases it is
+# safe to send again, since the messages keep their bytes and their increments their identity.
 PASSING_ERRORS = (
     boto.ConnectionError,
     boto.CredentialRetrievalError,
@@ -63,17 +63,17 @@ PASSING_ERRORS = (
 
 @dataclass(frozen=True)
 class Pacer:
-    """Time and chance, as the sending needs them; tests bring their own.
+    """Time and chance for the sending; tests pass in their own.
 
     Attributes:
         clock: monotonic, in seconds.
         sleep: waits the seconds given.
         random: uniform in [0, 1).
-        patience_s: for those whose own caller waits: no attempt of a request begins later after its
-            first. In a Lambda it is to be shorter than what is left of the function's time.
-        attempt_s: how long SQS may be silent in one attempt, and a connection take, of a client of
-            our own. Well below `patience_s`, so that a connection that SQS has left leaves time for
-            an attempt on a new one.
+        patience_s: no attempt of a request begins later than this after its first. In a Lambda, set
+            it shorter than what is left of the function's time.
+        attempt_s: how long SQS may be silent in one attempt, and a connection may take, with our
+            own client. Keep it well below `patience_s`: if SQS has left a connection, there must be
+            time for an attempt on a new one.
         wall: the time of day, in seconds since the epoch: it goes on while a machine is frozen.
     """
 
@@ -96,8 +96,8 @@ class Stats:
         messages: messages that SQS confirmed.
         requests: requests sent, repeats included.
         retries: the repeats among them.
-        trying_s: for how long the request on its way has been tried, in seconds; 0 if none is.
-        trouble: why that request was not confirmed at its last attempt; empty if it had none.
+        trying_s: for how long the present request has been tried, in seconds; 0 if there is none.
+        trouble: why the last attempt of that request failed; empty if none has failed.
     """
 
     published: int = 0
@@ -118,13 +118,13 @@ class Failure(NamedTuple):
 
 
 class RequestOutcome(NamedTuple):
-    """Which messages of a request SQS has not confirmed; the others it has.
+    """Which messages of a request SQS has not confirmed; it has confirmed the others.
 
     Attributes:
-        refused: those with which SQS found fault.
-        unsettled: those of which it said nothing, or nothing that lasts, until the limits ended;
-            it may have stored some.
-        is_answered: whether SQS spoke of the messages in the end, and not of the whole request.
+        refused: those that SQS found faulty.
+        unsettled: those for which SQS gave no final answer within the limits; it may have stored
+            some.
+        is_answered: whether SQS's last answer was about each message, not the whole request.
     """
 
     refused: list[Failure]
@@ -133,13 +133,13 @@ class RequestOutcome(NamedTuple):
 
 
 NOTHING_SENT = RequestOutcome([], [], is_answered=True)
-"""Of a request that has no message worth a try."""
+"""The outcome if no message of a request is worth a try."""
 
 
 class _Answer(NamedTuple):
-    """What one attempt said of its entries, by Id; of those in neither, `otherwise` is the reason.
+    """What one attempt said of its entries, by Id; `otherwise` is the reason for all others.
 
-    `refused` has what no repeat will change; `passes` tells whether one may settle the others.
+    No repeat changes what is `refused`; `passes` tells whether a repeat may settle the others.
     """
 
     otherwise: str
@@ -150,7 +150,7 @@ class _Answer(NamedTuple):
 
 
 class Sender:
-    """Sends requests one after the other, with the counts of what it did.
+    """Sends requests one after the other, and counts them.
 
     Attributes:
         requests: requests sent, repeats included.
@@ -167,8 +167,8 @@ class Sender:
     ) -> None:
         """Nothing is opened yet; see `Connection`.
 
-        `trace_header` tells the trace that a request belongs to, once, when it is first sent: so
-        its repeats carry it too, whoever's turn it is by then.
+        `trace_header` tells the trace that a request belongs to. It is called once, when the
+        request is first sent, so that repeats carry the same trace.
         """
         self.requests = self.retries = 0
         self._queue_url = queue_url
@@ -177,7 +177,7 @@ class Sender:
         self._connection = Connection(
             queue_url, attempt_s=pacer.attempt_s, wall=pacer.wall, client=client
         )
-        self._trying: tuple[float, str] | None = None  # since when, and what came of it so far
+        self._trying: tuple[float, str] | None = None  # since when, and its last failure
 
     def close(self) -> None:
         """Close the client, if it was made here."""
@@ -191,7 +191,7 @@ class Sender:
             self._trying = None
 
     def trying(self) -> tuple[float, str]:
-        """For how long the present request has been tried, and why in vain; any thread may ask."""
+        """How long the present request has been tried, and its last failure; from any thread."""
         trying = self._trying
         return (self._pacer.clock() - trying[0], trying[1]) if trying else (0.0, "")
 
@@ -214,7 +214,7 @@ class Sender:
         return RequestOutcome(refused, unsettled, answer.is_answered)
 
     def _wait(self, repeat: int, started_at: float) -> bool:
-        """Wait for this repeat; returns whether there is time for it."""
+        """Wait before this repeat; returns whether there is time for it."""
         pause_s = self._pacer.random() * min(BACKOFF_MAX_S, BACKOFF_BASE_S * 2**repeat)
         if self._pacer.clock() + pause_s > started_at + self._pacer.patience_s:
             return False
@@ -245,10 +245,10 @@ class Sender:
 
 
 class Outage:
-    """What requests have shown of SQS since somebody waits: which messages are not worth a try.
+    """Learns from failed requests, while somebody waits, which messages are not worth a try.
 
-    Without it each request would have the whole patience of sending, and on a FIFO queue there may
-    be thousands: a message for each counter.
+    Without it, each request would be tried for the whole patience. On a FIFO queue there may be
+    thousands of requests, because each counter has its own messages.
     """
 
     def __init__(self) -> None:
@@ -256,13 +256,13 @@ class Outage:
         self._vain_requests = 0
 
     def covers(self, message: Message) -> bool:
-        """Whether a message stands behind one of its FIFO group that was not settled."""
+        """Whether a message comes after an unsettled one of the same FIFO group."""
         return message.group in self._groups
 
     def is_away(self, tried: Sequence[Message], outcome: RequestOutcome) -> bool:
-        """Learn from what was tried of a request, and tell whether the next is of no use.
+        """Learn from a request's tried messages; returns whether the next request is of no use.
 
-        Then all that waits is given up, and what comes after it is tried.
+        If so, the caller gives up all that waits; messages published later are tried again.
         """
         if not tried:
             return False
@@ -277,7 +277,7 @@ class Outage:
         return True
 
     def forget(self) -> None:
-        """Nobody waits any longer: what comes next is tried."""
+        """Nobody waits any longer: try all that comes next."""
         self._groups.clear()
         self._vain_requests = 0
 
@@ -295,7 +295,7 @@ def _read(response: Mapping[str, Any]) -> _Answer:
 
 
 def _is_passing(error: Exception) -> bool:
-    """Whether an error about a whole request is one that passes."""
+    """Whether an error about a whole request may pass."""
     if not isinstance(error, boto.ClientError):
         return isinstance(error, PASSING_ERRORS)
     code = error.response.get("Error", {}).get("Code", "")
@@ -304,5 +304,5 @@ def _is_passing(error: Exception) -> bool:
 
 
 def _passes(code: str) -> bool:
-    """Whether a code tells of a failure that passes; some come as `AWS.SimpleQueueService.Code`."""
+    """Whether a code's failure may pass; some codes come as `AWS.SimpleQueueService.Code`."""
     return code.rpartition(".")[2] in PASSING_CODES

@@ -1,4 +1,4 @@
-"""Gives every increment its identity: the source, the seq in it, and when it was published."""
+"""Gives every increment its identity: source, seq, and the time when it was published."""
 
 import functools
 import importlib
@@ -12,13 +12,13 @@ from tally.counters.shards import shard_name
 from tally.publishing.process import PerProcess
 
 SOURCE_BYTES = 8
-"""A source is 64 random bits: among a million sources two are the same with 3 chances in 10^8."""
+"""A source is 64 random bits: the chance of two equal ones among a million is 3 in 10^8."""
 
 MAX_COUNTERS_PER_SOURCE = 65_536
-"""How many counters one source counts (some 10 MB); then a new source is drawn."""
+"""How many counters one source may have (some 10 MB); then a new source is drawn."""
 
 RESTORE_HOOKS_MODULE = "snapshot_restore_py"
-"""Where Lambda's Python runtime, and nothing else, has the hooks of SnapStart."""
+"""The module with the hooks of SnapStart; only Lambda's Python runtime has it."""
 
 
 class Identity(NamedTuple):
@@ -35,14 +35,14 @@ def now_ms() -> int:
 
 
 class Sequence:
-    """Counts 0, 1, 2, … within (source, counter), so that the ledger keeps one run for each.
+    """Counts 0, 1, 2, … for each source and counter, so that the ledger keeps one run for each.
 
     The source is drawn from the operating system at first use, and again after a fork, after
-    `renew`, and when it has MAX_COUNTERS_PER_SOURCE counters. A new source is always safe;
-    to forget a counter of the old one would give a seq twice, and lose an increment silently.
+    `renew`, and when it has MAX_COUNTERS_PER_SOURCE counters. A new source is always safe. If the
+    old source forgot a counter instead, it would give a seq twice, and lose an increment silently.
 
-    There is no lock: a signal handler may ask in the midst of another's asking. What must be one
-    step, to take a number and to have one counter of numbers for each name, C does in one.
+    There is no lock, since a signal handler may call next() in the middle of another call. Taking a
+    number, and making the counter of numbers for a name, are each one step of C.
     """
 
     def __init__(
@@ -58,8 +58,8 @@ class Sequence:
     def next(self, counter: str, shards: int | None = None) -> Identity:
         """The identity of the next increment of this counter; any number of threads may ask.
 
-        With shards it is that of the source's own shard, which is a counter like any other: who
-        publishes to `hot#3` by its name must not be given the same seq.
+        With shards, the seq is that of the source's own shard, which is a counter like any other:
+        an increment published to `hot#3` by name must not get the same seq.
         """
         at = self.clock_ms()
         session = self._sessions.get()
@@ -74,7 +74,7 @@ class Sequence:
         return Identity(source.digits, seq, at)
 
     def renew(self) -> None:
-        """Draw a new source: after a virtual machine was cloned or restored from a snapshot."""
+        """Draw a new source; call it after a machine was cloned or restored from a snapshot."""
         self._sessions.get().draw()
 
 
@@ -86,7 +86,7 @@ class _Session:
         self.draw()
 
     def draw(self) -> "_Source":
-        """Have a new one; who is in the midst of asking for a number goes on with the old."""
+        """Draw a new source; a call that is taking a number goes on with the old one."""
         self.source = source = _Source(self._entropy(SOURCE_BYTES).hex())
         return source
 
@@ -117,8 +117,8 @@ class _Source:
 def process_sequence() -> Sequence:
     """The sequence that all publishers of a process share.
 
-    One source, not one for each publisher: a ledger keeps every source for a day, and a program
-    that opens a publisher for each request would fill it.
+    Publishers share one source, since a ledger keeps every source for a day: a program that opens
+    a publisher for each request would fill it.
     """
     sequence = Sequence()
     renew_after_restore(sequence)
@@ -128,7 +128,7 @@ def process_sequence() -> Sequence:
 def renew_after_restore(
     sequence: Sequence, load: Callable[[str], object] = importlib.import_module
 ) -> None:
-    """Have SnapStart draw a new source in each restored copy; elsewhere there is nothing to do."""
+    """Make SnapStart draw a new source in each restored copy; elsewhere nothing is needed."""
     try:
         hooks = load(RESTORE_HOOKS_MODULE)
     except ImportError:

@@ -21,14 +21,14 @@ from tally.stores.opening import open_store
 from tally.stores.port import Failed, Found, Source, Store, TableStore, Trouble
 
 MAX_COUNTERS_PER_CALL = 100
-"""Counters that one call reads. It costs an operation for each, at least; and 100 operations a
-second are Momento's default quota."""
+"""Counters that one call reads. Each costs at least one operation, and Momento's default quota is
+100 operations a second."""
 
 MAX_TRIES = 4
-"""How often a call is made, the first time included, as often as Momento's SDK makes a read."""
+"""How often a call is made, the first time included: as often as by Momento's SDK."""
 
 BACKOFF_S = 0.05
-"""The k-th repeat waits for U(0, BACKOFF_S · 2^k): a lost connection is there again at once."""
+"""The k-th repeat waits for U(0, BACKOFF_S · 2^k): a lost connection is soon back."""
 
 THROTTLED_BACKOFF_S = 0.25
 """The same while the store throttles, which Momento does by the second."""
@@ -36,7 +36,12 @@ THROTTLED_BACKOFF_S = 0.25
 
 @dataclasses.dataclass(frozen=True)
 class Reading:
-    """A count, None where there is none, and where it was read, None where no table decides."""
+    """A count and where it was read.
+
+    Attributes:
+        count: None if there is no such counter.
+        source: None if no table decides.
+    """
 
     count: int | None
     source: Source | None
@@ -48,18 +53,18 @@ class Reader:
         with Reader.from_environment(os.environ) as reader:
             reader.count("page:home")
 
-    Nothing connects before the first call: gRPC survives no fork, so a server that forks its
-    workers may make a reader before, and must use it only in them. A failed call is made again, at
-    most MAX_TRIES times. Each read raises, beside what it says itself:
+    Nothing connects before the first call: a server that forks workers may make a reader before the
+    fork, but only the workers may call it, since gRPC does not survive a fork. A failed call is
+    repeated, up to MAX_TRIES calls in all. Besides its own errors, each read raises:
 
         InvalidIncrementError: a counter or event name is invalid; `field` says which.
-        ReadError: the store does not answer, or what is under the name is no counter.
-        BrokenSetupError: the store refuses the key, or has no such cache; no repeat would help.
+        ReadError: the store does not answer, or the value under the name is no counter.
+        BrokenSetupError: the store refuses the key, or has no such cache; repeating does not help.
         ReaderClosedError: the reader is closed.
 
-    Where counters are in a table with a cache before it, a count comes from the cache, and may be
-    older than the table's by as long as copies live there. With `consistent` the table is asked;
-    where there is none, that raises NoTableError. An outcome never misses what the table knows.
+    If a table decides and there is a cache before it, a count comes from the cache, and may be
+    older than the table's by as long as copies live there. `consistent` asks the table instead, and
+    raises NoTableError if there is none. An outcome always includes what the table knows.
     """
 
     def __init__(
@@ -71,7 +76,7 @@ class Reader:
         sleep: Callable[[float], object] = time.sleep,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        """Nothing is connected here.
+        """Nothing connects yet.
 
         Args:
             store: holds the counters; closing the reader closes it.
@@ -87,12 +92,12 @@ class Reader:
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
-        """The reader that the `MOMENTO_*`, `VALKEY_*` or `COUNTER_*` variables mean.
+        """A reader of the store that the `MOMENTO_*`, `VALKEY_*` or `COUNTER_*` variables name.
 
-        A key or password in Secrets Manager is fetched here.
+        If the key or password is in Secrets Manager, it is fetched now.
 
         Raises:
-            SettingsError: naming each variable that is missing or wrong.
+            SettingsError: variables are missing or wrong; it names each.
         """
         return cls(open_store(place_from(variables)))
 
@@ -101,9 +106,9 @@ class Reader:
         return self.counts([counter], consistent=consistent)[counter]
 
     def counts(self, counters: Iterable[str], *, consistent: bool = False) -> dict[str, int | None]:
-        """The counts of many counters in their order, None where there is none.
+        """The counts of many counters, in their order; None for a counter that is not there.
 
-        One call reads up to MAX_COUNTERS_PER_CALL of them.
+        One call to the store reads up to MAX_COUNTERS_PER_CALL of them.
         """
         read = self.readings(counters, consistent=consistent)
         return {counter: reading.count for counter, reading in read.items()}
@@ -122,7 +127,7 @@ class Reader:
         return read
 
     def total(self, counter: str, shards: int, *, consistent: bool = False) -> int | None:
-        """The sum of a hot counter's shards, `hot#0` and on, read in one call; None without any.
+        """The sum of a hot counter's shards, `hot#0` and on, read in one call; None if none exist.
 
         Raises:
             ValueError: `shards` is not 1 to MAX_SHARDS.
@@ -130,7 +135,7 @@ class Reader:
         return self.total_reading(counter, shards, consistent=consistent).count
 
     def total_reading(self, counter: str, shards: int, *, consistent: bool = False) -> Reading:
-        """The same, and where it comes from: from the cache if any shard does.
+        """As `total`, with where it was read: in the cache if any shard was.
 
         Raises:
             ValueError: `shards` is not 1 to MAX_SHARDS.
@@ -147,7 +152,7 @@ class Reader:
 
         Args:
             counter: its counter; or the increment itself, as `Publisher.publish` returned it.
-            event: its name, `source:seq:at`; none beside an increment, which has it.
+            event: its name, `source:seq:at`; leave it out if you give the increment itself.
         """
         return self._look(*_named(counter, event), self._deadline_s, MAX_TRIES)
 
@@ -158,17 +163,17 @@ class Reader:
         timeout_s: float = WAIT_S,
         poll_s: float = POLL_S,
     ) -> Outcome:
-        """Look until the increment is decided or the time is up; it is PENDING then.
+        """Ask until the increment is decided; PENDING if it is not when the time is up.
 
-        Flush the publisher before: what was not sent is not decided. A call that fails is made
-        again while there is time; ReadError is raised if none succeeded. The default is enough for
-        a consumer whose batching window is at most 20 s and that has no backlog.
+        Flush the publisher first: what was not sent is not decided. A failed call is repeated
+        while there is time; if none succeeds, ReadError is raised. The default time is enough for
+        a consumer with a batching window of at most 20 s and no backlog.
 
         Args:
             counter: its counter; or the increment itself, as `Publisher.publish` returned it.
-            event: its name, `source:seq:at`; none beside an increment, which has it.
+            event: its name, `source:seq:at`; leave it out if you give the increment itself.
             timeout_s: how long to wait, 0 to 900 seconds; the last call may take 0.1 s longer.
-            poll_s: the first pause at most, in seconds; the pauses double up to 2 s.
+            poll_s: the longest first pause, in seconds; the pauses double up to 2 s.
 
         Raises:
             ValueError: `timeout_s` or `poll_s` is out of its range.
@@ -192,7 +197,7 @@ class Reader:
         self.close()
 
     def _look(self, counter: str, event: EventName, deadline_s: float, tries: int) -> Outcome:
-        """What the cache says, as all of it was in the table; of pending, what the table says."""
+        """The cache's answer, since all of it was in the table; if pending, the table's answer."""
         ends_at = self._pace.clock() + deadline_s
         [found] = self._values.found([counter], deadline_s, tries)
         seen = _outcome(counter, found.value, event)
@@ -205,14 +210,14 @@ class Reader:
 
 Answer = tuple[list[Found], Failed | None]
 Ask = Callable[[Sequence[str], float], Answer]
-"""One call of a store, for counters, that may take so many seconds."""
+"""One call of a store: the counters' names, and how many seconds it may take."""
 
 
 class Values:
     """The values of counters, from any number of threads.
 
     Args:
-        store: holds them; it stays the caller's to close.
+        store: holds them; the caller closes it.
         sleep: waits the seconds given.
         uniform: draws between two numbers.
     """
@@ -229,12 +234,12 @@ class Values:
         self._uniform = uniform
 
     def latest(self, counters: Sequence[str], deadline_s: float) -> list[bytes | None]:
-        """The values of at most MAX_COUNTERS_PER_CALL counters, None where there is none.
+        """The values of at most MAX_COUNTERS_PER_CALL counters; None for an absent counter.
 
-        They are those of the table where there is one, whatever its cache shows.
+        If a table decides, they are the table's, whatever its cache shows.
 
         Raises:
-            ReadError: and all else that `found` raises.
+            ReadError: and the other errors of `found`.
         """
         consistent = isinstance(self._store, TableStore)
         found = self.found(counters, deadline_s, consistent=consistent)
@@ -248,16 +253,16 @@ class Values:
         *,
         consistent: bool = False,
     ) -> list[Found]:
-        """The same and where each was read: in a cache before a table, unless `consistent`.
+        """The values and where each was read: first in the cache, or `consistent` in the table.
 
-        Each try may take `deadline_s`, and asks for what the tries before it did not bring: many
-        large values may take longer than one.
+        Each try may take `deadline_s`, and asks only for what is still missing: many large values
+        may take more than one try.
 
         Raises:
             BrokenSetupError: the store refuses the key, or has no such cache or table.
-            NoTableError: `consistent`, and there is no table.
-            ReadError: it did not answer, however often it was asked.
-            ReaderClosedError: it was closed, be it meanwhile.
+            NoTableError: `consistent` was asked for, but there is no table.
+            ReadError: it did not answer in any try.
+            ReaderClosedError: it was closed, before or during this call.
         """
         ask = self._asking(consistent=consistent)
         try:
@@ -295,7 +300,7 @@ class Values:
 
 
 def _checked(counter: str) -> str:
-    """The name of a counter, if it is one as the contract has it."""
+    """The counter's name, if the contract allows it; else InvalidIncrementError."""
     return build({"counter": counter}).counter
 
 

@@ -7,8 +7,7 @@ from tally.counters.outcome import Outcome
 from tally.reading.errors import PASSING, ReadError
 
 POLL_S = 0.1
-"""How long the first pause is, at most: then the outcome of a batch that was on its way is there.
-"""
+"""The longest first pause: by then a batch that was on its way is decided."""
 
 MAX_POLL_S = 2.0
 """The pauses double up to this one."""
@@ -18,23 +17,23 @@ QUIET_WAIT_S = 20.0
 short the window is (Lambda, "Configuring scaling behavior for SQS event source mappings")."""
 
 WAIT_S = QUIET_WAIT_S + 10.0
-"""How long a wait is, unless told otherwise: that, and some batches' time. A deployment with a
-longer window than QUIET_WAIT_S needs a longer wait."""
+"""The default wait: QUIET_WAIT_S, and time for some batches. A deployment with a batching window
+longer than QUIET_WAIT_S needs a longer wait."""
 
 MAX_WAIT_S = 900.0
-"""The longest wait that can be asked for: a Lambda function lives no longer."""
+"""The longest wait allowed: no Lambda function runs longer."""
 
 MIN_CALL_S = 0.1
-"""What the last look may take at least, in seconds."""
+"""The last look may always take so long, in seconds."""
 
 Look = Callable[[float], Outcome]
-"""One look, which may take so many seconds."""
+"""One look; it is told how many seconds it may take."""
 
 
 class Pace(NamedTuple):
-    """Time and chance: a monotonic clock, what waits, both in seconds, and what draws between two.
+    """Time and chance: a monotonic clock and a sleep, in seconds, and a draw between two numbers.
 
-    Jitter keeps those apart who wait for increments of one batch.
+    The draw keeps apart the looks of callers that wait for increments of the same batch.
     """
 
     clock: Callable[[], float]
@@ -43,12 +42,12 @@ class Pace(NamedTuple):
 
 
 def wait(look: Look, pace: Pace, timeout_s: float, poll_s: float) -> Outcome:
-    """Look until the outcome is final or the time is up; what the last good look saw, it is then.
+    """Look until the outcome is final or the time is up; return what the last good look saw.
 
     The last look may take MIN_CALL_S longer than `timeout_s`.
 
     Raises:
-        ReadError: no look succeeded, or one failed in a way that no other would cure.
+        ReadError: no look succeeded, or one failed in a way that repeating does not cure.
         ValueError: `timeout_s` or `poll_s` is out of its range.
     """
     _check(timeout_s, poll_s)
@@ -66,7 +65,7 @@ def wait(look: Look, pace: Pace, timeout_s: float, poll_s: float) -> Outcome:
 
 
 def _glimpse(look: Look, left_s: float) -> Outcome | ReadError:
-    """One look; a failure that a later one may cure is an answer too."""
+    """One look; if a later look may cure its failure, the error is returned."""
     try:
         return look(max(left_s, MIN_CALL_S))
     except ReadError as error:

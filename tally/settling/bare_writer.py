@@ -1,4 +1,4 @@
-"""At least once: native increments, and swaps where there is a bound, on bare integers."""
+"""At least once: additions by the store, and swaps if there is a bound, on bare integers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
@@ -16,7 +16,7 @@ from tally.stores.port import AddingStore, Addition, Copy, Failed, LostRace, Sto
 class BareWriter:
     """Settles the events of a batch on integers that other programs increment as well.
 
-    No event is remembered: one that comes again, or whose answer was lost, counts again.
+    No event is remembered: if it comes again, or its answer was lost, it counts again.
 
     Args:
         store: holds the counters, and adds to a bare integer natively.
@@ -31,7 +31,7 @@ class BareWriter:
     def settle(
         self, groups: Mapping[str, Sequence[Event]], ends_at: float, activity: Activity
     ) -> Progress:
-        """Add up each counter's events, or decide them; the terms are those of `Writer.settle`.
+        """Add up each counter's events, or decide them; arguments and result as `Writer.settle`.
 
         Raises:
             BrokenSetupError: the store refuses the set-up; some counters may have been written, and
@@ -60,7 +60,7 @@ class BareWriter:
                     assert_never(answer)
 
     def _writes(self, progress: Progress, sums: Mapping[str, Sum]) -> Iterator[Addition | Swap]:
-        """The writes of a round: what needs no read first, the others as they are read."""
+        """The writes of a round: additions first, since they need no read; then swaps, as read."""
         unread = [counter for counter in progress.open if counter not in sums]
         for counter in [counter for counter in progress.open if counter in sums]:
             yield Addition(counter, sums[counter].amount)
@@ -78,11 +78,11 @@ def _added(
     if not isinstance(answer, Failed):
         progress.added(counter, sums[counter].decisions)
     elif answer.trouble is Trouble.UNKNOWN_OUTCOME:
-        # It may have happened, and no read tells. Whoever repeats it may count twice; that is left
-        # to SQS, which does so once in a visibility timeout and ends with the dead letters.
+        # It may have happened, and no read tells. A repeat may count twice, so it is left to SQS,
+        # which repeats once in a visibility timeout, and stops with the dead letters.
         progress.close(counter, Unsettled(Reason.UNKNOWN_OUTCOME, answer.detail))
     elif answer.trouble is Trouble.REFUSED:
-        # It did not happen: the sum overflows, or what stands there is no integer. Read, and see.
+        # It did not happen: the sum overflows, or the value is no integer. A read will show which.
         del sums[counter]
         progress.open[counter] = Unsettled(Reason.REFUSED, answer.detail)
     else:
@@ -90,7 +90,7 @@ def _added(
 
 
 def _swap(progress: Progress, counter: str, value: bytes | None) -> Swap | None:
-    """The swap of a counter, by the value itself; none if that is no bare integer."""
+    """The swap of a counter, by the value itself; None if that is no bare integer."""
     progress.saw(counter, value)
     try:
         after, decisions = fold_bare(value, progress.groups[counter])

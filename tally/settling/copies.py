@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from tally.stores.port import Copy
 
 MAX_COPIES = 10_000
-"""Counters remembered, the least recently used forgotten first."""
+"""The most counters remembered; the least recently used is forgotten first."""
 
 MAX_COPIES_BYTES = 33_554_432
-"""Bytes of values remembered, 32 MiB: a fraction of the smallest useful Lambda."""
+"""The most bytes of values remembered, 32 MiB: a fraction of the smallest useful Lambda."""
 
 MAX_SKIPPED_BATCHES = 63
-"""The longest that a counter's copies are not used after misses: 1, 3, 7 … 63 batches."""
+"""After misses a counter's copies are left out of 1, 3, 7 … up to this many batches."""
 
 
 class _Entry:
@@ -27,10 +27,10 @@ class _Entry:
 
 
 class Copies:
-    """The copies by counter. They pay where this environment wrote last, and a miss costs a round.
+    """The copies by counter. A copy helps if this environment wrote last; a miss costs a round.
 
-    With one consumer that is always, with eight rarely; so after a miss the counter's copies are
-    left out of the next 1, 3, 7 … batches, and a hit forgets the penalty.
+    With one consumer a copy always helps, with eight rarely. So after a miss the counter's copies
+    are left out of the next 1, 3, 7 … batches, until a hit resets that.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Copies:
         self._bytes = 0
 
     def take(self, counter: str) -> Copy | None:
-        """The copy to try in this batch, if there is one worth trying; it is gone from here."""
+        """Remove and return the copy to try in this batch; None if none is worth trying."""
         entry = self._entries.get(counter)
         if entry is None:
             return None
@@ -49,12 +49,12 @@ class Copies:
         return copy
 
     def of(self, counters: Iterable[str]) -> dict[str, Copy]:
-        """The copies to try in this batch, of the counters that have one worth trying."""
+        """The copies to try in this batch, for the counters that have one worth trying."""
         taken = ((counter, self.take(counter)) for counter in counters)
         return {counter: copy for counter, copy in taken if copy is not None}
 
     def put(self, counter: str, copy: Copy) -> None:
-        """Remember what a read told or a swap stored, and nothing less certain."""
+        """Remember a value that a read returned or a swap stored, and nothing less certain."""
         entry = self._entries.setdefault(counter, _Entry())
         self._entries.move_to_end(counter)
         self._remove(entry)
@@ -65,7 +65,7 @@ class Copies:
             self._remove(oldest)
 
     def hit(self, counter: str) -> None:
-        """The copy was the counter's state: trust the next."""
+        """The copy was right: trust the next one."""
         if entry := self._entries.get(counter):
             entry.penalty = 0
 

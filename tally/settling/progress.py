@@ -13,12 +13,12 @@ from tally.stores.errors import BrokenSetupError
 from tally.stores.port import Copy, Failed, Swap, Trouble
 
 MAX_THROTTLED_TRIES = 5
-"""Throttled calls for a counter before its messages go back: SQS is the backpressure."""
+"""After so many throttled calls for a counter its messages go back: SQS is the backpressure."""
 
 
 @dataclasses.dataclass
 class Activity:
-    """What one invocation did, in numbers: its metrics, each under the name of its field."""
+    """What one invocation did, in numbers: each field is a metric."""
 
     events_applied: int = 0
     events_rejected: int = 0
@@ -27,30 +27,30 @@ class Activity:
     messages_invalid: int = 0
     messages_returned: int = 0
     oldest_returned_seconds: int = 0
-    """The age of the oldest message returned, invalid ones left out. SQS's own metric forgets
-    what was received three times."""
+    """The age of the oldest message returned, except invalid ones. SQS's own metric leaves out
+    messages that were received three times."""
     counters_written: int = 0
     counters_created: int = 0
-    """By a swap over nothing; a native increment does not tell."""
+    """By a swap where there was no counter; an addition does not tell whether there was one."""
     counters_vanished: int = 0
     """Seen, and then gone: expired or evicted, with their ledger."""
     counters_rolled_back: int = 0
-    """Written over a value that lacks what an earlier one had counted."""
+    """Written over a value that lacks events which an earlier value had."""
     swaps_stored: int = 0
     swaps_lost: int = 0
     store_throttled: int = 0
     store_operations: int = 0
     """As the store bills them; Momento: each 1,024 bytes begun, a conditional write twice."""
     store_reads: int = 0
-    """Those of them that are reads, where these have another price, as in DynamoDB."""
+    """The reads among them, if reads have another price, as in DynamoDB."""
     cache_sets_failed: int = 0
-    """Copies that the cache beside a table has not taken, as far as is known."""
+    """Copies that the cache beside a table is not known to have taken."""
     value_bytes: int = 0
-    """The longest value swapped in."""
+    """The length of the longest value stored."""
 
 
 Settlement = Sequence[Decision] | Unsettled
-"""What became of a counter's events: a decision each, in their order, or why there is none."""
+"""What became of a counter's events: a decision for each, in order, or why there are none."""
 
 
 class Progress:
@@ -59,14 +59,14 @@ class Progress:
     Attributes:
         groups: the events by counter.
         ends_at: the time by which no call may be in flight any more.
-        open: the counters not settled, each with what ended its last try.
-        is_late: whether a call had no time left to be sent: no other round has, either.
+        open: the counters not settled, each with why its last try failed.
+        is_late: whether there was no time left to send a call: then no other round has any.
         throttled: how often each open counter's calls were throttled.
-        throttles: the same of every counter, settled or not.
+        throttles: the same for every counter, settled or not.
         losses: how often each counter's swap lost the race.
-        winners: what was stored by those who won the races of the last round, where it was told.
-        vanished: the counters that were there at first, and then written anew over nothing.
-        warm: what was known of counters from batches before, and held for certain then.
+        winners: the values that won the races of the last round, if the store told them.
+        vanished: the counters that were there at first, and then had to be created again.
+        warm: the copies of counters from earlier batches, which were certain then.
         rolled_back: the counters that lack events which such a copy had decided.
     """
 
@@ -90,12 +90,12 @@ class Progress:
         self._settled: dict[str, Settlement] = {}
 
     def saw(self, counter: str, value: bytes | None) -> None:
-        """What is decided on next. That it is absent shows nothing yet: the read may be stale."""
+        """Note the value that is decided on next. If it is absent, the read may be stale."""
         if value is not None:
             self._there.add(counter)
 
     def decided(self, counter: str, folded: Fold) -> None:
-        """A fold is done; where nothing is to be written it stands at once."""
+        """A fold is done; if nothing is to be written, the counter is settled."""
         self._decisions[counter] = folded.decisions
         if folded.value is None:
             self.close(counter, folded.decisions)
@@ -111,12 +111,12 @@ class Progress:
         self.close(swap.counter, self._decisions[swap.counter])
 
     def added(self, counter: str, decisions: Sequence[Decision]) -> None:
-        """The native increment happened; it does not tell whether the counter was there."""
+        """The addition happened; it does not tell whether the counter was there."""
         self._activity.counters_written += 1
         self.close(counter, decisions)
 
     def lost(self, counter: str, winner: Copy | None) -> None:
-        """Another writer was first: decide again, on what it wrote, if that was told."""
+        """Another writer was first: decide again, on the value that it wrote, if that is known."""
         if winner is not None:
             self.winners[counter] = winner
         self._activity.swaps_lost += 1
@@ -124,14 +124,14 @@ class Progress:
         self.open[counter] = Unsettled(Reason.LOST_RACE)
 
     def failed(self, counter: str, failure: Failed) -> None:
-        """A call failed: try again where that can help.
+        """A call failed: try again if that can help.
 
         Raises:
             BrokenSetupError: no call can succeed.
         """
         match failure.trouble:
             case Trouble.NOT_SENT:
-                self.is_late = True  # and what ended the last try is still the reason
+                self.is_late = True  # the last try's failure stays the reason
             case Trouble.UNKNOWN_OUTCOME:
                 self.open[counter] = Unsettled(Reason.UNKNOWN_OUTCOME, failure.detail)
             case Trouble.THROTTLED:
@@ -150,13 +150,13 @@ class Progress:
         self._settled[counter] = settlement
 
     def settlements(self) -> dict[str, Settlement]:
-        """What became of every counter; of those still open, why."""
+        """What became of every counter; for those still open, why."""
         return {**self._settled, **self.open}
 
     def _created(self, counter: str) -> None:
-        """It was absent: one that was there before has expired, or was evicted.
+        """The counter was created: if it was seen before, it has expired or was evicted.
 
-        Of one that was absent at first nobody can tell whether it ever was.
+        If it was absent from the first, nobody can tell whether it ever was.
         """
         self._activity.counters_created += 1
         if counter in self._there:
@@ -164,7 +164,7 @@ class Progress:
             self.vanished.append(counter)
 
     def _compare(self, counter: str, seen: Copy) -> None:
-        """It held what was seen, as the swap over it proves: a read alone may have been stale."""
+        """Look for a rollback; the swap proves that the store held `seen`, a read would not."""
         known = self.warm.get(counter, seen)
         if known is seen or known.value is None or seen.value is None:
             return

@@ -9,8 +9,8 @@ class Reason(enum.Enum):
     """Why a message is reported to SQS instead of deleted; its value is the log's stable key.
 
     Attributes:
-        level: of the log line: what SQS's redelivery settles by itself is information, what ends
-            in the dead letters is an error.
+        level: of the log line: INFO if SQS's redelivery will settle it, ERROR if it ends in the
+            dead letters.
         text: for people.
     """
 
@@ -38,7 +38,7 @@ class Reason(enum.Enum):
 
 
 class Unsettled(NamedTuple):
-    """Why events are not decided, or why nobody knows whether they are; `detail` is for people."""
+    """Why events are not decided, or are not known to be; `detail` is for people."""
 
     reason: Reason
     detail: str = ""

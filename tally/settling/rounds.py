@@ -1,4 +1,4 @@
-"""The rounds in which a batch is settled, whatever one round does: their pace and their end."""
+"""The rounds in which a batch is settled: their pace and their end, whatever a round does."""
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
@@ -8,33 +8,34 @@ from tally.settling.progress import Activity, Progress
 from tally.stores.port import Store
 
 MAX_ROUNDS = 1_000
-"""Rounds of a batch. The time ends them first; this ends them if a clock stands still."""
+"""The most rounds of a batch. Usually the time ends them; this does if a clock stands still."""
 
 MAX_BACKOFF_ROUNDS = 16
-"""The longest wait before a round, in rounds; the wait is drawn between none and it."""
+"""The longest wait before a round, in rounds; the wait is drawn from 0 to this."""
 
 MIN_ROUND_S = 0.005
-"""What a round is taken to last at the least: a refused connection answers at once, and is no
-reason to try again at once."""
+"""The least time that a round counts as: a refused connection answers at once, but the next try
+must wait."""
 
 ROUND_MARGIN = 2
-"""A round needs this many times what the last one took: cut off, it would leave answers unknown."""
+"""A round starts only if there is this many times the time of the last one: if it were cut off, it
+would leave answers unknown."""
 
 THROTTLED_ROUND_S = 0.1
-"""What a round is taken to last when the store throttles: its quota is one of a second."""
+"""The least time that a round counts as if the store throttles: its quota is per second."""
 
 RESERVE_S = 1.0
 """Time kept for the response and the log: a function that times out returns its whole batch."""
 
 RESERVE_PER_MESSAGE_S = 0.000_2
-"""And for each message of the batch, since each may have to be logged and named in the answer."""
+"""Time kept for each message, since each may have to be logged and named in the answer."""
 
 MAX_RESERVED_SHARE = 0.5
-"""What may be kept of a short function's time."""
+"""The most of a function's time that may be kept, if that is short."""
 
 
 def usable_s(remaining_s: float, messages: int) -> float:
-    """The seconds in which a batch of so many messages may be settled, of those that remain."""
+    """How many of the remaining seconds may be used to settle a batch of so many messages."""
     reserve_s = RESERVE_S + messages * RESERVE_PER_MESSAGE_S
     return remaining_s - min(reserve_s, remaining_s * MAX_RESERVED_SHARE)
 
@@ -48,7 +49,7 @@ class Start(enum.Enum):
 
 
 class Rounds:
-    """Has rounds played until all counters are settled or time is up.
+    """Plays rounds until all counters are settled or time is up.
 
     Args:
         store: holds the counters; its operations are counted.
@@ -100,20 +101,20 @@ class Rounds:
                     self._sleep(pause_s)
                 started_at, waves = self.clock(), self._waves(progress)
                 self._hear(play_round, progress, _start(number, pause_s))
-                # The next round is as much shorter as fewer counters are open.
+                # The next round is shorter in proportion to the counters still open.
                 wave_s = (self.clock() - started_at) / waves
                 round_s = max(MIN_ROUND_S, wave_s * self._waves(progress))
         finally:
-            # Outside what a round is taken to last: nothing that is waited for here is decided on.
+            # Not part of a round's time: no decision depends on what this waits for.
             activity.cache_sets_failed += self.store.finish(ends_at)
             activity.store_operations += self.store.usage.operations - operations
             activity.store_reads += self.store.usage.reads - reads
         return progress
 
     def _pause_s(self, number: int, round_s: float, progress: Progress) -> float:
-        """None before the first round, nor before its repeat; then full jitter, 4, 8, 16 rounds.
+        """0 before the first and the second round; then full jitter of up to 4, 8, 16 rounds.
 
-        Where the store throttles, the repeat waits as well, and all wait longer.
+        If the store throttles, the second round waits as well, and all wait longer.
         """
         if number == 0 or (number == 1 and not progress.throttled):
             return 0.0
@@ -125,7 +126,7 @@ class Rounds:
     ) -> None:
         """Play a round; if each of its calls ran into its deadline, the next has new connections.
 
-        A connection whose peer has vanished without a reset looks well, and answers nothing.
+        If the peer has vanished without a reset, a connection looks well but answers nothing.
         """
         usage = self.store.usage
         answered, unanswered = usage.answered, usage.unanswered
@@ -134,12 +135,12 @@ class Rounds:
             self.store.renew()
 
     def _waves(self, progress: Progress) -> int:
-        """How many times as many calls as may be in flight at once a round takes."""
+        """How many waves of calls a round takes; a wave is as many as may be in flight at once."""
         return -(-len(progress.open) // self.store.max_calls_in_flight)
 
 
 def _start(number: int, pause_s: float) -> Start:
-    """After a pause what the winners stored is old, and loses a fifth more swaps than a read."""
+    """How a round begins. After a pause the winners' values are old: a fifth more swaps fail."""
     if number == 0:
         return Start.WARM
     return Start.READ if pause_s else Start.WINNERS

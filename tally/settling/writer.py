@@ -17,8 +17,8 @@ class Writer:
     """Settles the events of a batch, counter by counter, until all are settled or time is up.
 
     Args:
-        rounds: what it plays, and the store.
-        copies: of what this environment wrote last.
+        rounds: plays the rounds, and has the store.
+        copies: the values that this environment wrote last.
     """
 
     def __init__(self, rounds: Rounds, copies: Copies) -> None:
@@ -42,12 +42,12 @@ class Writer:
 
         Raises:
             BrokenSetupError: the store refuses the set-up; some counters may have been written,
-                which the ledger makes harmless.
+                which is harmless, since their ledgers know it.
         """
         return self._rounds.play(groups, ends_at, activity, self._round)
 
     def _round(self, progress: Progress, start: Start) -> None:
-        """Read, fold and swap each open counter; those that can begin otherwise are not read."""
+        """Read, fold and swap each open counter; a known copy takes the place of a read."""
         used = self._copies.of(progress.open) if start is Start.WARM else {}
         progress.warm = used or progress.warm
         winners, progress.winners = progress.winners, {}
@@ -71,9 +71,9 @@ class Writer:
                     assert_never(answer)
 
     def _swaps(self, progress: Progress, known: Mapping[str, Copy]) -> Iterator[Swap]:
-        """The swaps of a round: those on known copies first, the others as they are read."""
-        # All are folded before one is sent: calls that leave together share their system calls,
-        # and a copy of the batch before is hardly older for it. What was just read is not kept.
+        """The swaps of a round: first those on known copies, then the others, as they are read."""
+        # All known copies are folded before the first swap is sent: calls that are sent together
+        # share system calls, and the copies hardly grow older. Counters just read do not wait.
         first = [self._swap(progress, counter, copy, known=True) for counter, copy in known.items()]
         yield from filter(None, first)
         unread = [counter for counter in progress.open if counter not in known]
@@ -84,9 +84,10 @@ class Writer:
                 yield swap
 
     def _swap(self, progress: Progress, counter: str, copy: Copy, *, known: bool) -> Swap | None:
-        """The swap that a counter needs, if it needs one: none if all its events are decided.
+        """The swap that a counter needs; None if all its events are decided already.
 
-        A known copy that would have events reported may be old: the counter stays open, to be read.
+        If events would be reported because of a known copy, the copy may be old: the counter stays
+        open, and is read in the next round.
         """
         progress.saw(counter, copy.value)
         try:

@@ -27,17 +27,17 @@ class MirroredStore(Store, Protocol):
     """A cache that can also take copies of what a table has stored."""
 
     def mirror(self, ttl_s: int) -> Mirror:
-        """What sets copies here, for `ttl_s` seconds."""
+        """A mirror that sets copies in this cache, for `ttl_s` seconds."""
 
 
 class DurableStore:
-    """The swaps of a table; and a cache, which is never asked what to decide.
+    """Swaps in a table, beside a cache from which nothing is ever decided.
 
     Whatever becomes of the cache changes no count, fails no message and delays no round.
 
     Args:
         table: decides.
-        cache: serves; closing this closes both.
+        cache: serves readers; closing this store closes both.
         copy_ttl_s: how long a copy stays in it, in seconds.
         clock: monotonic, in seconds.
         wall_clock: the time of day, in seconds.
@@ -72,7 +72,7 @@ class DurableStore:
         self._table.renew()
 
     def finish(self, ends_at: float) -> int:
-        """Wait for the copies, once; how many the cache has not taken, as far as is known."""
+        """Wait for the copies, once; returns how many the cache is not known to have taken."""
         return self._mirroring.finish(ends_at - self._clock())
 
     def close(self) -> None:
@@ -88,9 +88,10 @@ class DurableStore:
     def write(
         self, writes: Iterable[Swap], ends_at: float
     ) -> Iterator[tuple[Swap, Stored | LostRace | Failed]]:
-        """Swap in the table, and have a copy set of what it has stored.
+        """Swap in the table, and set a copy of what it has stored.
 
-        Of nothing else: what is in the cache was in the table, so that an outcome read there holds.
+        Nothing else is copied: every value in the cache was in the table, so an outcome read there
+        holds.
         """
         put_at: dict[str, float] = {}
         for swap, answer in self._table.write(self._timed(writes, put_at), ends_at):
@@ -101,7 +102,7 @@ class DurableStore:
     def values(
         self, counters: Sequence[str], deadline_s: float
     ) -> tuple[list[bytes | None], Failed | None]:
-        """The values of counters, from the cache where it can tell.
+        """The values of counters, from the cache if it has them.
 
         Raises:
             StoreClosedError: close() was called.
@@ -112,10 +113,10 @@ class DurableStore:
     def found(
         self, counters: Sequence[str], deadline_s: float, *, consistent: bool
     ) -> tuple[list[Found], Failed | None]:
-        """The values of counters: of the cache, and of the table what that lacks.
+        """The values of counters, from the cache; those that it lacks, from the table.
 
-        What the cache holds and nobody can read, and all of it where it does not answer, is asked
-        of the table as well; with `consistent`, everything is.
+        The table is also asked for values that are no counter, for all if the cache does not
+        answer, and for all with `consistent`.
 
         Raises:
             StoreClosedError: close() was called.
@@ -123,7 +124,7 @@ class DurableStore:
         began_at = self._clock()
         found: dict[str, Found] = {}
         if not consistent:
-            # Why the cache does not tell, nobody needs to know: the table is asked.
+            # Why the cache does not answer does not matter: the table is asked.
             copies, _ = self._cache.values(counters, min(deadline_s / 2, CACHE_DEADLINE_S))
             told = zip(counters, copies, strict=False)
             found |= {

@@ -1,4 +1,4 @@
-"""What a store does not let pass: every exception here."""
+"""The exceptions of stores."""
 
 from tally.counters.errors import TallyError
 
@@ -10,7 +10,7 @@ class BrokenSetupError(TallyError):
     alarm show it and SQS keeps the whole batch.
 
     Attributes:
-        is_missing: whether the key is taken, and what is to hold the counters is not there.
+        is_missing: whether the store accepts the key, but the cache or table does not exist.
     """
 
     def __init__(self, text: str, *, is_missing: bool = False) -> None:

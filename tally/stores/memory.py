@@ -77,7 +77,7 @@ class MemoryStore:
     def write(
         self, writes: Iterable[Swap], ends_at: float
     ) -> Iterator[tuple[Swap, Stored | LostRace | Failed]]:
-        """Swap, in the order given; who loses a race is told what the winner stored."""
+        """Swap, in the order given; a lost race tells what the winner stored."""
         for swap in writes:
             yield swap, self._swap(swap) if self._begins(ends_at) else NOT_SENT
 
@@ -95,7 +95,7 @@ class MemoryStore:
     def found(
         self, counters: Sequence[str], deadline_s: float, *, consistent: bool = True
     ) -> tuple[list[Found], Failed | None]:
-        """The values of counters, which are consistent however they are asked for."""
+        """As `values`; here every read is consistent."""
         del consistent
         values, failure = self.values(counters, deadline_s)
         return [Found(value, Source.TABLE) for value in values], failure
@@ -104,7 +104,7 @@ class MemoryStore:
         """Nothing is connected."""
 
     def finish(self, _ends_at: float) -> int:
-        """Nothing is done beside the rounds."""
+        """No work runs beside the rounds."""
         return 0
 
     def close(self) -> None:
@@ -112,7 +112,7 @@ class MemoryStore:
         self._closed = True
 
     def _begins(self, ends_at: float) -> bool:
-        """Whether there is time for a call, which is counted then."""
+        """Whether there is time for a call; if so, count it."""
         if self._clock() >= ends_at:
             return False
         self._count()

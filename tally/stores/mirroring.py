@@ -1,4 +1,4 @@
-"""Sets copies in a cache, beside the rounds of a batch; they are waited for once, not for long."""
+"""Sets copies in a cache beside the rounds of a batch, and waits for them once, briefly."""
 
 import contextlib
 import threading
@@ -17,24 +17,24 @@ MAX_AGE_S = 2.0
 by then another consumer may have set a newer one."""
 
 MAX_WAITING, MAX_WAITING_BYTES = 1_024, 16_777_216
-"""Copies that wait to be set, and their bytes, 16 MiB: a cache that lets more pile up does not keep
-up, and goes without."""
+"""The most copies that wait to be set, and their bytes, 16 MiB: a cache that is slower than that
+goes without copies."""
 
 MAX_AT_ONCE = 256
-"""Copies that are set in one go."""
+"""Copies that are set together."""
 
 DEADLINE_S = 1.0
-"""How long the cache may take over them, in seconds."""
+"""How long the cache may take for them, in seconds."""
 
 
 class Mirror(Protocol):
-    """What sets copies in a cache. No method raises for what a call may meet."""
+    """Sets copies in a cache. If a call fails, no method raises."""
 
     def set(self, values: Sequence[tuple[str, bytes]], deadline_s: float) -> list[Failed | None]:
-        """Set values of counters; why not, of each that was not."""
+        """Set values of counters; returns the failure of each that was not set."""
 
     def cancel(self, *, is_silent: bool) -> None:
-        """Take back what has not left yet, from another thread.
+        """From another thread, take back copies that are not sent yet.
 
         Args:
             is_silent: whether nothing was answered at all; then new connections are used from now
@@ -57,8 +57,8 @@ class Mirroring:
         mirror: sets them.
         wall_clock: the time of day, in seconds.
         wait_s: how long the end of a batch may wait, in seconds.
-        make_threads: makes so many threads of a name.
-        condition: makes what they and the batch wait at.
+        make_threads: makes a number of threads with a name.
+        condition: makes the condition at which they and the batch wait.
     """
 
     def __init__(
@@ -105,9 +105,9 @@ class Mirroring:
                 self._thread.submit(self._run)
 
     def finish(self, most_s: float) -> int:
-        """Wait for the copies of a batch, once; how many are not known to be set then.
+        """Wait for the copies of a batch, once; returns how many are not known to be set then.
 
-        If none was answered, those of the next batch are not waited for: the cache is away.
+        If none was answered, the next batch does not wait for its own: the cache is away.
 
         Args:
             most_s: what time is left, in seconds.
@@ -127,7 +127,7 @@ class Mirroring:
         return failed
 
     def close(self) -> None:
-        """Set no more; what is on its way ends by its own deadline."""
+        """Set no more copies; those on their way end by their own deadline."""
         with self._changed:
             self._forget()
             if self._thread is not None:
@@ -141,7 +141,7 @@ class Mirroring:
         return self._answered + self._dropped == self._begun
 
     def _run(self) -> None:
-        """Set what waits, until nothing does."""
+        """Set copies until none wait."""
         with contextlib.ExitStack() as broken:
             broken.callback(self._stopped)
             for batch, values in iter(self._next, None):
@@ -154,12 +154,12 @@ class Mirroring:
             broken.pop_all()
 
     def _stopped(self) -> None:
-        """Have the next copy begin anew: what a client raises must not end all copies for good."""
+        """Let the next copy start the thread again: a client's error must not end all copies."""
         with self._changed:
             self._is_running = False
 
     def _next(self) -> tuple[int, list[tuple[str, bytes]]] | None:
-        """The batch, and what is to be set in one go, without what is too old by now."""
+        """The batch, and the copies to set together, without those that are too old by now."""
         with self._changed:
             now = self._wall_clock()
             values: list[tuple[str, bytes]] = []

@@ -1,4 +1,4 @@
-"""The one way from settings to a store; an adapter is imported when it is meant."""
+"""The one way from settings to a store; only the adapter that they name is imported."""
 
 import importlib
 import time
@@ -19,7 +19,7 @@ def open_store(
     clock: Clock = time.monotonic,
     load: Load = importlib.import_module,
 ) -> Store:
-    """The store that settings mean; nothing connects before its first call.
+    """The store that settings name; nothing connects before its first call.
 
     Args:
         place: which, and where.
@@ -30,7 +30,7 @@ def open_store(
 
     Raises:
         SettingsError: the key is invalid, or its secret cannot be read.
-        ImportError: what speaks to the store is not installed.
+        ImportError: the store's SDK is not installed.
     """
     if isinstance(place, Table):
         return _table(place, clock, load)

@@ -1,4 +1,4 @@
-"""What counters ask of the store that holds them, and what it answers; no SDK is known here."""
+"""What counters ask of a store, and what it answers; nothing here knows an SDK."""
 
 import dataclasses
 import enum
@@ -11,8 +11,8 @@ from tally.counters.ledger import Limits
 class Copy(NamedTuple):
     """A counter as it was read or stored: its value, None if absent, and the store's token of it.
 
-    A token is opaque to all but its store, and two values never share one. None of a value that is
-    there means that the store is to compare the value itself.
+    Only the store looks into a token, and two values never share one. If there is a value but no
+    token, the store must compare the value itself.
     """
 
     value: bytes | None
@@ -20,7 +20,7 @@ class Copy(NamedTuple):
 
 
 class Swap(NamedTuple):
-    """A write that is to happen only if the counter is still as `seen`."""
+    """A write that happens only if the counter is still as `seen`."""
 
     counter: str
     seen: Copy
@@ -28,14 +28,14 @@ class Swap(NamedTuple):
 
 
 class Addition(NamedTuple):
-    """A native increment: an amount to add to a bare integer, whatever that is."""
+    """An increment made by the store itself: an amount to add to a bare integer, whatever it is."""
 
     counter: str
     amount: int
 
 
 class Stored(NamedTuple):
-    """The write happened; the token of what was written, where the store tells it."""
+    """The write happened; the token of the new value, None if the store does not tell it."""
 
     token: bytes | None
 
@@ -43,19 +43,19 @@ class Stored(NamedTuple):
 class LostRace(NamedTuple):
     """The swap did not happen: another writer was first, or `seen` was stale.
 
-    What the winner wrote comes with it if the store tells that; its value is None if there is no
-    counter any more.
+    `winner` is what the store holds now, None if the store does not tell it; its value is None if
+    the counter is gone.
     """
 
     winner: Copy | None = None
 
 
 ABSENT = Copy(None, None)
-"""What a read of a counter that is not there tells."""
+"""What a read of a counter that is not there returns."""
 
 
 class Trouble(enum.Enum):
-    """What is to be done about a call that failed."""
+    """What to do about a failed call."""
 
     NOT_SENT = "no time was left to send it: what is known of the counter stays known"
     UNKNOWN_OUTCOME = "it may have happened: read again, the ledger tells"
@@ -67,8 +67,8 @@ class Trouble(enum.Enum):
 class Failed(NamedTuple):
     """The call failed; `detail` is the store's status and text, for people, with no key in it.
 
-    `is_missing` is true of a BROKEN_SETUP where the store takes the key, and what is to hold the
-    counters is not there.
+    `is_missing` is true for a BROKEN_SETUP if the store accepts the key, but the cache or table
+    does not exist.
     """
 
     trouble: Trouble
@@ -84,7 +84,7 @@ class Source(enum.StrEnum):
 
 
 class Found(NamedTuple):
-    """A value, None where there is none, and where it was read, None where no table decides."""
+    """A value, None if absent, and where it was read, None if no table decides."""
 
     value: bytes | None
     source: Source | None = None
@@ -93,17 +93,17 @@ class Found(NamedTuple):
 NOT_SENT = Failed(Trouble.NOT_SENT, "no time was left")
 
 Write = TypeVar("Write", bound=Swap | Addition)
-"""A write in the type in which it was asked for."""
+"""The type of the writes asked for, which the answers keep."""
 
 
 @dataclasses.dataclass
 class Usage:
-    """What a store's calls came to since it was made.
+    """What a store's calls have cost since it was made.
 
     Attributes:
         operations: as the store bills them.
-        reads: those of them that are reads, where these have another price.
-        answered: calls that had an answer, be it an error.
+        reads: the reads among them, if reads have another price.
+        answered: calls that had an answer, even an error.
         unanswered: calls that ran into their deadline.
     """
 
@@ -114,14 +114,14 @@ class Usage:
 
 
 class Store(Protocol):
-    """Where counters live. docs/stores.md tells how to write one, and what it must keep.
+    """Where counters live. docs/stores.md says how to write one, and what it must promise.
 
-    `read` and `write` are for one thread, `values` and `close` for any number. No method raises for
-    what a call may meet: each answers Failed.
+    One thread calls `read` and `write`; any number may call `values` and `close`. If a call fails,
+    no method raises: it returns or yields Failed.
 
     Attributes:
-        usage: what its calls came to.
-        max_calls_in_flight: how many reads, and as many writes, are on their way at once.
+        usage: what its calls have cost.
+        max_calls_in_flight: how many reads, and how many writes, are on their way at once.
         deadline_s: how long one call may take, in seconds.
     """
 
@@ -130,49 +130,49 @@ class Store(Protocol):
     deadline_s: float
 
     def limits(self, counter: str) -> Limits:
-        """How much a counter may remember; its name may take of the room."""
+        """How much a counter may remember; a long name may leave less room."""
 
     def read(self, counters: Iterable[str], ends_at: float) -> Iterator[tuple[str, Copy | Failed]]:
         """Read counters, in the order given; a stale answer is harmless.
 
         Args:
-            counters: their names, none twice; each is pulled when there is room to send it.
+            counters: their names, none twice; each is taken when there is room to send it.
             ends_at: the clock's time, in seconds, by which no call may be in flight any more.
         """
 
     def write(
         self, writes: Iterable[Swap], ends_at: float
     ) -> Iterator[tuple[Swap, Stored | LostRace | Failed]]:
-        """Swap, in the order given; each is pulled when there is room to send it.
+        """Swap, in the order given; each is taken when there is room to send it.
 
         Args:
-            writes: of counters, none twice.
+            writes: at most one for each counter.
             ends_at: the clock's time, in seconds, by which no call may be in flight any more.
         """
 
     def values(
         self, counters: Sequence[str], deadline_s: float
     ) -> tuple[list[bytes | None], Failed | None]:
-        """The values of counters, in one call, None where there is none.
+        """The values of counters, in one call; None for an absent counter.
 
         Returns:
-            Those of the first of them, in their order, and why not of all.
+            The values of the first counters, in their order; and, if some are missing, why.
 
         Raises:
             StoreClosedError: close() was called.
         """
 
     def renew(self) -> None:
-        """Use new connections from now on: those that there are have gone silent."""
+        """Use new connections from now on: the present ones have gone silent."""
 
     def finish(self, ends_at: float) -> int:
-        """The rounds of a batch are over: end what was begun beside them.
+        """The rounds of a batch are over: end the work that ran beside them.
 
         Args:
-            ends_at: the clock's time by which nothing may be in flight any more.
+            ends_at: the clock's time, in seconds, by which no call may be in flight any more.
 
         Returns:
-            How much of it failed; none of it changes what was stored.
+            How many parts of that work failed; none of them changes what was stored.
         """
 
     def close(self) -> None:
@@ -181,17 +181,17 @@ class Store(Protocol):
 
 @runtime_checkable
 class TableStore(Store, Protocol):
-    """A store with a table that decides, before which there may be a cache that is older."""
+    """A store with a table that decides; there may be a cache before it, which may be older."""
 
     def found(
         self, counters: Sequence[str], deadline_s: float, *, consistent: bool
     ) -> tuple[list[Found], Failed | None]:
-        """The values of counters, and where each was read; else as `values`.
+        """As `values`, with where each was read.
 
         Args:
             counters: their names.
             deadline_s: how long one call may take, in seconds.
-            consistent: whether only the table is asked.
+            consistent: whether to ask only the table.
         """
 
 
@@ -201,4 +201,4 @@ class AddingStore(Store, Protocol):
     def write(
         self, writes: Iterable[Write], ends_at: float
     ) -> Iterator[tuple[Write, Stored | LostRace | Failed]]:
-        """Swap and add, in the order given; each is pulled when there is room to send it."""
+        """Swap and add, in the order given; each is taken when there is room to send it."""

@@ -1,4 +1,4 @@
-"""A store's key or password out of Secrets Manager, and another one once it has been rotated."""
+"""A store's key or password from Secrets Manager, fetched again once it has been rotated."""
 
 import contextlib
 import re
@@ -20,11 +20,11 @@ boto3's own, a minute each and five times, outlive the Lambda that waits."""
 _ARN = re.compile("arn:[a-z-]+:secretsmanager:([a-z0-9-]+):")
 
 RENEW_EVERY_S = 60.0
-"""Once in this time a refused key is fetched anew: one that stays wrong must not cost a call of
-Secrets Manager for each batch."""
+"""A refused key is fetched again at most once in this time: if it stays wrong, it must not cost a
+call of Secrets Manager for each batch."""
 
 RENEWAL_S = 3.0
-"""About what that may take. In a round it is not begun with less time left."""
+"""About how long fetching may take. In a round it does not begin with less time left."""
 
 RENEWAL: Mapping[str, Any] = MappingProxyType(
     {"connect_timeout_s": 1.0, "read_timeout_s": 2.0, "max_attempts": 1}
@@ -33,7 +33,7 @@ RENEWAL: Mapping[str, Any] = MappingProxyType(
 OTHER_KEY = Failed(
     Trouble.UNKNOWN_OUTCOME, "the key was refused, and another one was fetched from its secret"
 )
-"""What a call comes to that the store refused to the old key: the next one has the other."""
+"""The result of a call that was refused the old key: the next call has the new one."""
 
 
 class Key:
@@ -41,7 +41,7 @@ class Key:
 
     Args:
         text: empty if the store asks for none.
-        fetch: fetches it anew; None if nobody else knows it.
+        fetch: fetches it again; None if it is in no secret.
         wall_clock: the time of day, in seconds.
         patience_s: how long to wait for another thread that fetches it, in seconds.
     """
@@ -62,7 +62,7 @@ class Key:
         self._patience_s = patience_s
 
     def renewed(self, refused: str, *, may_ask: bool) -> bool:
-        """Whether there is another key than the one that was refused.
+        """Whether there is now another key than the refused one.
 
         It goes by the time of day, since a frozen Lambda's key is rotated as any other.
 
@@ -79,7 +79,7 @@ class Key:
                 self._asked_at = now
                 self.text = self._fetch()
         except SettingsError:
-            return False  # the refusal itself is what is told
+            return False  # the caller reports the refusal
         finally:
             self._lock.release()
         return self.text != refused
@@ -94,7 +94,7 @@ def secret_text(name: str, variable: str, patience: Mapping[str, Any] = SECRET_P
         patience: how long that may take, in `tally.aws.connect`'s words.
 
     Raises:
-        SettingsError: it cannot be read, is no text, or is in another region than is asked.
+        SettingsError: it cannot be read, is no text, or is in another region than the one asked.
     """
     from tally import aws  # noqa: PLC0415 (boto3: nobody need wait for it whose key is in sight)
 

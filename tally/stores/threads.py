@@ -11,14 +11,14 @@ from typing import Any
 
 
 class Threads:
-    """Makes calls in so many threads, each begun when a call has none; they end with this object.
+    """Makes calls in threads, started when no other is free; they end with this object.
 
     Not a ThreadPoolExecutor: Python's end waits for the threads of each, so that a program whose
     call hangs would not end before the call does, and after Ctrl-C neither.
 
     Args:
-        most: of the threads; more calls wait in line.
-        name: of each thread.
+        most: the most threads; further calls wait in line.
+        name: the name of each thread.
     """
 
     def __init__(self, most: int, name: str) -> None:
@@ -26,13 +26,13 @@ class Threads:
         self._name = name
         self._begun = 0
         self._line = _Line()
-        # Whoever forgets to call `leave` leaves no thread behind.
+        # If nobody calls `leave`, no thread is left behind all the same.
         weakref.finalize(self, self._line.end).atexit = False
 
     def submit(self, call: Callable[..., Any], *arguments: object) -> Future[Any]:
-        """Have a thread make a call; what that answers or raises is in the future.
+        """Let a thread make a call; the future gets its result or its exception.
 
-        Of those who submit, one may be here at a time.
+        Only one thread at a time may submit.
         """
         future: Future[Any] = Future()
         if self._line.add(future, partial(call, *arguments)) and self._begun < self._most:
@@ -41,7 +41,7 @@ class Threads:
         return future
 
     def leave(self) -> None:
-        """Cancel the calls that have not begun; whoever is in one ends in its own time."""
+        """Cancel the calls that have not begun; those under way end in their own time."""
         self._line.end()
 
 
@@ -55,7 +55,7 @@ class _Line:
         self._is_over = False
 
     def add(self, future: Future[Any], call: Callable[[], Any]) -> bool:
-        """Put a call in line, if there still is one; whether it has no thread yet."""
+        """Put a call in line, unless that is over; returns whether the call needs a new thread."""
         with self._changed:
             if self._is_over:
                 future.cancel()
@@ -65,7 +65,7 @@ class _Line:
             return len(self._calls) > self._idle
 
     def next(self) -> tuple[Future[Any], Callable[[], Any]] | None:
-        """Wait for a call; None if there is to be none."""
+        """Wait for a call; None if there will be none."""
         with self._changed:
             self._idle += 1
             self._changed.wait_for(lambda: self._calls or self._is_over)
@@ -73,7 +73,7 @@ class _Line:
             return self._calls.popleft() if self._calls else None
 
     def end(self) -> None:
-        """Cancel all that wait, and send the threads home."""
+        """Cancel all that wait, and end the threads."""
         with self._changed:
             self._is_over = True
             for future, _ in self._calls:
@@ -88,7 +88,7 @@ def _work(line: _Line) -> None:
 
 
 def _has_worked(line: _Line) -> bool:
-    """Make one call. It returns before the next is waited for, so that nothing of it is kept."""
+    """Make one call. It returns before the wait for the next, so that nothing of it is kept."""
     found = line.next()
     if found is None:
         return False
@@ -100,7 +100,7 @@ def _has_worked(line: _Line) -> bool:
 
 
 class _Telling:
-    """Hands whatever a call raises to whoever waits for it, as this thread has nobody to tell."""
+    """Hands any exception of a call to the future, since this thread has nobody to raise it to."""
 
     def __init__(self, future: Future[Any]) -> None:
         self._future = future

@@ -1,4 +1,4 @@
-"""What the tests of a program use: counters without any process, and Momento without an account.
+"""For the tests of your program: counters in its own process, and Momento without an account.
 
     def test_a_visit_counts():
         counters = Counters()
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Counters", "MemoryStore", "MomentoServer"]
 
-if not TYPE_CHECKING:  # a type checker would take any name for one that is there
+if not TYPE_CHECKING:  # else a type checker would accept any name
 
     def __getattr__(name: str) -> object:
         """The embedded Momento server, imported when it is used: it needs tally-counters[read].

@@ -1,4 +1,4 @@
-"""Counters in this process: what is published is settled at once, by the rounds of the consumer."""
+"""Counters in this process: the consumer's own rounds settle at once what is published."""
 
 import itertools
 import random
@@ -31,15 +31,16 @@ class Counters:
     """Queue, consumer and store in one object, for tests that count.
 
     Args:
-        deliveries: how often each message is delivered, as SQS may deliver it again; each
-            increment counts once all the same.
+        deliveries: how often each message is delivered, since SQS may deliver one again; each
+            increment still counts once.
         clock: monotonic, in seconds.
         sleep: waits the seconds given.
-        now_ms: the time of day, in ms since the epoch, that messages are stamped with.
+        now_ms: the time of day, in ms since the epoch, with which messages are stamped.
 
     Attributes:
-        dead_letters: the bodies of messages that could not be settled, be it in part.
-        refuses: whether the queue takes nothing, so that a flush raises UnsentError at once.
+        dead_letters: the bodies of messages of which some event could not be settled.
+        refuses: set it to True to make the queue refuse everything: a flush then raises
+            UnsentError at once.
     """
 
     def __init__(
@@ -71,11 +72,11 @@ class Counters:
         return Reader(MemoryStore(self._items, clock=self._clock))
 
     def forget(self, counter: str) -> None:
-        """Have a counter gone, with its ledger, as a cache may evict it."""
+        """Remove a counter with its ledger, as a cache may evict it."""
         self._items.copies.pop(counter, None)
 
     def deliver(self, body: str) -> None:
-        """Settle a message, as often as it is delivered; what cannot be is a dead letter."""
+        """Settle a message, as often as it is delivered; if that fails, it is a dead letter."""
         with self._lock:
             message_id = f"message-{next(self._numbers)}"
             for _ in range(self._deliveries):
@@ -103,7 +104,7 @@ def _is_settled(settlement: Settlement) -> bool:
 
 
 class _Queue:
-    """A peer of boto3's SQS client, which delivers what it is sent before it confirms it."""
+    """A peer of boto3's SQS client; it delivers a message before it confirms it."""
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters

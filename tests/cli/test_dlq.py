@@ -26,7 +26,7 @@ ANONYMOUS = '{"counter":"a","amount":3}'
 INVALID = '{"counter":"x","amount":1.5}'
 ALL = (NATIVE, NAMED, ANONYMOUS, INVALID)
 WHY = ["invalid:", "amount:", "must", "be", "an", "integer,", "found", "1.5"]
-PENDING = "pending: not counted: mend what the log tells of, then redrive\n"
+PENDING = "pending: not counted: mend what the log reports, then redrive\n"
 
 
 class Parts:

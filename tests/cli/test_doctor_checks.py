@@ -357,8 +357,8 @@ def test_what_is_not_counted_in_time_is_told_after_ever_longer_pauses():
 def test_a_counter_without_a_ledger_cannot_tell_whether_it_was_counted(value):
     channel = ReadChannel(values={"c": value} if value else {})
     assert round_trip(channel, FakeSqs(), "c")[1] == (
-        "– round trip: c has no ledger: under at-least-once it cannot be told; "
-        "leave --counter out, and it can"
+        "– round trip: c has no ledger: under at-least-once nobody can tell whether it counted; "
+        "leave out --counter"
     )
 
 

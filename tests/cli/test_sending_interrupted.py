@@ -55,7 +55,7 @@ def test_a_line_that_comes_after_a_second_ctrl_c_is_named_and_not_sent():
         attempt.publisher.close()  # as the answer to that signal does meanwhile
         yield line(2)
 
-    where = "stopped at line 2, not sent, nor what follows: "
+    where = "stopped at line 2; it and all that follows were not sent: "
     assert attempt.send(impatient())[1][0].startswith(where)
     assert len(attempt.sqs.events) == 1
 

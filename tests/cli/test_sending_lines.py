@@ -178,7 +178,7 @@ def test_it_stops_where_sqs_confirms_nothing(tmp_path, capsys, first_line, unit)
     assert (status, said[:2]) == (
         FAILED,
         [
-            f"{where}, not sent, nor what follows: SQS confirmed none of the last",
+            f"{where}; it and all that follows were not sent: SQS has stopped confirming",
             "not confirmed: AccessDenied (HTTP 403)",
         ],
     )

@@ -92,7 +92,7 @@ def test_what_belongs_to_a_counter_is_not_dropped_beside_a_file(terminal, option
 
 def test_a_send_without_a_queue_names_the_variable():
     problem = (
-        "Invalid value for '--queue-url' (env var: 'SQS_QUEUE_URL'): there is none; "
+        "Invalid value for '--queue-url' (env var: 'SQS_QUEUE_URL'): it is missing; "
         "`tally local up` prints an example"
     )
     assert complaint(Terminal()("send", "a")) == problem

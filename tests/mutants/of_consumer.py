@@ -151,7 +151,7 @@ ACKNOWLEDGING = (
         "not sent taken for sent",
         "An event is acknowledged whose write had no time left to begin.",
         _PROGRESS,
-        "self.is_late = True  # and what ended the last try is still the reason",
+        "self.is_late = True  # the last try's failure stays the reason",
         "self.close(counter, self._decisions.get(counter, ()))",
     ),
     Mutation(

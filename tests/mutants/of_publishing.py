@@ -71,7 +71,7 @@ HOLDING = (
         "handed over to everybody who asks",
         "What was not sent is published again twice.",
         _HOLDING,
-        "            if self._given_up is given_up:  # else another was told, or there is more\n"
+        "            if self._given_up is given_up:  # else it was raised, or there is more\n"
         "                self._given_up = NOTHING\n"
         "                raise error",
         "            raise error",
@@ -81,7 +81,7 @@ HOLDING = (
         "told in the midst of another's hand-over",
         "A signal handler and what it interrupted are both handed the same.",
         _HOLDING,
-        "            if self._given_up is given_up:  # else another was told, or there is more\n",
+        "            if self._given_up is given_up:  # else it was raised, or there is more\n",
         "            if given_up is not None:\n",
         tests=_LIVING,
     ),

@@ -187,7 +187,7 @@ PIPELINE = (
         "answers believed beside one too many",
         "A counter is given the value of its neighbour.",
         _CONNECTION,
-        "            answers.clear()  # which of them was the one too many, nobody knows\n",
+        "            answers.clear()  # nobody knows which one was too many\n",
         "",
         tests=_TALKING,
     ),

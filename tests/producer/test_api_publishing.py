@@ -248,7 +248,7 @@ def test_a_lost_answer_is_asked_for_again_before_a_client_is_told():
 
 WITH_KEY = (
     "it may have arrived; to repeat the request with the same Idempotency-Key is safe, and with the"
-    " `at` that ends `event` it is so however late"
+    " `at` that ends `event` it stays safe at any time"
 )
 WITHOUT_KEY = (
     "it may have arrived; a repeat could count it twice: it did arrive if its outcome is applied or"

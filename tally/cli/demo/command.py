@@ -54,10 +54,10 @@ def demo(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
     durable: Durable = False,  # noqa: FBT002 (typer makes an option of it)
     output: Annotated[Output, typer.Option(help="What stdout is for.")] = Output.TEXT,
 ) -> None:
-    """Publish, lose deletes, kill two consumers, send bad messages; then see that counts are exact.
+    """Publish, lose deletes, kill two consumers, send bad messages; then check every count.
 
-    Everything runs on this machine; Valkey is a real server that is found on it. With a table, the
-    cache before it is also emptied twice, and away once. Exit status 1 if a count is off, or a
+    Everything runs on this machine; Valkey is a real server found on it. With a table, the
+    cache before it is also emptied twice, and away once. Exit status 1 if a count is wrong, or a
     message is lost.
     """
     if events < counters:

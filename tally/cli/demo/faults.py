@@ -18,22 +18,22 @@ LOST_SHARE = 0.05
 """The share of deletes that are lost, so that SQS delivers those messages again."""
 
 KILL_AFTER = 0.5
-"""When a batch is killed, as a part of what the consumer's last batch took: amid its writes."""
+"""When a batch is killed, as a part of the time of the consumer's last batch: amid its writes."""
 
 FLUSH_AT, AWAY_AT, BACK_AT, FLUSH_AGAIN_AT = 0.2, 0.4, 0.6, 0.8
-"""When the cache before a table fails, as parts of the events published. The second consumer is to
-be killed while it is away."""
+"""When the cache before a table fails, as parts of the events published. The second consumer is
+killed while the cache is away."""
 
 MIN_AWAY_S = 2.0
-"""How long it is away at least, in seconds: several batches are counted meanwhile."""
+"""How long the cache is away at least, in seconds: several batches are counted meanwhile."""
 
 KILLED = FunctionError("Runtime.ExitError", "killed before it could answer")
 
 
 class ForgetfulSqs:
-    """SQS that loses some deletes: it says nothing of them, and keeps the messages.
+    """SQS that loses some deletes: it does not report them, and keeps the messages.
 
-    The seed draws which; all else is the real client's.
+    The seed draws which; all else is the real client.
     """
 
     def __init__(self, sqs: "SQSClient", seed: int) -> None:
@@ -44,7 +44,7 @@ class ForgetfulSqs:
         self.deleted = 0
 
     def delete_message_batch(self, *, QueueUrl: str, Entries: list[Any]) -> Any:  # noqa: N803, ANN401 (boto3's own names and answer)
-        """Delete most of the entries; which of them, nobody is told."""
+        """Delete most of the entries, and do not say which."""
         kept = [entry for entry in Entries if self._is_kept()]
         answer: Any = {"Successful": [], "Failed": []}
         if kept:
@@ -65,7 +65,7 @@ class ForgetfulSqs:
 class MortalFunction:
     """A consumer that can be killed in the middle of a batch.
 
-    `dooms` are the kills that are due; whoever has the next warm batch takes one.
+    `dooms` are the kills that are due; the consumer with the next warm batch takes one.
     """
 
     def __init__(self, function: Function, dooms: threading.Semaphore) -> None:
@@ -78,7 +78,7 @@ class MortalFunction:
         """Invoke the consumer; a doomed one does not live to answer."""
         is_doomed = self._last_s > 0 and self._dooms.acquire(blocking=False)
         invocation = self._killed(payload) if is_doomed else self._function.invoke(payload)
-        # A cold start would be no measure of the next batch.
+        # The time of a cold start says nothing about the next batch.
         is_measure = not (is_doomed or invocation.is_cold)
         self._last_s = invocation.duration_s if is_measure else 0.0
         return invocation
@@ -92,7 +92,7 @@ class MortalFunction:
         self._function.close()
 
     def _killed(self, payload: bytes) -> Invocation:
-        """Invoke the consumer and kill it; one that was quicker dies before its answer is read."""
+        """Invoke the consumer and kill it; if it was quicker, it dies before its answer is read."""
         executioner = threading.Timer(KILL_AFTER * self._last_s, self._function.kill)
         executioner.start()
         invocation = self._function.invoke(payload)
@@ -110,7 +110,7 @@ class Cache(Protocol):
         """Empty it."""
 
     def kill(self) -> None:
-        """End it, and with it all that it holds."""
+        """End it, with all that it holds."""
 
     def start(self) -> str:
         """Start it where it was."""
@@ -148,7 +148,7 @@ class FailingCache:
         self.away_s = 0.0
 
     def strike(self, published: float) -> None:
-        """Do what is due when this part of the events is published; in one thread.
+        """Do what is due when this part of the events is published; call it from one thread.
 
         Raises:
             ChildError: the cache does not do it.

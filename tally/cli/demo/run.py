@@ -24,8 +24,8 @@ PRODUCERS = 4
 """Publishers with a source each, in turn."""
 
 CHUNKS, MAX_CHUNK_EVENTS = 400, 250
-"""Increments are published in so many chunks, a message each, of at most so many: below 64 KiB.
-So a small demo has as many batches to disturb as a large one."""
+"""The number of chunks that increments are published in, a message each, and the most increments of
+one: below 64 KiB. So a small demo has as many batches to disturb as a large one."""
 
 MAX_WAITING_MESSAGES = 60
 """Messages sent and not deleted before the producers wait: moto is slow with deep queues."""
@@ -34,10 +34,10 @@ KILL_AT = (0.25, 0.55)
 """The parts of the events published after which a consumer is killed in mid-batch."""
 
 MAX_DEMO_S = 180.0
-"""When the demo gives up: nothing comes to rest."""
+"""After this time the demo gives up."""
 
 LOOK_EVERY_S = 0.2
-"""How often the demo looks whether it is done, and shows how far it is, in seconds."""
+"""How often the demo checks and shows its progress, in seconds."""
 
 SETTINGS = StackSettings(
     # Small batches, so that there is something to kill; and a short time until a message that a
@@ -59,8 +59,8 @@ SETTINGS = StackSettings(
 )
 
 DURABLE_VISIBILITY_S = 6
-"""The time until a message comes back where a table decides: there a batch can take seconds, since
-each swap is a request of its own to moto."""
+"""The time until a message comes back if a table decides: then a batch can take seconds, since each
+swap is a request of its own to moto."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Look:
     depth: Depth
     seen: Seen
     cache: str = ""
-    """Whether the cache before a table is there; empty where no table decides."""
+    """Whether the cache before a table is there; empty if no table decides."""
 
     @property
     def reported(self) -> int:
@@ -103,14 +103,14 @@ class Look:
 
     @property
     def counted(self) -> int:
-        """All of them once nothing is left to decide: until then, what was reported."""
+        """How many are counted: as reported, and all of them once nothing is left to decide."""
         return self.events if self.is_decided else self.reported
 
 
 class Demo:
-    """A context manager: the stack runs inside, and has ended after it.
+    """A context manager, inside which the stack runs.
 
-    The watch adds up what consumers say; `now_ms` is for messages that claim to be from the future.
+    The watch adds up what consumers report; `now_ms` is for messages with a time in the future.
     """
 
     def __init__(self, options: Options, watch: Watch, now_ms: int) -> None:
@@ -216,7 +216,7 @@ class Demo:
         return depth.visible == depth.in_flight == 0 and depth.dead >= len(self.bad)
 
     def _publish(self) -> None:
-        """Send the bad messages and all increments; wait where the queue would become deep."""
+        """Send the bad messages and all increments; wait if the queue becomes deep."""
         url, client = self.stack.queue.queue_url, self.stack.queue.client()
         for body in self.bad.values():
             client.send_message(QueueUrl=url, MessageBody=body)

@@ -32,15 +32,15 @@ class DeadLetter:
 
 @dataclasses.dataclass(frozen=True)
 class Durable:
-    """What there is to say of a table, and of the cache before it."""
+    """The figures of a table, and of the cache before it."""
 
     write_units: int
     read_units: int
-    """As consumers counted them, by the size of each item; not those that were killed."""
+    """As consumers counted them, by the size of each item, except those that were killed."""
     flushes: int
     away_s: float
     unset: int
-    """Copies that the cache has not taken, as far as is known."""
+    """Copies that the cache is not known to have taken."""
     shown: dict[str, int | None]
     """What the cache shows of each counter."""
 
@@ -63,7 +63,7 @@ class Verdict:
     operations: int
     seconds: float
     durable: Durable | None = None
-    """None where no table decides."""
+    """None if no table decides."""
 
     @property
     def exact(self) -> int:
@@ -77,7 +77,7 @@ class Verdict:
 
     @property
     def is_right(self) -> bool:
-        """Whether each counter is exact, and just the bad messages are dead letters, once."""
+        """Whether each counter is exact, and the dead letters are the bad messages, each once."""
         kinds = {letter.what for letter in self.dead_letters} - {OTHER}
         return not self.wrong and len(kinds) == len(self.dead_letters) == self.bad_messages
 
@@ -92,7 +92,7 @@ def judge(demo: Demo) -> Verdict:
     demo.stack.check()
     durable = _durable(demo, demo.cache, names) if demo.cache else None
     operations = demo.watch.look().metrics["StoreOperations"]
-    if durable is None:  # the server counts those of killed consumers as well
+    if durable is None:  # the server also counts those of killed consumers
         operations = demo.stack.store.operations()
     with Reader(demo.stack.open_store()) as reader:
         counts = reader.counts(names, consistent=durable is not None)

@@ -45,9 +45,9 @@ class DemoCounter:
 def draw(counters: int, events: int) -> list[DemoCounter]:
     """The counters, the hottest first: every fifth is bounded above, every seventh below.
 
-    Each gets an increment, if there are as many, and its share of the others. A bounded counter
-    gets only ones, or only minus ones: then the count in the end does not depend on the order, in
-    which a queue promises nothing.
+    Each gets an increment, if there are enough, and its share of the others. A bounded counter
+    gets only ones, or only minus ones, so that the final count does not depend on the order, which
+    a queue does not promise.
     """
     weights = [1 / (rank + 1) ** ZIPF_EXPONENT for rank in range(counters)]
     shares = [1 + int((events - counters) * weight / sum(weights)) for weight in weights]

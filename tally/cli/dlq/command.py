@@ -28,7 +28,7 @@ from tally.publishing.sequence import now_ms
 
 DEFAULT_LIMIT = 1_000
 MAX_LIMIT = 10_000
-"""Letters that one command takes, since it holds them; a redrive takes MAX_REDRIVEN."""
+"""The most letters of one command, since it holds them; of a redrive, MAX_REDRIVEN."""
 
 _DURATION = re.compile("([0-9]{1,9})([smhd]?)")
 
@@ -58,15 +58,19 @@ QueueUrl = Annotated[
 SourceUrl = Annotated[
     str, typer.Option(envvar="SQS_QUEUE_URL", help="The queue whose dead letters they are.")
 ]
-OfCounter = Annotated[str | None, typer.Option("--counter", help="With increments of this one.")]
-Reason = Annotated[Standing | None, typer.Option("--reason", help="Why they are there.")]
+OfCounter = Annotated[
+    str | None, typer.Option("--counter", help="With increments of this counter.")
+]
+Reason = Annotated[
+    Standing | None, typer.Option("--reason", help="That are there for this reason.")
+]
 Ids = Annotated[
     list[str] | None,
     typer.Option(
         "--id",
         parser=_id,
         metavar="ID",
-        help=f"Of this id, or its first {MIN_ID_CHARS} characters; repeatable.",
+        help=f"With this id, or its first {MIN_ID_CHARS} characters; repeatable.",
     ),
 ]
 Before = Annotated[
@@ -75,16 +79,16 @@ Before = Annotated[
         "--older-than",
         parser=_sent_before,
         metavar="AGE",
-        help="Sent before: 90s, 15m, 2h, 3d.",
+        help="Older than this: 90s, 15m, 2h, 3d.",
     ),
 ]
-Limit = Annotated[int, typer.Option(min=1, max=MAX_LIMIT, help="At most so many.")]
-RedriveLimit = Annotated[int, typer.Option(min=1, max=MAX_REDRIVEN, help="At most so many.")]
+Limit = Annotated[int, typer.Option(min=1, max=MAX_LIMIT, help="The most letters.")]
+RedriveLimit = Annotated[int, typer.Option(min=1, max=MAX_REDRIVEN, help="The most letters.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list them.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Anonymous = Annotated[
     bool,
-    typer.Option("--include-anonymous", help="Those too that are known by their message id only."),
+    typer.Option("--include-anonymous", help="Also those that only their message id identifies."),
 ]
 StdOut = Annotated[Output, typer.Option("--output", help="What stdout is for.")]
 
@@ -107,8 +111,8 @@ def list_(  # noqa: PLR0913 (the options of a command, which typer passes by nam
 ) -> None:
     """List dead letters, and why each is there, as far as contract and ledgers tell.
 
-    Looking means receiving: a letter is hidden meanwhile, and its receive count rises, which means
-    nothing here. Why a valid one came here is in the consumer's log, under its message id.
+    To look at a letter is to receive it: it is hidden meanwhile, and its receive count rises, which
+    has no effect here. The consumer's log says, under its message id, why a valid one is here.
     """
     choice = Choice(limit, counter, reason, ids or (), sent_before)
     with _opened(queue_url, source_url, choice) as handling:
@@ -154,9 +158,9 @@ def redrive(  # noqa: PLR0913 (the options of a command, which typer passes by n
     """Send dead letters to their queue again; valid ones, if neither --reason nor --id is given.
 
     Each is sent, then deleted: one may arrive twice, none is lost, and increments with an identity
-    are counted once all the same. An anonymous one would count again under its new message id: it
-    is left, or with --include-anonymous gets the identity written into it that it has had so far.
-    Exit status 1: not all that was asked for is done.
+    still count once. An anonymous one would count again under its new message id, so it is left;
+    --include-anonymous sends it with its present identity written into it.
+    Exit status 1: not all was done.
     """
     why = reason or (None if ids else Standing.VALID)
     choice = Choice(limit, counter, why, ids or (), sent_before)
@@ -187,10 +191,10 @@ def purge(  # noqa: PLR0913 (the options of a command, which typer passes by nam
     dry_run: DryRun = False,
     output: StdOut = Output.TEXT,
 ) -> None:
-    """Delete dead letters for good, once they were shown and that is confirmed.
+    """Show dead letters, ask, and delete them for good.
 
-    What was not looked at stays. What was is held for some 110 s: an answer that comes later
-    deletes nothing. Exit status 1: not confirmed, or not all is deleted.
+    Letters that were not looked at stay. The others are held for some 110 s: a later answer
+    deletes nothing. Exit status 1: not confirmed, or not all were deleted.
     """
     choice = Choice(limit, counter, reason, ids or (), sent_before)
     with _opened(queue_url, source_url, choice) as handling:
@@ -211,7 +215,7 @@ def _opened(
 ) -> Iterator[Handling]:
     """Open the dead-letter queue; errors of AWS and the store end the command with one line.
 
-    A choice that needs no ledger does without the store, and where not `asks`, does not ask it.
+    If the choice needs no ledger, it works without the store; if not `asks`, it never asks it.
     """
     _check_given(queue_url, source_url)
     with _in_one_line(), contextlib.ExitStack() as parts:
@@ -239,7 +243,7 @@ def _check_given(queue_url: str, source_url: str) -> None:
 
 @contextlib.contextmanager
 def closing(queue: DeadLetterQueue) -> Iterator[None]:
-    """Give back what is held, however the command ends; and say why it ended."""
+    """Give back what is held, however the command ends, and say why it ended."""
     try:
         with _in_one_line():
             yield
@@ -266,9 +270,9 @@ def _in_one_line() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _judge(*, needed: bool, wanted: bool) -> Iterator[Judge]:
-    """What tells the standing of letters.
+    """Tells the standing of letters.
 
-    Where the store is not needed and fails, letters keep the standing that they have from then on.
+    If the store fails but is not needed, letters keep the standing that they have.
     """
     with contextlib.ExitStack() as parts:
         judge: Judge = list

@@ -1,4 +1,4 @@
-"""A dead letter: what a message that SQS gave up tells, and what the ledgers know of it."""
+"""A dead letter: what its message says, and what the ledgers know of it."""
 
 import contextlib
 import dataclasses
@@ -23,7 +23,7 @@ from tally.tracing import ATTRIBUTE, well_formed
 
 
 class Standing(enum.StrEnum):
-    """How a message stands with the counters, as far as the contract and the ledgers tell."""
+    """What became of a message's increments, as far as the contract and the ledgers tell."""
 
     INVALID = "invalid"
     VALID = "valid"
@@ -36,11 +36,11 @@ class Standing(enum.StrEnum):
 REMARKS = {
     Standing.VALID: "the reason is in the consumer's log",
     Standing.DECIDED: "all of it is counted or rejected: safe to purge",
-    Standing.PENDING: "not counted: mend what the log tells of, then redrive",
+    Standing.PENDING: "not counted: mend what the log reports, then redrive",
     Standing.UNDECIDABLE: "older than the ledger's memory: it may have been counted or not",
     Standing.UNREADABLE: "the stored value is no counter",
 }
-"""What a standing means for the one who has to act; of an invalid message its problem says it."""
+"""What a standing means for whoever must act; an invalid message shows its problem instead."""
 
 _WORST_FIRST = (Standing.UNREADABLE, Standing.UNDECIDABLE, Standing.PENDING, Standing.DECIDED)
 
@@ -51,14 +51,14 @@ class Letter:
 
     Attributes:
         sent_at: its SentTimestamp, in ms since the epoch; on a FIFO queue, when it died.
-        receive_count: of this receive too; looking at it raises the number, and harms nothing.
+        receive_count: this receive included; looking at it raises the number, and harms nothing.
         group: its message group; empty if it has none.
         message_attributes: as SendMessage takes them.
-        trace_header: of the trace that its producer was in; empty if it says none.
-        published: its increments, as they are written; none if it breaks the contract.
+        trace_header: of its producer's trace; empty if it has none.
+        published: its increments, as they are written; empty if it breaks the contract.
         events: the same, as the consumer names them.
         problem: what breaks the contract.
-        claimed: the counter of the increment that breaks it, where that can be read.
+        claimed: the counter of the increment that breaks it, if that can be read.
     """
 
     id: str
@@ -88,7 +88,7 @@ class Letter:
 
     @property
     def is_anonymous(self) -> bool:
-        """Whether an increment is known by this message's id only."""
+        """Whether only this message's id identifies one of its increments."""
         return any(increment.at is UNSET for increment in self.published)
 
     @property
@@ -97,9 +97,9 @@ class Letter:
         return self.problem or REMARKS[self.standing]
 
     def named(self) -> str:
-        """The body with an identity in each increment: the one that the consumer derived.
+        """The body with an identity in each increment: the one that the consumer derives.
 
-        By the new id of a message that is sent again, an anonymous increment would count again.
+        Without it, an anonymous increment would count again, by the new id of its message.
         """
         if not self.is_anonymous:
             return self.body
@@ -148,20 +148,20 @@ def _kind(increment: Increment) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """How many letters a command takes, and its filters; one that is not given lets all pass."""
+    """How many letters a command takes, and its filters; a filter not given lets all pass."""
 
     limit: int
     counter: str | None = None
     why: Standing | None = None
-    """`valid` are all that are not `invalid`."""
+    """`valid` means all that are not `invalid`."""
     ids: Sequence[str] = ()
-    """How the ids begin."""
+    """What the ids begin with."""
     sent_before: int | None = None
-    """SentTimestamps later than this do not pass; ms since the epoch."""
+    """A later SentTimestamp does not pass; ms since the epoch."""
 
     @property
     def needs_ledgers(self) -> bool:
-        """Whether only the ledgers can tell which letters these are."""
+        """Whether only the ledgers can tell which letters pass."""
         return self.why not in {None, Standing.INVALID, Standing.VALID}
 
     def takes(self, letter: Letter) -> bool:
@@ -183,7 +183,7 @@ Judge = Callable[[Sequence[Letter]], list[Letter]]
 
 @contextlib.contextmanager
 def judge_from(variables: Mapping[str, str]) -> Iterator[Judge]:
-    """What asks the ledgers of the place that the variables mean.
+    """A judge that asks the ledgers of the store that the variables name.
 
     Raises:
         SettingsError: a variable is missing or wrong, or the secret cannot be read.
@@ -214,7 +214,7 @@ def _standing(letter: Letter, stored: Mapping[str, Counter | None]) -> Standing:
 
 
 def _standing_of(event: Event, counter: Counter | None) -> Standing:
-    """Of one event. Not by its Outcome, where forgotten also means decided, either way."""
+    """The standing of one event; not by its Outcome, where forgotten may also mean decided."""
     if counter is None:
         return Standing.UNREADABLE
     if counter.ledger.source(event.source).recall(event.seq) is not None:

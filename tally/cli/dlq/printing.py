@@ -1,4 +1,4 @@
-"""What the `tally dlq` commands print: letters, and what became of them; and the exit status."""
+"""What the `tally dlq` commands print: letters and what became of them; and their exit status."""
 
 import time
 from collections import Counter
@@ -23,13 +23,13 @@ MAX_SHOWN_COUNTERS = 3
 """How many counters of a packed message are named in a row."""
 
 MAX_SHOWN_FAILURES = 20
-"""How many letters are named that a call failed for; the others are counted."""
+"""How many letters whose call failed are named; the rest are only counted."""
 
 PROGRESS_S = 1.0
-"""A redrive tells how far it is no more often than so."""
+"""A redrive reports its progress at most this often."""
 
 SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-"""Of each unit in which an age is written, the longest first."""
+"""The units of an age, the longest first."""
 
 
 def say(text: str) -> None:
@@ -51,7 +51,7 @@ def listed(done: Handling, output: Output) -> None:
 
 
 def confirm(letters: Sequence[Letter]) -> None:
-    """Show on stderr what would be deleted, and ask; ends the command if the answer is not yes."""
+    """Show on stderr what would be deleted, and ask; unless the answer is yes, the command ends."""
     table(letters, now_ms(), chatter())
     _explain(letters)
     found = Counter(letter.standing for letter in letters)
@@ -71,7 +71,7 @@ def confirm(letters: Sequence[Letter]) -> None:
 def progress(
     counts: Iterable[int], total: int, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[str]:
-    """The lines that tell how far a redrive is: one every PROGRESS_S, and what it came to."""
+    """The lines that report a redrive's progress: one every PROGRESS_S, and one at the end."""
     sent = told = -1
     due_s = clock() + PROGRESS_S
     for sent in counts:
@@ -113,7 +113,7 @@ def _say_sum(done: Handling, left: int, verb: str, participle: str) -> None:
 
 
 def say_unseen(done: Handling) -> None:
-    """How many letters were looked at, if these were not all; of a FIFO group SQS shows ten."""
+    """Say how many letters were looked at, if not all; of a FIFO group SQS shows only ten."""
     if done.looked_at < done.expected:
         limit = done.choice.limit
         is_limit = done.taken == limit
@@ -143,7 +143,7 @@ def table(letters: Sequence[Letter], now_ms: int, console: Console) -> None:
 
 
 def whole(letter: Letter, now_ms: int) -> None:
-    """All of one letter, on stdout: what SQS says, what its increments are, and its body."""
+    """Print one letter whole: what SQS says of it, its increments, and its body."""
     typer.echo(f"id        {letter.id}")
     typer.echo(f"sent      {_time(letter.sent_at)}, {_age(letter, now_ms)} ago")
     typer.echo(f"receives  {letter.receive_count}")
@@ -160,7 +160,7 @@ def whole(letter: Letter, now_ms: int) -> None:
 
 
 def as_json(letter: Letter, *, whole: bool = False) -> dict[str, Any]:
-    """What programs see of a letter; its events and its body only if asked for."""
+    """A letter for programs; with its events and its body if `whole`."""
     fields: dict[str, Any] = {
         "id": letter.id,
         "sent_at": letter.sent_at,
@@ -184,19 +184,19 @@ def as_json(letter: Letter, *, whole: bool = False) -> dict[str, Any]:
 
 
 def printable(text: str) -> str:
-    """A text of somebody else's, harmless to a terminal: whoever may send may write anything."""
+    """Somebody else's text, made harmless to a terminal: a sender may write anything."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _none(done: Handling) -> str:
-    """Why nothing is chosen: there is nothing, or the filters let nothing pass."""
+    """Why nothing is chosen: there is no letter, or none passes the filters."""
     if not done.looked_at:
         return "no dead letters"
     return f"{counted(done.looked_at, 'dead letter')} looked at, and none matches"
 
 
 def _explain(letters: Sequence[Letter]) -> None:
-    """What each standing means that is among them."""
+    """Say what each standing among them means."""
     for standing in dict.fromkeys(letter.standing for letter in letters):
         if standing in REMARKS:
             say(f"{standing}: {REMARKS[standing]}")

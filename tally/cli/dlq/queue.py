@@ -12,28 +12,28 @@ from tally.publishing.packing import MAX_ENTRIES, MAX_REQUEST_BYTES
 from tally.tracing import system_attributes
 
 HOLD_S = 120
-"""How long a message is hidden while it is looked at; it is given back before, if all goes well."""
+"""How long a message is hidden while it is looked at; usually it is given back earlier."""
 
 USE_S = HOLD_S - 10
-"""How long a handle deletes or gives back; the rest is for the call. Past the hold somebody else
+"""How long a handle may be used; the rest of the hold is for the call. After the hold somebody else
 may have the message, and SQS may confirm a deletion that it does not make."""
 
 POLL_S = 1
 """A long poll, in seconds: SQS then asks all its servers, and empty means empty."""
 
 MAX_RECEIVES = 10_000
-"""The most receives of a command that holds what it looks at; SQS keeps at least 20,000 messages of
-a queue in flight."""
+"""The most receives of a command that holds its letters; SQS lets at least 20,000 messages of a
+queue be in flight."""
 
 MAX_REDRIVEN = 1_000_000
-"""The most letters, and receives, of one redrive: what it has sent it deletes, and lets go."""
+"""The most letters, and receives, of one redrive; it holds none, since it deletes what it sent."""
 
 MAX_STALE_RECEIVES = 1_000
-"""So many in a row without a new letter end the looking: what is held comes again after HOLD_S, and
-of a large queue somebody would look for ever."""
+"""After so many receives in a row without a new letter the looking ends: held letters come again
+after HOLD_S, and on a large queue it would go on for ever."""
 
 Failures = dict[str, str]
-"""The messages for which a call did not succeed, by id, and why."""
+"""The reason for each message, by id, whose call failed."""
 
 
 class WrongQueueError(Exception):
@@ -48,12 +48,12 @@ class Handling:
         expected: how many letters SQS says there are.
         looked_at: how many were received.
         taken: how many of them passed the filters.
-        chosen: these, in the order in which they came; a redrive does not keep them.
-        anonymous: of these, those that a redrive has left: they have no identity of their own.
-        sent: of these, those that their queue has confirmed.
-        deleted: of these, those whose deletion is confirmed.
-        unsent: why, by the letter's id; SQS may have stored some of these.
-        undeleted: the same, of those that are in the dead-letter queue still.
+        chosen: those, in the order in which they came; a redrive does not keep them.
+        anonymous: how many of them a redrive left, since they have no identity of their own.
+        sent: how many of them their queue has confirmed.
+        deleted: how many of them are confirmed as deleted.
+        unsent: why letters were not confirmed, by id; SQS may have stored some of them.
+        undeleted: why letters are still in the dead-letter queue, by id.
     """
 
     queue: "DeadLetterQueue"
@@ -70,7 +70,7 @@ class Handling:
     undeleted: Failures = dataclasses.field(default_factory=dict)
 
     def look(self) -> None:
-        """Look at all letters that there are, up to the limit of those that are chosen."""
+        """Look at all letters, until as many are chosen as the limit allows."""
         for page in self.pages():
             self.chosen += page
 
@@ -88,8 +88,8 @@ class Handling:
     def redrive(self, target_url: str, *, include_anonymous: bool) -> Iterator[int]:
         """Send what is chosen to its queue, then delete it, by pages; yields how many were sent.
 
-        In this order nothing is ever lost: what fails in between is in both queues, and its
-        increments are known by their identity.
+        In this order nothing is ever lost: a letter that fails in between is in both queues, and
+        its increments are known by their identity.
         """
         for page in self.pages(MAX_REDRIVEN):
             ready = [letter for letter in page if include_anonymous or not letter.is_anonymous]
@@ -102,7 +102,7 @@ class Handling:
             yield self.sent
 
     def purge(self) -> None:
-        """Delete the letters that were chosen, by their handles: what was not looked at stays."""
+        """Delete the chosen letters, by their handles; letters that were not looked at stay."""
         self._delete(self.chosen)
 
     def _delete(self, letters: Sequence[Letter]) -> None:
@@ -112,7 +112,7 @@ class Handling:
 
 
 class _Handle(NamedTuple):
-    """What a held message is deleted by, until the clock says `ends_at_s`."""
+    """The handle that deletes a held message, until the clock says `ends_at_s`."""
 
     receipt: str
     ends_at_s: float
@@ -137,16 +137,17 @@ class DeadLetterQueue:
         self._seen: set[str] = set()
 
     def depth(self) -> tuple[int, int]:
-        """How many messages are visible, and how many somebody holds; SQS says approximately."""
+        """How many messages are visible, and how many somebody holds, as SQS estimates."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         answer = self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)
         visible, held = (int(answer["Attributes"][name]) for name in names)
         return visible, held
 
     def source(self, given: str) -> str:
-        """The queue that the letters go back to: the one given, or the only one there is.
+        """The queue that the letters go back to: the one given, or the only source there is.
 
-        WrongQueueError if there are none or several, or the one given has other dead letters.
+        WrongQueueError if there are none or several, or the given queue's dead letters are not
+        here.
         """
         if not given:
             urls = _sources(self._client, self.url)
@@ -161,10 +162,10 @@ class DeadLetterQueue:
         return given
 
     def pages(self, expected: int, max_receives: int = MAX_RECEIVES) -> Iterator[list[Letter]]:
-        """New letters as they come, at most ten at once, until a receive brings none at all.
+        """New letters as they come, at most ten at once, until a receive is empty.
 
-        Of a FIFO group SQS shows the first ten, and the next when those are deleted. Beyond the
-        number expected, it does not wait for more.
+        Of a FIFO group SQS shows the first ten, and the next ones when those are deleted. Once
+        `expected` letters have come, it does not wait for more.
         """
         stale = 0
         for _ in range(max_receives):
@@ -183,9 +184,9 @@ class DeadLetterQueue:
     def send(self, url: str, letters: Sequence[Letter]) -> Failures:
         """Send letters to their queue anew; returns those that SQS has not confirmed.
 
-        It may have stored some of these: an answer can be lost. On a FIFO queue each goes in a
-        request of its own, and the first failure of a group keeps back its others, so that their
-        order stays.
+        SQS may have stored some of these: an answer can be lost. On a FIFO queue each has a
+        request of its own, and after the first failure of a group its others are not sent, so that
+        their order stays.
         """
         is_fifo = url.endswith(".fifo")
         failures: Failures = {}
@@ -202,15 +203,15 @@ class DeadLetterQueue:
         return failures
 
     def delete(self, letters: Sequence[Letter]) -> Failures:
-        """Delete held letters; returns those of which SQS has not confirmed it.
+        """Delete held letters; returns those whose deletion SQS has not confirmed.
 
-        What was looked at too long ago is not deleted: it is not held any more.
+        A letter received too long ago is not deleted: it is not held any more.
         """
         ids = [letter.id for letter in letters]
         return self._release(self._client.delete_message_batch, ids)
 
     def give_back(self) -> bool:
-        """Make all visible that is still held; whether that succeeded. If not, HOLD_S does it."""
+        """Make all held letters visible; returns whether it succeeded; else the hold must end."""
         held = [letter_id for letter_id in self._handles if self._holds(letter_id)]
         call = self._client.change_message_visibility_batch
         return not self._release(call, held, VisibilityTimeout=0)
@@ -221,7 +222,7 @@ class DeadLetterQueue:
         ids: Sequence[str],
         **settings: int,
     ) -> Failures:
-        """Make a call for messages by their handles; what it confirms is not held any more."""
+        """Make a call for messages by their handles; confirmed ones are not held any more."""
         failures: Failures = {}
         for start in range(0, len(ids), MAX_ENTRIES):
             batch = ids[start : start + MAX_ENTRIES]
@@ -253,7 +254,7 @@ class DeadLetterQueue:
         return messages
 
     def _new(self, messages: Sequence[Mapping[str, Any]], ends_at_s: float) -> list[Letter]:
-        """Hold what was received; of a message that comes again, its latest handle counts."""
+        """Hold what was received; if a message comes again, its latest handle counts."""
         self._handles |= {
             one["MessageId"]: _Handle(one["ReceiptHandle"], ends_at_s) for one in messages
         }
@@ -265,8 +266,9 @@ class DeadLetterQueue:
 def locate(client: Any, queue_url: str, source_url: str) -> str:  # noqa: ANN401 (boto3's)
     """The URL of the dead-letter queue: the one given, or that of the source's redrive policy.
 
-    One that is given must have dead letters: what `purge` deletes from another was to be counted.
-    WrongQueueError if it has dead letters of its own, or nobody's, or the source has none.
+    A given queue must be a dead-letter queue: else `purge` would delete what is to be counted.
+    WrongQueueError if it has a dead-letter queue itself, or is that of no queue, or the source has
+    none.
     """
     problem = ""
     if not queue_url:
@@ -296,7 +298,7 @@ def redrive_policy(queue: Mapping[str, str]) -> Mapping[str, Any]:
 
 
 def url_of(client: Any, arn: str) -> str:  # noqa: ANN401 (boto3's)
-    """The URL of the queue with an ARN; it is in the client's region, as a dead-letter queue is."""
+    """The URL of the queue with an ARN; a dead-letter queue is always in the client's region."""
     *_, account, name = arn.split(":")
     answer = client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
     url: str = answer["QueueUrl"]
@@ -343,9 +345,9 @@ def _entry(letter: Letter, *, is_fifo: bool) -> dict[str, Any]:
     if letter.group:
         entry["MessageGroupId"] = letter.group
     if is_fifo:
-        # Not the producer's: within five minutes of its first use SQS would confirm the message,
-        # drop it as a duplicate, and the dead letter would be deleted. AWS's own redrive takes the
-        # message's id as well.
+        # Not the producer's id: within five minutes of its first use SQS would confirm the message
+        # but drop it as a duplicate, and the dead letter would be deleted. AWS's own redrive also
+        # takes the message's id.
         entry["MessageDeduplicationId"] = letter.id
     return entry
 
@@ -356,7 +358,7 @@ def _asked(
     ids: Sequence[str],
     entries: Sequence[Mapping[str, Any]],
 ) -> Failures:
-    """Make a batch call with an entry a letter; returns what its answer does not confirm."""
+    """Make a batch call with an entry for each letter; returns those not confirmed."""
     if not ids:
         return {}
     numbered = [{"Id": str(position), **entry} for position, entry in enumerate(entries)]

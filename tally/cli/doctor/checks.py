@@ -1,4 +1,4 @@
-"""What a doctor looks at, one thing after the other: what was found, and what to do about it."""
+"""The doctor's checks of settings, queue and function: what it found, and what to do about it."""
 
 import dataclasses
 import email.utils
@@ -16,28 +16,28 @@ MOMENTO, CACHE, CLOCK = "Momento", "cache", "clock"
 FUNCTION, VISIBILITY, CONCURRENCY = "function", "visibility timeout", "concurrency"
 
 MAX_SKEW_S = 60.0
-"""From here on something is wrong with a clock, long before increments are refused for it."""
+"""A clock that is off by more is wrong, long before increments are refused for it."""
 
 HEADER_RESOLUTION_S = 1.0
-"""A Date header has no fractions: half of this is added to it."""
+"""A Date header has no fractions of a second: half of this is added to it."""
 
 MIN_RECEIVES = 3
-"""Fewer, and good messages die of a moment's trouble. AWS advises five for Lambda."""
+"""With fewer receives a short trouble kills good messages. AWS advises five for Lambda."""
 
 VISIBILITY_FACTOR = 6
-"""A message stays hidden for six times the function's timeout, and the window: AWS's own advice,
-so that a throttled invocation can be tried again before the message comes back."""
+"""A message should stay hidden for six times the function's timeout plus the window: AWS advises
+this, so that a throttled invocation can be tried again before the message comes back."""
 
 REPORTS = "ReportBatchItemFailures"
 
 MAX_MAPPINGS = 10
-"""A queue has one, or a second one during a move."""
+"""A queue has one mapping, or two during a move."""
 
 REACH = "see that MOMENTO_ENDPOINT or MOMENTO_LOCAL can be reached, and the quotas"
 BY_HAND = "give --function-timeout and --window to check the visibility timeout"
 
 Attributes = Mapping[str, str]
-"""Of a queue, as GetQueueAttributes tells them."""
+"""The attributes of a queue, as GetQueueAttributes returns them."""
 
 
 class Mark(enum.StrEnum):
@@ -53,7 +53,7 @@ SIGNS = {Mark.OK: "✓", Mark.BAD: "✗", Mark.SKIPPED: "–"}
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One line of a report: what was found, or why nothing was, and what to do about it."""
+    """One line of the report: what was found, or why it was skipped, and what to do about it."""
 
     name: str
     verdict: Mark
@@ -62,7 +62,7 @@ class Finding:
 
     @property
     def line(self) -> str:
-        """For people."""
+        """The finding as people read it."""
         advice = f"; {self.advice}" if self.advice else ""
         return f"{SIGNS[self.verdict]} {self.name}: {self.text}{advice}"
 
@@ -73,17 +73,17 @@ def good(name: str, text: str) -> Finding:
 
 
 def bad(name: str, text: str, advice: str) -> Finding:
-    """Something is wrong, and this is to be done about it."""
+    """Something is wrong; `advice` says what to do."""
     return Finding(name, Mark.BAD, text, advice)
 
 
 def skipped(name: str, why: str, advice: str = "") -> Finding:
-    """Nobody knows."""
+    """It was not checked; `why` says the reason."""
     return Finding(name, Mark.SKIPPED, why, advice)
 
 
 def check_cache(name: str, read: Callable[[], object]) -> list[Finding]:
-    """Whether Momento takes the key, and has the cache: one read of a counter, there or not."""
+    """Whether Momento takes the key and has the cache: one read of any counter shows it."""
     finding = good(MOMENTO, "it takes the key")
     try:
         read()
@@ -102,7 +102,7 @@ def check_cache(name: str, read: Callable[[], object]) -> list[Finding]:
 def check_clock(answer: Mapping[str, Any], asked_ms: int, answered_ms: int) -> Finding:
     """Whether this machine's clock agrees with SQS's, by which increments are judged.
 
-    Botocore's answer may be an error's; this machine's times before and after it are in ms.
+    `answer` is botocore's, or that of an error; this machine's times before and after are in ms.
     """
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     date_parts = email.utils.parsedate_tz(date)
@@ -150,7 +150,7 @@ class Timing(NamedTuple):
 
 
 def check_functions(client: Any, queue_arn: str, visibility_s: int) -> Iterator[Finding]:  # noqa: ANN401 (boto3's)
-    """Ask Lambda who reads the queue, and how; what may not be asked is skipped."""
+    """Ask Lambda who reads the queue, and how; without the right to ask, it is skipped."""
     try:
         mappings = client.list_event_source_mappings(
             EventSourceArn=queue_arn, MaxItems=MAX_MAPPINGS
@@ -170,7 +170,7 @@ def check_functions(client: Any, queue_arn: str, visibility_s: int) -> Iterator[
 
 
 def check_concurrency(client: Any, mappings: Iterable[Mapping[str, Any]]) -> Finding:  # noqa: ANN401 (boto3's)
-    """Whether the account lets so many consumers run at once as the queue may have."""
+    """Whether the account lets as many consumers run at once as the queue may have."""
     try:
         limit = client.get_account_settings()["AccountLimit"]
     except AWS_ERRORS as error:
@@ -219,7 +219,7 @@ def check_type(queue: Attributes, dead: Attributes) -> Finding:
 
 
 def check_retention(queue: Attributes, dead: Attributes) -> Finding:
-    """Whether a dead letter outlives its queue: its age goes on counting from its first send."""
+    """Whether dead letters are kept longer: their age still counts from their first send."""
     name = "retention"
     kept_s, dead_s = (int(each["MessageRetentionPeriod"]) for each in (queue, dead))
     text = f"{_days(kept_s)}, and {_days(dead_s)} for the dead letters"

@@ -1,4 +1,4 @@
-"""`tally doctor`: looks at the whole way from a producer to a count, and says what is wrong."""
+"""`tally doctor`: checks the whole way from a producer to a count, and says what is wrong."""
 
 import os
 from typing import Annotated
@@ -15,7 +15,7 @@ from tally.counters.event import build
 
 QueueUrl = Annotated[str, typer.Option(envvar="SQS_QUEUE_URL", help="The queue.")]
 FunctionTimeout = Annotated[
-    int | None, typer.Option(min=1, max=MAX_TIMEOUT_S, help="If Lambda cannot be asked; seconds.")
+    int | None, typer.Option(min=1, max=MAX_TIMEOUT_S, help="In s, if Lambda cannot be asked.")
 ]
 Window = Annotated[
     int, typer.Option(min=0, max=MAX_TIMEOUT_S, help="The batching window, likewise.")
@@ -25,7 +25,7 @@ OfCounter = Annotated[
     str,
     typer.Option(
         "--counter",
-        help="For the round trip; it is not changed.",
+        help="For the round trip; its count does not change.",
         show_default=False,
     ),
 ]
@@ -47,9 +47,9 @@ def doctor(  # noqa: PLR0913 (the options of a command, which typer passes by na
 ) -> None:
     """Check settings, credentials, cache, queue and function, and one increment's round trip.
 
-    ✓ is well, ✗ is not, – was not looked at. The round trip counts to 1 in a counter of its own,
-    which expires like any other; in another, with --counter, it cannot be told under at-least-once,
-    which keeps no ledger. Exit status 1 if anything is ✗.
+    ✓ is good, ✗ is wrong, – was not checked. The round trip counts to 1 in a counter of its own,
+    which expires like any other. With --counter it needs a ledger: under at-least-once there is
+    none, and nobody can tell whether it counted. Exit status 1 if anything is ✗.
     """
     _check(function_timeout, window, counter, round_trip=round_trip)
     timing = Timing(function_timeout, window) if function_timeout else None
@@ -71,7 +71,7 @@ def doctor(  # noqa: PLR0913 (the options of a command, which typer passes by na
 
 
 def _check(timeout_s: int | None, window_s: int, counter: str, *, round_trip: bool) -> None:
-    """End with a usage error if the options make no sense together, or the counter has no name."""
+    """End with a usage error if options contradict each other, or the counter's name is invalid."""
     if window_s and not timeout_s:
         refuse("--window belongs to --function-timeout: give both, or neither")
     if counter and not round_trip:

@@ -1,4 +1,4 @@
-"""All checks in their order; what a failed one makes impossible is skipped with its reason."""
+"""All checks in their order; a check that a failed one makes impossible is skipped, with why."""
 
 import contextlib
 import dataclasses
@@ -63,15 +63,15 @@ ROUND_TRIP_S = 90
 batching window, 60 s, and a batch of 30 s. It is over as soon as the increment is counted."""
 
 NAME_BYTES = 8
-"""Random bytes in the name of a counter of its own, so that no two doctors share one."""
+"""Random bytes in the name of the doctor's counter, so that no two doctors share one."""
 
 
 @dataclasses.dataclass(frozen=True)
 class World:
-    """The process's environment, AWS, time and chance; tests bring their own.
+    """The process's environment, AWS, time and chance; tests pass in their own.
 
     `connect` makes boto3's client of a service, in the region that `queue_url` may name; `now_ms`
-    stamps increments; `entropy` draws so many bytes, and `uniform` between two numbers.
+    stamps increments; `entropy` draws bytes, and `uniform` draws between two numbers.
     """
 
     variables: Mapping[str, str]
@@ -87,15 +87,15 @@ class World:
         return f"tally:doctor:{self.entropy(NAME_BYTES).hex()}"
 
     def reader(self, store: Store) -> Reader:
-        """What reads counters of a store, in this world's time."""
+        """A reader of a store, in this world's time."""
         return Reader(store, clock=self.clock, sleep=self.sleep, uniform=self.uniform)
 
 
 @dataclasses.dataclass
 class Examination:
-    """One visit: `findings` yields what it finds, as it finds it; what it opens it closes.
+    """One visit: `findings` yields each finding as it comes; it closes what it opens.
 
-    Without a queue_url it takes SQS_QUEUE_URL's; `timing` is the function's, if known by hand; the
+    Without a `queue_url` it takes SQS_QUEUE_URL. `timing` is the function's, if given by hand. The
     counter and the timeout are for the round trip, if there is one.
     """
 
@@ -163,7 +163,7 @@ class Examination:
         return check_valkey(lambda: reader.count(counter), server_info(place))
 
     def _cache(self, place: Table) -> Iterable[Finding]:
-        """Of the cache before a table only whether it answers: it may forget."""
+        """Whether the cache before a table answers; no other check applies, since it may forget."""
         if place.cache is None:
             return []
         cache = self._open.enter_context(contextlib.closing(open_store(place.cache)))
@@ -216,7 +216,7 @@ class Examination:
         yield from self._dead_letters(queue, is_local=is_local)
 
     def _rules(self, queue: Attributes, *, is_local: bool) -> Iterator[Finding]:
-        """What holds for a deployment, and need not on one machine."""
+        """The rules for a deployment, which a queue on one machine need not keep."""
         visibility_s = int(queue["VisibilityTimeout"])
         yield checks.check_redrive(queue)
         yield checks.check_encryption("queue", queue)
@@ -286,8 +286,8 @@ def check_round_trip(
 ) -> Iterator[Finding]:
     """Publish an increment, and read until it is decided, or `timeout_s` are over.
 
-    The publisher is closed here. A counter that is given is changed by nothing; without one it is a
-    new one, which becomes 1.
+    It closes the publisher. The count of a given counter does not change; without one, a new
+    counter becomes 1.
     """
     started_at = world.clock()
     name = counter or world.own_counter()
@@ -313,7 +313,7 @@ def check_round_trip(
 
 
 def _look(reader: Reader, sent: Increment, *, is_own: bool) -> Look:
-    """The count of a new counter tells, whichever guarantee there is; of another, its ledger."""
+    """A new counter's count shows the outcome under any guarantee; another needs its ledger."""
     if not is_own:
         return lambda _left_s: reader.outcome(sent)
     return lambda _left_s: Outcome.APPLIED if reader.count(sent.counter) == 1 else Outcome.PENDING
@@ -329,19 +329,19 @@ def _arrival(name: str, found: Outcome, waited: str, *, can_tell: bool) -> Findi
             "see the consumer's log, its event source mapping (a window that is longer than"
             " --timeout?), and `tally dlq list`",
         )
-    text = f"{name} has no ledger: under at-least-once it cannot be told"
-    return skipped(ROUND_TRIP, text, "leave --counter out, and it can")
+    text = f"{name} has no ledger: under at-least-once nobody can tell whether it counted"
+    return skipped(ROUND_TRIP, text, "leave out --counter")
 
 
 def _has_ledger(world: World, store: Store, counter: str) -> bool:
-    """Whether a counter could tell: one that is not there could not, nor a bare integer."""
+    """Whether a counter has a ledger; an absent one has none, nor has a bare integer."""
     values = Values(store, sleep=world.sleep, uniform=world.uniform)
     [value] = values.latest([counter], store.deadline_s)
     return value is not None and b"\n" in value
 
 
 def _excused(finding: Finding, what: str = "queue") -> Finding:
-    """On one machine a deployment's rule need not hold."""
+    """The finding, skipped if it is bad: on one machine a deployment's rule need not hold."""
     if finding.verdict is not Mark.BAD:
         return finding
     return skipped(finding.name, f"a local {what} need not keep this rule: {finding.text}")

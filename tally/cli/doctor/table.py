@@ -21,12 +21,12 @@ PUT_S = 5.0
 """How long the swap may take, in seconds."""
 
 PROBE = b"0"
-"""What is not written: the swap is over a value that nobody has stored."""
+"""Never written: the swap's condition is a value that nobody has stored."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Ask:
-    """What one question about a table's set-up answers, and the right that it takes."""
+    """One question about a table's set-up, and the right that it needs."""
 
     name: str
     method: str
@@ -35,7 +35,7 @@ class Ask:
 
 
 def check_table(name: str, read: Callable[[], object]) -> Finding:
-    """Whether the table answers: one consistent read of a counter, there or not."""
+    """Whether the table answers: one consistent read of any counter shows it."""
     try:
         read()
     except BrokenSetupError as error:
@@ -49,10 +49,10 @@ def check_table(name: str, read: Callable[[], object]) -> Finding:
 
 
 def check_writes(store: Store, counter: str, ends_at: float) -> Finding:
-    """Whether these credentials may swap: one of a counter that is not there, which must fail.
+    """Whether these credentials may swap: a swap of an absent counter, which must fail, shows it.
 
-    DynamoDB looks at the right first and at the condition then. So nothing is written, and nothing
-    is left that only somebody who may delete could take away; the consumer may not.
+    DynamoDB checks the right first and then the condition. So nothing is written, and nothing is
+    left to delete, for which the consumer has no right.
     """
     swap = Swap(counter, Copy(PROBE, token_of(PROBE)), PROBE)
     [(_, answer)] = store.write([swap], ends_at)
@@ -67,7 +67,7 @@ def check_writes(store: Store, counter: str, ends_at: float) -> Finding:
 
 
 def check_set_up(table: Table, client: Any, *, is_local: bool) -> Iterator[Finding]:  # noqa: ANN401 (boto3's)
-    """How the table is set up; what may not be asked is skipped with the right that it takes."""
+    """How the table is set up; without the right to ask, a check is skipped and names the right."""
     for ask in (
         Ask(KEY, "describe_table", "DescribeTable", _described),
         Ask(ENDS, "describe_time_to_live", "DescribeTimeToLive", lambda told: _ends(table, told)),
@@ -119,7 +119,7 @@ def _described(told: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _ends(table: Table, told: Mapping[str, Any]) -> Iterator[Finding]:
-    """The attribute by which DynamoDB deletes, beside what COUNTER_TTL_SECONDS says."""
+    """Whether the attribute by which DynamoDB deletes agrees with COUNTER_TTL_SECONDS."""
     found = told["TimeToLiveDescription"]
     is_on = found.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"}
     name = found.get("AttributeName", "") if is_on else ""

@@ -12,20 +12,20 @@ VALKEY, VERSION, EVICTION, PERSISTENCE = "Valkey", "version", "eviction", "persi
 REACH = "see that VALKEY_URL can be reached from here"
 
 LEAST_VERSION = 7
-"""Of Redis, whose numbers Valkey goes on telling beside its own: the oldest that is tested."""
+"""The oldest Redis that is tested; Valkey reports a Redis version beside its own."""
 
 NODE = "the server is a node of a cluster, which is not supported"
 NOT_TOLD = "the server does not tell"
 
 Fields = Mapping[str, str]
-"""Of `INFO`, with the settings `save` and `appendfsync` where the user may see them."""
+"""The fields of `INFO`, with the settings `save` and `appendfsync` if the user may see them."""
 
 
 def check_valkey(read: Callable[[], object], told: Fields | Failed) -> Iterator[Finding]:
-    """Whether the server takes the password, is one that counters can live in, and keeps them.
+    """Whether the server takes the password, suits counters, and keeps them.
 
     Args:
-        read: reads a counter, there or not.
+        read: reads any counter.
         told: what the server says of itself, or why it does not.
     """
     if not isinstance(told, Failed) and told.get("cluster_enabled") == "1":

@@ -1,4 +1,4 @@
-"""`tally migrate`: the counters of a cache, by their names, into the table that is to decide."""
+"""`tally migrate`: copies counters, by name, from a cache into the table that will decide."""
 
 import contextlib
 import dataclasses
@@ -35,11 +35,11 @@ from tally.stores.errors import BrokenSetupError
 from tally.stores.opening import open_store
 
 OLD = "OLD_"
-"""Before each variable of the cache that is left; without it they are of the place to go to."""
+"""Stands before each variable of the old cache; variables without it are those of the table."""
 
 _VARIABLE = re.compile(r"\b(?=(?:COUNTER|CACHE|MOMENTO|VALKEY)_[A-Z])")
 
-SAME = f"the cache before {TABLE} is the one that is left: copies need another, or none for now"
+SAME = f"the cache before {TABLE} is the old cache: use another one, or none for now"
 
 NamesFile = Annotated[
     typer.FileBinaryRead | None,
@@ -49,7 +49,7 @@ Counters = Annotated[list[str] | None, typer.Argument(help="Names of counters.")
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Tell what would happen, and write nothing.")
 ]
-AtOnce = Annotated[int, typer.Option(min=1, max=MAX_AT_ONCE, help="Counters on their way at once.")]
+AtOnce = Annotated[int, typer.Option(min=1, max=MAX_AT_ONCE, help="Counters copied together.")]
 StdOut = Annotated[Output, typer.Option("--output", help="What stdout is for.")]
 
 
@@ -62,10 +62,10 @@ def migrate(
 ) -> None:
     """Copy counters from a cache into the table of COUNTER_TABLE, while no consumer runs.
 
-    The cache is that of the OLD_MOMENTO_… or OLD_VALKEY_… variables. Each counter is put only
-    where the table has none, so it is safe to repeat. All steps are in docs/moving.md.
+    The OLD_MOMENTO_… or OLD_VALKEY_… variables name the cache. A counter is written only if the
+    table has none of its name, so it is safe to repeat. All steps are in docs/moving.md.
 
-    Exit status 0: all are in the table, or in neither. 1: one failed.
+    Exit status 0: each counter is in the table, or in neither. 1: one failed.
     """
     if bool(counters) is bool(names):
         refuse("give names of counters, or a file of --names, and not both")
@@ -90,10 +90,10 @@ def migrate(
 
 
 def old_cache(variables: Mapping[str, str]) -> tuple[Cache | Valkey, int | None]:
-    """The cache that the OLD_ variables mean, and how long a counter lives in it, in seconds.
+    """The cache that the OLD_ variables name, and how long a counter lives in it, in seconds.
 
     Raises:
-        SettingsError: in the words of these variables.
+        SettingsError: one is missing or wrong; the text names it with its OLD_.
     """
     named = {
         name.removeprefix(OLD): value for name, value in variables.items() if name.startswith(OLD)
@@ -112,7 +112,7 @@ def old_cache(variables: Mapping[str, str]) -> tuple[Cache | Valkey, int | None]
 
 @contextlib.contextmanager
 def _moving(*, rehearse: bool) -> Iterator[Move]:
-    """What copies, as the environment says; what that says wrong is a failure in one line."""
+    """A Move between the environment's stores; wrong variables end the command with one line."""
     try:
         table = place_from(os.environ) if os.environ.get(TABLE) else None
         if not isinstance(table, Table):
@@ -152,7 +152,7 @@ def _checked(counters: list[str]) -> list[str]:
 
 
 def _read(stream: BinaryIO, bad: list[str]) -> Iterator[str]:
-    """The names in a file, empty lines left out; a bad one is told, and stops no other."""
+    """The names in a file, without empty lines; a bad one is reported, and the others go on."""
     number = 0
     while line := stream.readline(MAX_COUNTER_BYTES + 2):
         number += 1

@@ -1,4 +1,4 @@
-"""Moves counters from a cache into a table: each that is read is confirmed, and put once."""
+"""Moves counters from a cache into a table: each is read, confirmed, and put once."""
 
 import dataclasses
 import enum
@@ -24,28 +24,30 @@ from tally.stores.port import (
 )
 
 AT_ONCE = 50
-"""Counters on their way at once, unless told otherwise: their values are held meanwhile."""
+"""Counters copied together, unless told otherwise; memory holds their values meanwhile."""
 
 MAX_AT_ONCE = 256
-"""What Momento's store has in flight at most."""
+"""The most calls that Momento's store has in flight."""
 
 MAX_TRIES = 8
-"""Of a counter whose calls fail, or are throttled."""
+"""For a counter whose calls fail, or are throttled."""
 
 STEP_S = 10.0
-"""How long the reads of so many counters may take, and their swaps, and their puts, in seconds."""
+"""How long the reads of one group of counters may take, then its swaps, then its puts, in seconds.
+"""
 
 MAX_WAIT_S = 8.0
-"""Before a repeat, in seconds; the first is within half a second, each other within twice as long.
-All of them together are half a minute, in which a quota of 100 operations a second gives 3,000."""
+"""The longest wait before a repeat, in seconds; the first is at most half a second, and each may be
+twice as long as the one before. Together they are half a minute, in which a quota of 100 operations
+a second gives 3,000."""
 
 FIRST_WAIT_S = 0.5
 
 NOTHING = b"0"
-"""What confirms that there is no counter: it is set if there is none. It says no more than none."""
+"""Set only if there is no counter, which confirms that; as a counter it means the same as none."""
 
 NOTHING_TTL_S = 1
-"""For so long it stays, in seconds."""
+"""How long NOTHING stays, in seconds."""
 
 LACKS = (
     "the table's counter lacks events that the cache's knows: it was begun before the copy, "
@@ -63,11 +65,11 @@ class Result(enum.StrEnum):
     COPIED = "copied"
     """It is in the table now, as it was in the cache; in a rehearsal, it would be."""
     THERE = "there"
-    """It was in the table, with all that the cache's knows: copied before, and counted on since."""
+    """The table has it, with all of the cache's events: an earlier copy, counted on since."""
     ABSENT = "absent"
-    """There is none in the cache."""
+    """It is not in the cache."""
     FAILED = "failed"
-    """Nobody knows, or it would be wrong."""
+    """The outcome is unknown, or a copy would be wrong."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,26 +83,26 @@ class Moved:
 
 
 class Tried(NamedTuple):
-    """What came of a try, and whether it stays so."""
+    """What came of a try, and whether that is final."""
 
     moved: Moved
     is_final: bool = True
 
 
 class Move:
-    """Copies from a cache to a table, for one thread. It is safe to repeat, and to break off.
+    """Copies from a cache to a table, in one thread. It is safe to repeat, and to break off.
 
-    The consumers must stand still, and have stood still for their timeout and 15 minutes: a swap
-    that is made after its counter was copied is not in the table.
+    The consumers must have been paused for their timeout and 15 minutes: a swap that happens after
+    its counter was copied is not in the table.
 
     Args:
         cache: holds the counters.
         marking: the same cache, with a time to live of NOTHING_TTL_S.
-        table: is to hold them.
-        rehearse: whether only to look, and write neither there nor here.
+        table: will hold them.
+        rehearse: whether only to look, and write to neither.
         clock: monotonic, in seconds.
-        sleep: waits so many seconds.
-        uniform: draws a number between two.
+        sleep: waits the seconds given.
+        uniform: draws between two numbers.
     """
 
     def __init__(  # noqa: PLR0913 (three stores, and all that a test wants to be otherwise)
@@ -123,10 +125,10 @@ class Move:
         self._uniform = uniform
 
     def all(self, counters: Iterable[str], at_once: int = AT_ONCE) -> Iterator[Moved]:
-        """Copy counters, so many at once; what became of each.
+        """Copy counters, `at_once` together; yields what became of each.
 
         Raises:
-            BrokenSetupError: no call to one of the two can succeed.
+            BrokenSetupError: no call to the cache, or to the table, can succeed.
         """
         asked = iter(counters)
         while chunk := list(dict.fromkeys(islice(asked, at_once))):
@@ -162,9 +164,9 @@ class Move:
         yield from self._compared(found) if self._rehearse else self._put(found)
 
     def _confirmed(self, counters: Sequence[str]) -> Iterator[tuple[str, bytes | Failed | None]]:
-        """What the cache holds, by a read and a swap of the same value: a read may be stale.
+        """What the cache holds: since a read may be stale, a swap of the same value confirms it.
 
-        That there is nothing is confirmed likewise, by NOTHING that is set over it.
+        If there is no counter, setting NOTHING confirms that.
         """
         swaps: list[Swap] = []
         marks: list[Swap] = []
@@ -185,7 +187,7 @@ class Move:
                     yield swap.counter, answer if isinstance(answer, Failed) else swap.seen.value
 
     def _put(self, found: Mapping[str, bytes]) -> Iterator[Tried]:
-        """Put what is not there: what the table has counted since an earlier copy must stay."""
+        """Put what the table lacks; what it has counted since an earlier copy must stay."""
         swaps = [
             Swap(counter, ABSENT, fitted(value, self._table.limits(counter)))
             for counter, value in found.items()
@@ -217,15 +219,16 @@ class Move:
 
 
 def fitted(value: bytes, limits: Limits) -> bytes:
-    """A value as a table may have it: byte for byte, or shorter by what is forgotten.
+    """A value that fits into a table: byte for byte, or shortened by forgetting.
 
-    A cache's may be longer. What a ledger forgets is reported if it comes again, and not counted.
+    A cache's value may be longer. An event that is forgotten is reported if it comes again, and not
+    counted.
     """
     return value if len(value) <= limits.max_bytes else Counter(value).encode(limits)
 
 
 def _compared(counter: str, value: bytes, there: bytes) -> Tried:
-    """Whether the table's counter knows all that the cache's knows."""
+    """Whether the table's counter has all events of the cache's."""
     if why := _unreadable(there):
         why = f"in the table: {why}"
     elif lacks(there, value):
@@ -234,7 +237,7 @@ def _compared(counter: str, value: bytes, there: bytes) -> Tried:
 
 
 def _failed(counter: str, failed: Failed) -> Tried:
-    """Of a call that failed: whether it is worth another try.
+    """The result of a failed call, and whether another try is worth it.
 
     Raises:
         BrokenSetupError: no call can succeed.

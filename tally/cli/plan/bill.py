@@ -13,44 +13,44 @@ MONTH_S = 730 * 3_600
 """The month of AWS's own calculator: 730 hours."""
 
 GB_BYTES = 1_073_741_824
-"""As what is stored and transferred is billed."""
+"""The gigabyte in which storage and transfer are billed."""
 
 MEMORY_GB_MB = 1_024
-"""Of a function's memory."""
+"""The gigabyte of a function's memory, in MB."""
 
 POLLERS = 5
-"""With which Lambda polls a queue that is nearly empty ("Configuring scaling behavior")."""
+"""How many pollers Lambda has on a nearly empty queue ("Configuring scaling behavior")."""
 
 LONG_POLL_S = 20
 """How long a receive waits at most for a message (SQS API, WaitTimeSeconds)."""
 
 TABLE_METRICS = 2
-"""Of the consumer's own, those that are written only where a table decides."""
+"""How many of the consumer's metrics are written only if a table decides."""
 
 METRICS = len(dataclasses.fields(Activity)) - TABLE_METRICS
-"""The others, each billed once there was an invocation in the month."""
+"""The others; each is billed if there was an invocation in the month."""
 
 ALARM_METRICS = 18
-"""What the alarms of template.yaml look at, without those of a table: an alarm of two metrics is
-billed as two."""
+"""The metrics of template.yaml's alarms, without those of a table; each metric of an alarm is
+billed."""
 
 TABLE_ALARM_METRICS = 2
-"""What the alarms of a table look at besides."""
+"""The further metrics of a table's alarms."""
 
 COPIES_ALARM_METRICS = 2
-"""What the alarm of a cache before the table looks at; no cache is in the bill of a table."""
+"""The metrics of the alarm of a cache before a table; a table's bill has no cache."""
 
 LOG_BYTES = 1_900
-"""What an invocation logs: 1,400 of its metrics' record, three lines of Lambda's own, and 26 for
-each line. A message that comes back is one line more, and left out."""
+"""What an invocation logs: 1,400 for its metrics' record, three lines of Lambda's own, and 26 for
+each line. The line for a message that comes back is left out."""
 
 MILLION = 1_000_000
-"""Requests and operations are priced by it."""
+"""Requests and operations are priced per million."""
 
 
 @dataclass(frozen=True)
 class BillLine:
-    """A line of the bill: how many units of what a service counts in a month, and their price."""
+    """A line of the bill: the units that a service counts in a month, and their price."""
 
     service: str
     what: str
@@ -61,12 +61,12 @@ class BillLine:
 
     @property
     def usd(self) -> float:
-        """What the line comes to; nothing without a price."""
+        """The cost of the line; 0 without a price."""
         return self.units * (self.price_usd or 0.0) / self.price_units
 
 
 def bill(figures: Figures) -> list[BillLine]:
-    """The lines of a month; free tiers and discounts are not taken off."""
+    """The lines of a month, without free tiers and discounts."""
     prices = figures.load.prices
     invocations = figures.batches_per_s * MONTH_S
     gb_s = invocations * figures.duration_s * figures.load.memory_mb / MEMORY_GB_MB
@@ -104,7 +104,7 @@ def _momento(figures: Figures) -> list[BillLine]:
 
 
 def _beside_momento(figures: Figures) -> list[BillLine]:
-    """A table needs no key, and AWS takes nothing for what its functions carry there."""
+    """A table needs no key, and AWS bills no transfer between its functions and it."""
     prices = figures.load.prices
     return [
         BillLine("Secrets Manager", "secret", 1, prices.secret),
@@ -132,7 +132,7 @@ def _transferred_gb(figures: Figures) -> float:
 
 
 def total_usd(lines: Iterable[BillLine]) -> float:
-    """What all lines come to."""
+    """The sum of all lines."""
     return sum(line.usd for line in lines)
 
 
@@ -142,7 +142,7 @@ def _sends_per_s(figures: Figures) -> float:
 
 
 def _receives_per_s(figures: Figures) -> float:
-    """At least one a batch, each 64 KiB of what it brings; an idle queue is polled all the same."""
+    """At least one a batch, and each 64 KiB that it brings; an idle queue is polled too."""
     load, messages = figures.load, figures.messages
     brought = min(messages, float(load.received))
     requests = math.ceil(brought * figures.message_bytes / BILLED_BYTES)

@@ -29,11 +29,11 @@ from tally.cli.plan.report import as_json, show
 from tally.publishing.packing import MAX_MESSAGE_BYTES
 
 MAX_LOAD = 1_000_000_000
-"""Of anything: past any queue, a slip of the keyboard."""
+"""The most of anything; more would be a typing mistake, past any queue."""
 
 DEFAULT = Load()
 FIELDS = {each.name for each in dataclasses.fields(Load)}
-"""The options have the names of the fields that they set."""
+"""An option has the name of the field that it sets."""
 PRICE_NAMES = tuple(each.name.replace("_", "-") for each in dataclasses.fields(Prices))
 
 Events = Annotated[
@@ -47,7 +47,7 @@ Sources = Annotated[
     int, typer.Option(min=1, max=MAX_LOAD, help="Producer sessions a day that write to a counter.")
 ]
 Gaps = Annotated[int, typer.Option(min=0, max=10_000, help="Seqs missing for good in a source.")]
-Who = Annotated[IdentityForm, typer.Option(help="How increments say who they are.")]
+Who = Annotated[IdentityForm, typer.Option(help="How increments are identified.")]
 Packed = Annotated[int, typer.Option(min=1, max=MAX_MESSAGE_BYTES, help="Increments a message.")]
 Json = Annotated[int, typer.Option(min=1, max=MAX_MESSAGE_BYTES, help="Of an increment's JSON.")]
 BatchSize = Annotated[
@@ -60,7 +60,7 @@ Consumers = Annotated[
     int, typer.Option(min=1, max=MAX_CONSUMERS, help="MaximumConcurrency (Lambda's least is 2).")
 ]
 Received = Annotated[
-    int, typer.Option(min=1, max=MAX_RECEIVED, help="Messages that a receive of Lambda's brings.")
+    int, typer.Option(min=1, max=MAX_RECEIVED, help="Messages that one receive of Lambda's brings.")
 ]
 Timeout = Annotated[
     int, typer.Option("--timeout", min=1, max=MAX_TIMEOUT_S, help="The function's, in s.")
@@ -75,7 +75,7 @@ RoundTrip = Annotated[
         "--round-trip",
         min=0,
         max=10_000,
-        help=f"Of a call to the store, in ms: {ROUND_TRIP_MS:g} if not given, "
+        help=f"Time of a call to the store, in ms: {ROUND_TRIP_MS:g} if not given, "
         f"{TABLE_ROUND_TRIP_MS:g} with --durable.",
     ),
 ]
@@ -122,8 +122,8 @@ def plan(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
 ) -> None:
     """Tell what a load costs a month, and what to change if it does not fit.
 
-    Exit status 0: it fits. 1: it does not. It asks nobody: the formulas, and what they leave out,
-    are in docs/planning.md. With --durable counters are in DynamoDB, and not at Momento.
+    Exit status 0: it fits. 1: it does not. It calls no service: docs/planning.md has the formulas,
+    and what they leave out. With --durable, counters are in DynamoDB instead of Momento.
     """
     if durable and quota_per_s is not None:
         refuse("--quota is Momento's, and with --durable nothing goes there: leave one of them out")
@@ -142,7 +142,7 @@ def plan(  # noqa: PLR0913, PLR0917 (the options of a command, which typer passe
 
 
 def _prices(given: Iterable[str]) -> Prices:
-    """The default prices, with those given, each NAME=USD, in their places."""
+    """The default prices, replaced by those given, each as NAME=USD."""
     prices = {}
     for each in given:
         name, _, usd = each.partition("=")
@@ -163,7 +163,7 @@ def _usd(given: str, text: str) -> float:
 
 
 def _check(load: Load) -> None:
-    """End with a usage error if queue and function cannot be set up so."""
+    """End with a usage error if queue and function cannot have these settings."""
     if load.batch_size > MAX_UNGATHERED and not load.window_s:
         refuse(f"a --batch-size over {MAX_UNGATHERED} needs a --window of at least 1")
     if load.body_bytes > MAX_MESSAGE_BYTES:

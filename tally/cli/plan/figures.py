@@ -1,4 +1,4 @@
-"""From a load to its figures: formulas and nothing else; their reasons are in docs/planning.md."""
+"""The formulas from a load to its figures; docs/planning.md has their reasons."""
 
 import functools
 import math
@@ -12,10 +12,10 @@ from tally.reading.waiting import QUIET_WAIT_S
 from tally.settling.copies import MAX_COPIES, MAX_COPIES_BYTES
 
 LEDGER = Limits()
-"""How much a ledger remembers, as the consumer has it."""
+"""How much a ledger remembers, as in the consumer."""
 
 PAYLOAD_BYTES = 6_291_456
-"""The event of one invocation, at most (Lambda quotas)."""
+"""The longest event of one invocation (Lambda quotas)."""
 
 RECORD_BYTES = 1_000
 """A record of that event without its body: 981 as Lambda documents it, with a trace header."""
@@ -28,18 +28,19 @@ MESSAGE_CPU_S = 0.000_005
 EVENT_CPU_S = 0.000_002
 WRITE_CPU_S = 0.000_15
 SOURCE_CPU_S = 0.000_001
-"""What a batch, a message, an event, a counter's write and a source in its ledger take of one
-core, in seconds; measured, and rounded up: docs/planning.md, "Time"."""
+"""The time of one core that a batch, a message, an event, a counter's write and a source in its
+ledger take, in seconds; measured, and rounded up: docs/planning.md, "Time"."""
 
 CORE_MB = 1_769
 """The memory at which a function has one core (Lambda, "Configure function memory")."""
 
 MAX_LOSS_CHANCE = 0.9
-"""Of one swap, as far as is computed: well past the rule that keeps races few, it feeds itself."""
+"""The highest chance computed that a swap is lost: beyond the rule that keeps races few, lost swaps
+cause more."""
 
 
 class Figures:
-    """All that follows from a load, as expected values; each is computed when it is asked for."""
+    """All that follows from a load, as expected values, each computed on first use."""
 
     def __init__(self, load: Load) -> None:
         self.load = load
@@ -64,10 +65,10 @@ class Figures:
 
     @functools.cached_property
     def messages(self) -> float:
-        """In a batch: what a consumer's share brings in a window, or fills it.
+        """In a batch: what a consumer's share brings in a window, up to a full batch.
 
-        While it works, its messages wait and the next batch is larger, so cheaper: that is left
-        out.
+        While a consumer works, its messages wait, and make the next batch larger and so cheaper:
+        that is left out.
         """
         gathered = self.messages_per_s * self.load.window_s / self.load.consumers
         return min(max(1.0, gathered), float(self.most_messages))
@@ -109,17 +110,17 @@ class Figures:
 
     @functools.cached_property
     def operations_per_s(self) -> float:
-        """As the store bills all of these."""
+        """All of these, as the store bills them."""
         return self.write_units_per_s + self.read_units_per_s
 
     @functools.cached_property
     def write_units_per_s(self) -> float:
-        """As the store bills swaps, stored and lost."""
+        """Swaps, stored and lost, as the store bills them."""
         return sum(map(self._write_units_per_s, self.alike))
 
     @property
     def read_units_per_s(self) -> float:
-        """As it bills reads."""
+        """Reads, as it bills them."""
         return sum(map(self._read_units_per_s, self.alike))
 
     @property
@@ -146,18 +147,18 @@ class Figures:
 
     @property
     def in_flight(self) -> float:
-        """Messages received and not deleted: what is gathered, and what is worked on."""
+        """Messages received and not deleted: those gathered, and those worked on."""
         return self.load.consumers * self.messages + self.messages_per_s * self.duration_s
 
     @property
     def in_flight_failing(self) -> float:
-        """The same where all fail: each is hidden until its visibility timeout is over."""
+        """The same if all fail: each is hidden until its visibility timeout is over."""
         hidden_s = VISIBILITY_FACTOR * self.load.timeout_s + self.load.window_s
         return self.messages_per_s * hidden_s
 
     @property
     def contention(self) -> float:
-        """Of the time between a consumer's batches, what all spend on the hottest counter.
+        """The part of the time between batches that all consumers spend on the hottest counter.
 
         That is the time between its read and its swap; 0 with a single consumer.
         """
@@ -167,12 +168,12 @@ class Figures:
 
     @property
     def value_bytes(self) -> int:
-        """The longest value, as long as its sources need it to be."""
+        """The length of the longest value, with all of its sources."""
         return self._longest.value_bytes
 
     @property
     def value_chunks(self) -> int:
-        """What that value is billed as, if the ledger may hold it."""
+        """How that value is billed, if the ledger may hold it."""
         return self._longest.chunks
 
     @property
@@ -192,12 +193,12 @@ class Figures:
 
     @functools.cached_property
     def fold_s(self) -> float:
-        """The work on a batch as expected, without the calls."""
+        """The work on an expected batch, without the calls."""
         return self._fold_s(self.messages)
 
     @property
     def duration_s(self) -> float:
-        """A batch as expected."""
+        """An expected batch."""
         return self._duration_s(self.messages)
 
     @property
@@ -250,10 +251,10 @@ class Figures:
         return self.terms.read_units(each.stored_bytes) * (self._reads_per_s(each) + lost)
 
     def _unread_share(self, each: "Alike") -> float:
-        """How much of the writes needs a read first, because no warm copy fits.
+        """The share of writes that need a read first, because no warm copy fits.
 
-        With several consumers another one has mostly written since, and the copies are left
-        aside. A single consumer reads only what they have no room for.
+        With several consumers another one has usually written since, and copies are left out. A
+        single consumer reads only the counters for which they have no room.
         """
         if self.load.consumers > 1:
             return 1.0
@@ -261,11 +262,11 @@ class Figures:
         return max(0.0, 1.0 - room / self.load.counters)
 
     def _open_s(self, each: "Alike") -> float:
-        """Between read and swap; in a batch without the counter it is not open at all."""
+        """The time between read and swap; a batch without the counter has none."""
         return (self.load.round_trip_ms / 1_000 + self.fold_s) * each.present(self.events)
 
     def _duration_s(self, messages: float) -> float:
-        """A read where one is needed and a swap, so many in flight at once, and the work."""
+        """The reads that are needed and the swaps, so many in flight at once, and the work."""
         counters = self._distinct(messages * self.load.packed)
         writes = max(1.0, counters / self.terms.writes_at_once)
         reads = max(1.0, counters / self.terms.reads_at_once)
@@ -288,8 +289,8 @@ def lost_races(consumers: int, open_s: float, between_s: float) -> float:
     again until it is stored.
 
     Args:
-        consumers: that write the counter.
-        open_s: between read and swap: a round trip and the fold.
+        consumers: how many write the counter.
+        open_s: the time between read and swap: a round trip and the fold.
         between_s: the time between two writes of the counter by one consumer.
     """
     chance = min(MAX_LOSS_CHANCE, (consumers - 1) * open_s / between_s)
@@ -298,7 +299,7 @@ def lost_races(consumers: int, open_s: float, between_s: float) -> float:
 
 @dataclass(frozen=True)
 class Alike:
-    """So many counters of a load that are alike: each gets the same share of all events."""
+    """A number of counters that are alike: each gets the same share of all events."""
 
     load: Load
     counters: int
@@ -310,7 +311,7 @@ class Alike:
 
     @functools.cached_property
     def ledger(self) -> EvenLedger:
-        """What each has seen within the horizon, its sources spread over it."""
+        """What each has seen within the horizon, with its sources spread over it."""
         events = max(1, math.ceil(self.load.events_per_s * self.share * LEDGER.horizon_s))
         is_named = self.load.identity is IdentityForm.NAMED
         sources = events if is_named else min(self.load.sources, events)
@@ -319,12 +320,12 @@ class Alike:
 
     @functools.cached_property
     def value_bytes(self) -> int:
-        """The value as long as its sources need it to be."""
+        """The value with all of its sources."""
         return value_bytes(self.ledger)
 
     @property
     def stored_bytes(self) -> int:
-        """The value as long as the ledger lets it become, by forgetting."""
+        """The value after the ledger has forgotten what exceeds its limits."""
         return min(self.value_bytes, terms(self.load).limits.max_bytes)
 
     @property
@@ -334,12 +335,12 @@ class Alike:
 
     @property
     def chunks(self) -> int:
-        """What a write of the value is billed as: each 1,024 bytes begun."""
+        """How a write of the value is billed: each 1,024 bytes begun."""
         return terms(self.load).write_units(self.stored_bytes)
 
 
 def terms(load: Load) -> Terms:
-    """Those of the store that holds the counters."""
+    """The terms of the store that holds the counters."""
     return TABLE if load.durable else MOMENTO
 
 

@@ -1,4 +1,4 @@
-"""Whether a load fits; and if not, which setting to change to what: found by trying."""
+"""Whether a load fits; and if not, which setting to change, found by trying."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,26 +27,26 @@ from tally.settling.rounds import MAX_RESERVED_SHARE, RESERVE_PER_MESSAGE_S, RES
 from tally.stores.momento.calls import BILLED_BYTES
 
 MAX_CONTENTION = 0.5
-"""M · (round trip + fold) is at most half of the time between a consumer's batches: from there on
-more and more swaps are lost to each other, and more consumers do less."""
+"""M · (round trip + fold) may be at most half of the time between a consumer's batches: past that,
+consumers lose more and more swaps to each other, and more consumers do less."""
 
 MAX_ADVICE = 8
-"""Pieces of advice at most: one for each setting, or as many of the pairs."""
+"""The most pieces of advice: one for each setting, or as many pairs."""
 
 MAX_CHANGES = 9
 """Steps at most towards the one way with more than two; a setting may take several of them."""
 
 Steps = Sequence[float]
-"""In each power of ten the values worth trying: people set round numbers."""
+"""The values worth trying in each power of ten: people set round numbers."""
 
 FINE: Steps = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0)
 COARSE: Steps = (1.0, 2.0, 5.0)
-"""For two settings at once, which are many more to try."""
+"""For two settings at once, which have many more combinations."""
 
 
 @dataclass(frozen=True)
 class Limit:
-    """What the load has of something limited, and what it may have at most, in the same unit."""
+    """What the load needs of something, and its limit, in the same unit."""
 
     name: str
     value: float
@@ -61,7 +61,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Change:
-    """A setting by the name of its field, its value, and what to make it."""
+    """A setting by the name of its field, its value, and its better value."""
 
     setting: str
     before: Any
@@ -101,14 +101,14 @@ def misfits(figures: Figures) -> list[Limit]:
 
 
 def _usable_s(figures: Figures) -> float:
-    """What the consumer allows itself of its time-out: the response needs the rest."""
+    """The part of its timeout that the consumer uses: the response needs the rest."""
     reserve_s = RESERVE_S + figures.most_messages * RESERVE_PER_MESSAGE_S
     timeout_s = figures.load.timeout_s
     return timeout_s - min(reserve_s, timeout_s * MAX_RESERVED_SHARE)
 
 
 def notes(figures: Figures) -> list[str]:
-    """What breaks no limit and is worth knowing all the same."""
+    """What breaks no limit but is worth knowing."""
     durable, chunks = figures.load.durable, figures.value_chunks
     found = _table_notes(figures) if durable else []
     if not durable and figures.operations_a_batch > figures.load.quota_per_s:
@@ -147,7 +147,7 @@ def _table_notes(figures: Figures) -> list[str]:
 
 
 def advise(figures: Figures) -> list[Advice]:
-    """Find the least change of each setting that makes everything fit, of pairs where none does.
+    """Find the least change of each setting that makes everything fit; if none does, of each pair.
 
     Where no pair does, one way with more changes is looked for. Nothing is advised for a load that
     fits, and for one to which no way was found.
@@ -166,7 +166,7 @@ def advise(figures: Figures) -> list[Advice]:
 
 
 def _fitting(load: Load, names: Sequence[str], steps: Steps) -> Iterator[Figures]:
-    """With these settings changed, where all fits; the first knob is turned the least."""
+    """The changes of these settings with which all fits; the first changes the least."""
     if names:
         name, *others = names
         for value in KNOBS[name](load, steps):
@@ -225,7 +225,7 @@ def _consumers(load: Load, steps: Steps) -> list[int]:
 
 
 def _packed(load: Load, steps: Steps) -> list[int]:
-    """More increments in a message, as far as SQS bills it as one request."""
+    """More increments in a message, as long as SQS bills it as one request."""
     most = load.packed * MESSAGE_BILLED_BYTES // load.body_bytes
     return _round_numbers(load.packed + 1, most, steps)
 
@@ -252,7 +252,7 @@ KNOBS: dict[str, Callable[[Load, Steps], Iterable[Any]]] = {
     "timeout_s": lambda load, _: (each for each in TIMEOUTS_S if each > load.timeout_s),
     "identity": lambda load, _: {IdentityForm.NATIVE} - {load.identity},
     "sources": _sources,
-    "quota_per_s": _quotas,  # the last, since what it needs depends on the others
+    "quota_per_s": _quotas,  # last, since the needed quota depends on the others
 }
 """The other values of a setting, by the name of its field, the least change first."""
 
@@ -265,6 +265,6 @@ def _round_numbers(low: int, high: int, steps: Steps) -> list[int]:
 
 
 def _around(current: int, numbers: Iterable[int]) -> list[int]:
-    """Numbers other than the current one, by how many times as much or as little they are."""
+    """Numbers other than the current one, sorted by their ratio to it."""
     others = {number for number in numbers if number != current}
     return sorted(others, key=lambda number: abs(math.log(number / current)))

@@ -24,7 +24,7 @@ MEMORIES_MB = (256, 512, 1_024, 1_769, 3_008)
 """What template.yaml offers: nothing else is advised."""
 
 VISIBILITY_FACTOR = 6
-"""How many timeouts, and a window, a message stays hidden that failed, as template.yaml has it."""
+"""A failed message stays hidden for so many timeouts and a window, as in template.yaml."""
 
 MAX_IN_FLIGHT = 120_000
 """Messages of a queue that are received and not deleted, at most (SQS quotas)."""
@@ -36,15 +36,15 @@ MAX_RECEIVED = 10
 """Messages that one receive brings at most (SQS API, ReceiveMessage)."""
 
 ROUND_TRIP_MS, TABLE_ROUND_TRIP_MS = 2.0, 5.0
-"""Of a call to Momento, and of one to DynamoDB, unless told otherwise."""
+"""The time of a call to Momento, and of one to DynamoDB, unless told otherwise."""
 
 PRICES_AS_OF = "2026-11"
-"""When the youngest of the default prices was read; docs/planning.md has each with its source.
-They are defaults to be replaced, and no claim about today."""
+"""When the newest of the default prices was read; docs/planning.md has each with its source. They
+are defaults to be replaced, and no claim about today."""
 
 
 class IdentityForm(enum.StrEnum):
-    """How increments say who they are, which decides how many sources a ledger holds."""
+    """How increments are identified, which decides how many sources a ledger holds."""
 
     NATIVE = "native"
     """source, seq, at: a source is a producer session."""
@@ -81,7 +81,7 @@ class Prices:
 class Load:
     """A load, and how queue and function are set up for it; the defaults are template.yaml's.
 
-    What each is, `tally plan --help` says of the option of its name.
+    `tally plan --help` explains each field, under the option of its name.
     """
 
     events_per_s: float = 100.0

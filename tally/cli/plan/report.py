@@ -44,10 +44,10 @@ MS = 1_000
 """In a second."""
 
 WHOLE_FROM = 100
-"""From here on a figure is shown without a fraction; below, with three digits."""
+"""From this value on, a figure is shown without a fraction; below, with three digits."""
 
 LEAST = 0.001
-"""Below, how little it is matters to nobody."""
+"""A smaller figure is shown only as less than this."""
 
 
 def show(figures: Figures) -> None:
@@ -89,7 +89,7 @@ def as_json(figures: Figures) -> dict[str, Any]:
 
 
 def _groups(figures: Figures) -> dict[str, tuple[str, ...]]:
-    """Those of FIGURES; of a table under its own name, and with its units apart."""
+    """The figures of FIGURES; for a table under its own name, with its units apart."""
     if not figures.load.durable:
         return FIGURES
     units = ("write_units_per_s", "read_units_per_s", "hottest_write_units_per_s")
@@ -102,7 +102,7 @@ def _limits_json(shown: list[Limit]) -> list[dict[str, Any]]:
 
 
 def _show(out: Console, table: Table) -> None:
-    """A table, none of whose cells is wrapped: some of the words are numbers."""
+    """A table without wrapped cells: some of their words are numbers."""
     for column in table.columns:
         column.no_wrap = True
     say_table(out, table, heading=str(table.title or table.columns[0].header))
@@ -120,7 +120,7 @@ def _figures(figures: Figures) -> Table:
 
 
 def _rows(figures: Figures) -> Iterator[tuple[str, float, str]]:
-    """What each figure is, the figure, and what belongs to it."""
+    """The rows: each figure's name, the figure, and a remark."""
     each = number(figures.messages), number(figures.events), number(figures.counters)
     reads, lost = number(figures.reads_per_s), number(figures.lost_races_per_s)
     costs = number(figures.operations_a_batch), number(figures.operations_an_event)
@@ -205,7 +205,7 @@ def _prices(prices: Prices) -> str:
 
 
 def number(value: float) -> str:
-    """A figure with no more digits than it deserves."""
+    """A figure with as many digits as make sense."""
     if value >= WHOLE_FROM or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.3g}" if value >= LEAST else f"< {LEAST}"

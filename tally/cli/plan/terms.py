@@ -10,14 +10,14 @@ from tally.stores.momento.calls import BILLED_BYTES, CONDITIONAL_FACTOR
 from tally.stores.momento.store import MAX_CALLS_IN_FLIGHT
 
 NAME_BYTES = 24
-"""Of a counter, which is part of its item: a name as people give them, such as `page:home`, and
+"""The length of a counter's name, which is part of its item: a usual one, such as `page:home`, and
 some room."""
 
 INDEX_BYTES = 100
 """What DynamoDB adds to each item that it stores ("Storage costs for tables")."""
 
 PUT_CPU_S = 0.000_5
-"""What boto3 takes of one core for a swap in a table, in seconds: docs/planning.md, "A table"."""
+"""The time of one core that boto3 takes for a swap in a table: docs/planning.md, "A table"."""
 
 ITEM_UNITS_PER_S = 1_000
 """Write units that one item, and so one counter, gets in a second at most (DynamoDB quotas)."""
@@ -34,13 +34,13 @@ class Terms:
         limits: how much a ledger may remember.
         own_bytes: what is billed beside the value.
         stored_bytes: what is stored beside the value.
-        write_bytes: what one operation writes.
-        read_bytes: what one operation reads.
+        write_bytes: how much one operation writes.
+        read_bytes: how much one operation reads.
         write_factor: how many times a conditional write is billed.
-        reads_after_loss: whether a lost race is followed by a read; else it tells the winner.
-        writes_at_once: swaps on their way.
-        reads_at_once: counters whose reads are on their way.
-        write_cpu_s: what a swap takes of one core beside the fold, in seconds.
+        reads_after_loss: whether a read follows a lost race; if not, the race tells the winner.
+        writes_at_once: the most swaps on their way.
+        reads_at_once: the most counters whose reads are on their way.
+        write_cpu_s: the time of one core that a swap takes beside the fold, in seconds.
     """
 
     limits: Limits
@@ -55,11 +55,11 @@ class Terms:
     write_cpu_s: float
 
     def write_units(self, value_bytes: int) -> int:
-        """What a swap of a value is billed as, before the factor."""
+        """How a swap of a value is billed, before the factor."""
         return -(-(value_bytes + self.own_bytes) // self.write_bytes)
 
     def read_units(self, value_bytes: int) -> int:
-        """What a read of it is billed as."""
+        """How a read of it is billed."""
         return -(-(value_bytes + self.own_bytes) // self.read_bytes)
 
 

@@ -11,11 +11,11 @@ from werkzeug.wrappers import Request, Response
 from tally.local.ports import LOOPBACK
 
 STAGE = "$default"
-"""Powertools' word for no stage: a path is a path here."""
+"""Powertools' name for no stage: paths here have none."""
 
 HEADERS = "tally.headers"
-"""Where our server's environ has the headers as they came, as pairs of name and value: WSGI's own
-variables join those of one name with a comma, which can be a part of a value."""
+"""The key of the headers as they came, pairs of name and value, in our server's environ: WSGI joins
+headers of the same name with a comma, which can be part of a value."""
 
 MAX_PARAMETERS = 1_000
 """How many parameters a query may have."""
@@ -24,7 +24,7 @@ MAX_PARAMETERS = 1_000
 def proxy_event(request: Request) -> dict[str, Any]:
     """The event of a request; its path is percent-encoded as it came, its query decoded.
 
-    A body that is not UTF-8 is handed on in base64.
+    A body that is not UTF-8 is passed on in base64.
 
     Raises:
         ValueError: the query has too many parameters, or is not UTF-8.
@@ -71,10 +71,10 @@ def target(request: Request) -> str:
 
 
 def http_response(answer: Mapping[str, Any]) -> Response:
-    """The response that an answer of the function means.
+    """The response for an answer of the function.
 
     Raises:
-        LookupError, TypeError, ValueError: the answer has not the form that API Gateway asks for.
+        LookupError, TypeError, ValueError: the answer lacks the form that API Gateway requires.
     """
     body = answer.get("body") or ""
     content = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
@@ -85,7 +85,7 @@ def http_response(answer: Mapping[str, Any]) -> Response:
 
 
 def _last(values: Mapping[str, list[str]]) -> dict[str, str]:
-    """As API Gateway does it: of several values the one-value form has the last."""
+    """As in API Gateway: if there are several values, the one-value form has the last."""
     return {name: several[-1] for name, several in values.items()}
 
 

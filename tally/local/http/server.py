@@ -33,7 +33,7 @@ SILENCE_S = 30
 """How long a client may be silent in the middle of a request, in seconds."""
 
 STOP_TIMEOUT_S = 5.0
-"""How long the server's thread may take to end; it looks twice a second whether it should."""
+"""How long the server's thread may take to end; it checks twice a second whether it should."""
 
 
 @contextlib.contextmanager
@@ -76,7 +76,7 @@ def listening(app: "WSGIApplication", *, port: int = 0) -> Iterator[str]:
 
     Port 0 is any free one; ChildError if the port is taken.
     """
-    # Bound here: werkzeug would end the process where the port is taken.
+    # Bound here: if the port is taken, werkzeug would end the process.
     with contextlib.closing(socket.socket()) as bound:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -101,7 +101,7 @@ class _Quiet(WSGIRequestHandler):
     timeout = SILENCE_S
 
     def make_environ(self) -> "WSGIEnvironment":
-        """WSGI's environ, and beside it the headers, each as often as it was sent."""
+        """WSGI's environ, with the headers added, each as often as it was sent."""
         return super().make_environ() | {HEADERS: self.headers.items()}
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:

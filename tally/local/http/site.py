@@ -1,4 +1,4 @@
-"""Everything that the local stack serves over HTTP: the API, its description, and two pages."""
+"""All that the local stack serves over HTTP: the API, its description, and two pages."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ MAX_BODY_BYTES = 1_048_576
 """The longest body that is taken; API Gateway's own limit is 10 MB."""
 
 MAX_REFUSED_BYTES = 10 * 1_048_576
-"""So much of a longer one is read, since who is still sending would not see that it is refused."""
+"""So much of a longer body is read, since a client that is still sending would miss the refusal."""
 
 PART_BYTES = 65_536
 """How much of it is read at once."""
@@ -49,14 +49,14 @@ SAFE = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-"""On every answer: nothing is loaded from elsewhere, nothing runs that is not a file of ours."""
+"""On every answer: nothing is loaded from elsewhere, and only files of ours run."""
 
 
 class Site:
     """A WSGI application: the API's function, for one request at a time, the status and the pages.
 
     `printed` gets each invocation of the API. Pages of `cors_origin`, or all pages if it is *, may
-    ask the API too; the function's own `API_CORS_ORIGIN` is to be the same.
+    ask the API too; the function's own `API_CORS_ORIGIN` must be the same.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Site:
         try:
             event = json.dumps(proxy_event(request)).encode()
         except HTTPException as error:  # the body is too long
-            with contextlib.suppress(OSError):  # who sends no more gets the answer as well
+            with contextlib.suppress(OSError):  # a client that stops sending is answered too
                 _drain(request)
             return _json({"message": error.name}, error.code or HTTPStatus.BAD_REQUEST)
         except ValueError:
@@ -114,7 +114,7 @@ class Site:
 
 
 def _refusal(request: Request, cors_origin: str) -> Response | None:
-    """The answer to what no page of ours, none that is let in, and no command line sends."""
+    """The refusal of a request from a page that is neither ours nor let in; None for any other."""
     host = request.headers.get("Host", "")
     if not is_loopback(host):
         message = f"this server is known as {' or '.join(sorted(LOOPBACK_NAMES))}"
@@ -135,7 +135,7 @@ def _drain(request: Request) -> None:
 
 
 def _keyless(response: Response) -> Response:
-    """The API's description without the key, for which nobody asks here."""
+    """The API's description without the key, which is not needed here."""
     described = json.loads(response.get_data())
     described.pop("security", None)
     described.get("components", {}).pop("securitySchemes", None)

@@ -1,4 +1,4 @@
-"""`/status.json`: how the stack does, for the page, which asks every second."""
+"""`/status.json`: the state of the stack, for the page, which asks every second."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ from tally.reading.errors import ReadError
 from tally.stores.errors import BrokenSetupError
 
 FRESH_S = 0.5
-"""How long an answer is used again, in seconds: any number of pages asks no more than one."""
+"""How long an answer is used again, in seconds: many pages cost no more than one."""
 
 MAX_COUNTERS_SHOWN = 10
 MAX_RETURNED_SHOWN = 6
@@ -31,7 +31,7 @@ TOTALS = {
 
 @dataclass
 class Status:
-    """Answers how the stack does: by its watch, its queues and its counts."""
+    """Tells the state of the stack, from its watch, its queues and its counts."""
 
     watch: Watch
     depth: Callable[[], Depth]
@@ -45,7 +45,7 @@ class Status:
         self._good_until = self.clock()
 
     def look(self) -> dict[str, Any]:
-        """The status as JSON has it; `queue` and `counters` are null while they do not answer."""
+        """The status for JSON; `queue` and `counters` are null while they do not answer."""
         with self._lock:
             if not self._answer or self.clock() >= self._good_until:
                 self._answer = self._ask()
@@ -91,7 +91,7 @@ class Status:
         return [{"name": name, "count": texts[name]} for name in names]
 
     def _read(self, names: list[str]) -> Mapping[str, int | None]:
-        """The counts, or why the store fails; what another program wrote is no count, and None."""
+        """The counts, or why the store fails; None for a value that another program wrote."""
         try:
             return self.counts(names)
         except ReadError as error:

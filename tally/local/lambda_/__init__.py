@@ -1,1 +1,1 @@
-"""Lambda on this machine: functions in processes of their own, and what SQS hands them."""
+"""Lambda on this machine: functions in processes of their own, and their events from SQS."""

@@ -42,7 +42,7 @@ class Function(Protocol):
     """Something to invoke with an event as JSON; one invocation at a time."""
 
     def invoke(self, payload: bytes) -> Invocation:
-        """Call the function; what it raises is in the answer."""
+        """Call the function; if it raises, the answer has the error."""
 
     def kill(self) -> None:
         """SIGKILL the environment, from any thread; an invocation under way fails."""
@@ -54,8 +54,8 @@ class Function(Protocol):
 class LambdaEnvironment:
     """A function in a process of its own, which stays warm until it fails, times out or is killed.
 
-    A fresh interpreter and not a fork: it imports the handler with its own environment, shares no
-    connection with its neighbours, and can be killed in mid-batch. It ends when this process does.
+    It is a fresh interpreter, not a fork: it imports the handler with its own environment, shares
+    no connection with its neighbours, and can be killed in mid-batch. It ends with this process.
 
     Args:
         handler: the dotted name of a function of two arguments; it is imported on first use.
@@ -158,8 +158,8 @@ class _Child:
         ours, theirs = Pipe()
         with theirs:
             descriptor = theirs.fileno()
-            # A process group of its own: Ctrl-C goes to the terminal's whole group, and it is for
-            # the parent to decide how its functions end.
+            # A process group of its own: Ctrl-C goes to the terminal's whole group, but the parent
+            # decides how its functions end.
             process = subprocess.Popen(  # noqa: S603 - our own module
                 python_command(
                     "-c", "from tally.local.lambda_.runtime import main; main()", str(descriptor)
@@ -173,7 +173,7 @@ class _Child:
         return cls(process, ours)
 
     def end(self) -> str:
-        """Close the pipe, at whose end the process ends, and tell how it did."""
+        """Close the pipe, which ends the process, and return how it ended."""
         self.pipe.close()
         try:
             status = self.process.wait(EXIT_TIMEOUT_S)

@@ -172,7 +172,7 @@ class Poller:
         self._carried: list[_Received] = []
 
     def run(self, observe: Callable[[Delivery], object]) -> None:
-        """Poll until told to stop. An SQS that does not answer is asked again after a while."""
+        """Poll until told to stop. If SQS does not answer, ask again after a while."""
         while not self._stopping.is_set():
             try:
                 delivery = self.poll_once()
@@ -253,7 +253,7 @@ class Poller:
             )
         except (BotoCoreError, ClientError):
             return messages
-        # Our own fault is a receipt handle that SQS has forgotten: asking again does not help.
+        # A sender's fault means that SQS has forgotten the receipt handle: no repeat helps.
         failures = [one for one in answer.get("Failed", []) if not one["SenderFault"]]
         return [messages[int(failure["Id"])] for failure in failures]
 
@@ -263,7 +263,7 @@ class Poller:
 
 
 class _Received:
-    """A message, with its record as JSON: it is encoded once, measured, and joined to an event."""
+    """A message with its record as JSON, which is encoded once, measured, and put into an event."""
 
     def __init__(self, message: "MessageTypeDef", arn: str) -> None:
         self.message_id = message["MessageId"]

@@ -24,12 +24,12 @@ Handler = Callable[[Any, Any], Any]
 
 
 class MarshalError(Exception):
-    """The handler's response is nothing that JSON can write."""
+    """JSON cannot write the handler's response."""
 
 
 @dataclass(frozen=True)
 class FunctionSettings:
-    """What a function is told of itself, and how long it may take."""
+    """A function's name, memory and time, as its context tells them."""
 
     name: str = "tally-consumer"
     version: str = "$LATEST"
@@ -108,7 +108,7 @@ def call(handler: Handler, payload: bytes, context: LambdaContext) -> bytes:
 def answer(future: "Future[bytes]", output: str = "") -> Answer:
     """Report a finished call; as in Lambda's log, the trace of an error follows the output.
 
-    A future keeps whatever was raised, so that nothing here has to catch everything.
+    The future keeps what was raised, so nothing here needs to catch every exception.
     """
     error = future.exception()
     if error is None:
@@ -154,7 +154,7 @@ def serve(
 
 
 def main() -> None:
-    """Serve on the file descriptor that the command line names; the rest comes over it."""
+    """Serve on the file descriptor that the command line names; all else comes over it."""
     with Connection(int(sys.argv[1])) as connection:
         name, settings = connection.recv()
         serve(connection, name, settings, abandon=os._exit)

@@ -1,4 +1,4 @@
-"""Where each call arrives: the way from a gRPC method to the caches and back."""
+"""The way of each call from a gRPC method to the caches and back."""
 
 import functools
 import threading
@@ -27,14 +27,14 @@ from tally.local.momento.metering import (
 )
 
 MAX_DELAYED_CALLS = 256
-"""How many calls wait out an injected delay at a time, each in a thread; others wait for those."""
+"""How many calls may wait out an injected delay at once, each in a thread; others wait in line."""
 
 MAX_REQUEST_BYTES = 5_243_000
-"""Checked before the limit of an item. Momento refuses 5,300,000 bytes, and does not publish where
-that begins: this is the longest message that its SDK for Python sends."""
+"""Checked before the limit of an item. Momento refuses 5,300,000 bytes, and does not publish its
+limit: this is the longest message that its SDK for Python sends."""
 
 PING_METHOD = "/cache_client.Ping/Ping"
-"""SDKs (Go, .NET) connect by it; both of its messages are empty. The wire types lack it."""
+"""SDKs for Go and .NET connect by it; both of its messages are empty. The wire types lack it."""
 
 _NO_FAULT = Fault()
 
@@ -47,8 +47,9 @@ Answer = Message | list[Message]
 class Route:
     """One of Momento's calls, and the function that answers it.
 
-    A data call is called with the cache that it names, and the request, is billed, and may have
-    faults; any other with the account. A streaming one returns a list.
+    The function of a data call gets the cache that the call names, and the request; the call is
+    billed, and may have faults. The function of any other call gets the account. That of a
+    streaming call returns a list.
     """
 
     method: MethodDescriptor
@@ -93,8 +94,9 @@ class InPool:
 class Dispatch(grpc.GenericRpcHandler):
     """Serves the calls that have a route; gRPC answers UNIMPLEMENTED to every other, quietly.
 
-    One handler for all, since the generated servicers log an error for each call they inherit.
-    `pause` waits for injected delays; where `api_keys` is empty, any key is accepted, and none.
+    There is one handler for all, since the generated servicers log an error for each call that they
+    inherit. `pause` waits for injected delays; if `api_keys` is empty, no key is needed, and any is
+    accepted.
     """
 
     def __init__(

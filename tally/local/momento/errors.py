@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 
 class Refusal(NamedTuple):
-    """What the caller is told: a gRPC status by its name, and its details.
+    """What the caller gets: the name of a gRPC status, and its details.
 
-    `about` fills the blanks of the text. From the `err` trailer SDKs choose their message.
+    `about` fills the blanks of the text. SDKs choose their message by the `err` trailer.
     """
 
     status: str
@@ -19,7 +19,7 @@ class Refusal(NamedTuple):
 
 
 class RefusedError(Exception):
-    """A call that is answered with an error, and what its caller is told."""
+    """A call that is answered with an error, and the refusal that its caller gets."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal)

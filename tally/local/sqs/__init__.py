@@ -1,1 +1,1 @@
-"""SQS on this machine: moto over HTTP, and what leads a program to it."""
+"""SQS on this machine: moto over HTTP, and the environment that points a program to it."""

@@ -1,4 +1,4 @@
-"""AWS as the local stack has it: credentials for nothing, a client, and two queues."""
+"""AWS in the local stack: credentials that open nothing, a client, and two queues."""
 
 import json
 import os
@@ -23,7 +23,7 @@ TEST_KEY = "testing"
 """Both halves of the credentials: moto accepts any, and these open nothing anywhere."""
 
 TO_UNSET = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN")
-"""What a shell has to unset for the local SQS: no value of these stands for none in all SDKs."""
+"""What a shell must unset for the local SQS: an empty value does not mean none in all SDKs."""
 
 QUEUE_NAME = "tally-increments"
 DEAD_LETTER_NAME = "tally-increments-dead"
@@ -42,7 +42,7 @@ PATIENCE: Mapping[str, Any] = {
     "read_timeout": READ_TIMEOUT_S,
     "retries": {"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
 }
-"""That of a client, as botocore's Config takes it, where nothing else is said."""
+"""The default options of a client, as botocore's Config takes them."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def sqs_client(endpoint_url: str) -> "SQSClient":
 
 
 def client_of(service: str, endpoint_url: str, **options: Any) -> Any:  # noqa: ANN401 (those of botocore's Config; boto3's stubs know services by literal names only)
-    """A client of a service on this machine, which reads nothing of the user's either.
+    """A client of a service on this machine; it too reads nothing of the user's.
 
     Args:
         service: as boto3 calls it.
@@ -116,7 +116,7 @@ def client_of(service: str, endpoint_url: str, **options: Any) -> Any:  # noqa: 
 
 
 def proxy_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """What keeps a proxy that this environment names out of the way to loopback.
+    """The variables that bypass the environment's proxy for loopback.
 
     In both spellings: gRPC reads one, the AWS SDKs either.
     """
@@ -126,10 +126,10 @@ def proxy_variables(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def sqs_variables(endpoint_url: str) -> dict[str, str]:
-    """The environment that brings any AWS SDK to the local SQS, and to none but that.
+    """The environment that points any AWS SDK to the local SQS only.
 
-    Put over a user's own it also ends a session's token, and the wish to ignore such endpoints,
-    with which an SDK sends to the real SQS. TO_UNSET is beyond it.
+    Over a user's own environment, it also replaces a session token, and the setting to ignore
+    endpoints, which would make an SDK send to the real SQS. It cannot replace TO_UNSET.
     """
     return {
         "AWS_ENDPOINT_URL_SQS": endpoint_url,

@@ -46,7 +46,7 @@ class Depth:
 class LocalQueue:
     """A queue and its dead-letter queue in moto, served on 127.0.0.1 by a process of its own.
 
-    Beside one busy thread moto serves 12 messages a second in this process, and 110 in its own,
+    Beside one busy thread, moto serves 12 messages a second in this process, but 110 in its own,
     which ends with this one. It walks the whole queue at each call, so keep the queue shallow.
 
     Use it as a context manager; the URLs and the client are there after `__enter__`.
@@ -72,7 +72,7 @@ class LocalQueue:
 
     def __enter__(self) -> Self:
         """Start the server and create the queues; ChildError if it does not start."""
-        with contextlib.ExitStack() as undo:  # whatever comes, a Ctrl-C as well
+        with contextlib.ExitStack() as undo:  # after any error, and on Ctrl-C
             undo.callback(self.stop)
             self._queues = Queues(**json.loads(self._server.start()))
             self._client = sqs_client(self._queues.endpoint_url)
@@ -105,7 +105,7 @@ class LocalQueue:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment that brings any AWS SDK to this SQS."""
+        """The environment that points any AWS SDK to this SQS."""
         return sqs_variables(self.endpoint_url)
 
     def client(self) -> "SQSClient":
@@ -137,7 +137,7 @@ class LocalQueue:
             "ApproximateNumberOfMessagesNotVisible",
         ]
         answer = self.client().get_queue_attributes(QueueUrl=url, AttributeNames=names)
-        if "Attributes" not in answer:  # botocore takes a body that never came for an empty one
+        if "Attributes" not in answer:  # botocore takes a missing body for an empty one
             raise ConnectionClosedError(endpoint_url=self.endpoint_url)
         visible, in_flight = (int(answer["Attributes"][name]) for name in names)
         return visible, in_flight

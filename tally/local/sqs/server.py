@@ -32,10 +32,10 @@ LONGEST_POLL_S = 20
 """SQS's own limit, in seconds."""
 
 TARGET, ACTION = "AmazonSQS.ReceiveMessage", "ReceiveMessage"
-"""The one request that may wait, by its header; SDKs from before 2023 send a form instead."""
+"""The header of the one request that may wait; SDKs from before 2023 send a form instead."""
 
 TABLES = "DynamoDB_"
-"""How the header of a request begins that is for a table, and brings no queue a message."""
+"""The header of a request for a table, which brings no queue a message, begins with this."""
 
 WAIT = "WaitTimeSeconds"
 
@@ -53,10 +53,10 @@ def make_sqs_server(port: int = 0) -> BaseWSGIServer:
 class OneAtATime:
     """A lock around moto, whose queues and tables are not made for threads.
 
-    A delete replaces the list of messages: one beside it is undone (seen here, 2 to 6 of 600), and
-    a send beside it can be lost. Of two conditional writes that meet in a table, both can come true
-    (3 of 60). A long poll must not hold the lock while it waits, so its waiting is done here and
-    not in moto.
+    A delete replaces the list of messages: it undoes another delete at the same time (seen here, 2
+    to 6 of 600), and can lose a send. Two conditional writes at the same time can both succeed in a
+    table (3 of 60). A long poll must not hold the lock while it waits, so it waits here and not in
+    moto.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class OneAtATime:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Answer a request, when it has its turn; a browser's never has one."""
+        """Answer a request when its turn comes; refuse a browser's."""
         if _is_foreign(environ):
             refusal = Response("no page may ask this\n", HTTPStatus.FORBIDDEN)
             return refusal(environ, start_response)
@@ -103,16 +103,16 @@ class _SilentHandler(MotoRequestHandler):
 
 
 def _is_foreign(environ: "WSGIEnvironment") -> bool:
-    """Whether a page in a browser may have sent this: no SDK and no CLI names an origin.
+    """Whether a page in a browser may have sent this: no SDK and no CLI sends an `Origin`.
 
-    moto allows every origin and any name of the host, so that each page that a user opens could
-    read, publish and delete here.
+    moto allows every origin and any host name, so any page that a user opens could read, publish
+    and delete here.
     """
     return "HTTP_ORIGIN" in environ or not is_loopback(environ.get("HTTP_HOST", ""))
 
 
 def _long_poll(target: str | None, body: bytes) -> tuple[bytes, int] | None:
-    """A receive as one that does not wait, and how long it was to wait; None for all else."""
+    """A receive without its wait, and how long it was to wait; None for any other request."""
     if target == TARGET:
         query = json.loads(body)
         return json.dumps(query | {WAIT: 0}).encode(), query.get(WAIT, 0)

@@ -1,1 +1,1 @@
-"""Counters in a table of DynamoDB: they stay until they are deleted, or for as long as is said."""
+"""Counters in a table of DynamoDB: they stay until they are deleted, or for a given time."""

@@ -1,4 +1,4 @@
-"""What is asked of DynamoDB in a thread; no error leaves it but within what came of it."""
+"""The calls to DynamoDB, made in a thread; an error is part of their result, and not raised."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -21,8 +21,8 @@ class Put(NamedTuple):
     """What came of a PutItem.
 
     Attributes:
-        winner: what stands there, if that is not what was seen.
-        error: why nobody knows.
+        winner: the item that is there, if it is not the one that was seen.
+        error: why the outcome is unknown.
     """
 
     winner: Copy | Failed | None
@@ -33,8 +33,8 @@ class Batch(NamedTuple):
     """What came of a BatchGetItem and its repeats.
 
     Attributes:
-        items: those that are there, by counter.
-        left: the counters of which nothing came …
+        items: those that exist, by counter.
+        left: the counters without an answer …
         error: … and why.
     """
 
@@ -51,7 +51,7 @@ def put(client: Any, items: Items, swap: Swap) -> Put:  # noqa: ANN401 (boto3's)
         return Put(copy_of(response.get("Item")), None)
     if not isinstance(answer, Mapping):
         return Put(None, answer)
-    # A 200 whose body never came, or is some proxy's, says nothing of an item.
+    # A 200 without a body, or with some proxy's, says nothing about an item.
     return Put(None, None if "ConsumedCapacity" in answer else NO_ANSWER)
 
 
@@ -63,12 +63,12 @@ def get(
 ) -> Batch:
     """Read.
 
-    An answer ends at 16 MB, or where the table has no more units; what it leaves out is asked for
+    An answer ends at 16 MB, or when the table has no more units; what it leaves out is asked for
     again at once. If it holds nothing at all, the table throttles.
     """
     found: dict[str, Item] = {}
     left: Sequence[str] = list(dict.fromkeys(counters))
-    while left:  # each answer but the last has one of them at least
+    while left:  # each answer but the last has at least one of them
         answer = _asked(client.batch_get_item, items.get(left))
         if not isinstance(answer, Mapping):
             return Batch(found, left, answer)

@@ -1,7 +1,7 @@
-"""Calls of boto3's client that are waited for no longer than told: each in a thread.
+"""Calls of boto3's client with a deadline: each runs in a thread.
 
-botocore's time-outs are those of a client and of one read, so that an answer that trickles takes as
-many of them as it has pieces (0.3 s set, 3.9 s taken); and it has no call that does not wait.
+botocore has time-outs for a client and for each read of the socket, so a slow answer may take one
+for each of its pieces (0.3 s set, 3.9 s taken); and it has no call that does not wait.
 """
 
 import os
@@ -17,13 +17,13 @@ from tally.stores.port import Failed, Trouble
 from tally.stores.threads import Threads
 
 MAX_IDLE_S = 60.0
-"""Connections unused for longer are closed before the next use: a frozen Lambda cannot hear that
-its peer has gone. By the wall clock, since a monotonic one may stand still in a freeze."""
+"""Connections that were idle for longer are closed before the next use: a frozen Lambda does not
+notice that its peer has gone. By the wall clock, since a monotonic one may stop in a freeze."""
 
 Answer = TypeVar("Answer")
 
 MakeThreads = Callable[[int, str], Threads]
-"""Makes so many threads, each begun when there is something for it, with a name."""
+"""Makes a number of threads with a name; each starts when there is work for it."""
 
 
 class Call(NamedTuple):
@@ -31,7 +31,7 @@ class Call(NamedTuple):
 
     Attributes:
         future: its answer.
-        threads: it is in one of these.
+        threads: one of these makes it.
     """
 
     future: Future[Any]
@@ -41,8 +41,8 @@ class Call(NamedTuple):
 class Opened:
     """What one process has opened.
 
-    A fork of it has none of these threads; and on these connections it would read its parent's
-    answers.
+    A forked child has none of these threads, and would read its parent's answers on these
+    connections.
     """
 
     def __init__(self, pid: int) -> None:
@@ -54,7 +54,7 @@ class Opened:
 
 
 class Calls:
-    """Begins calls, and waits for them, for any number of threads; none begins before the first.
+    """Begins calls and waits for them, for any number of threads; nothing opens before the first.
 
     Args:
         connect: makes the client.
@@ -84,10 +84,10 @@ class Calls:
         self._closed = False
 
     def ready(self) -> Failed | None:
-        """Have a client, which may take longer than a call; Failed if there can be none.
+        """Make the client, which may take longer than a call; Failed if it cannot be made.
 
         Raises:
-            StoreClosedError: there is to be none.
+            StoreClosedError: close() was called.
         """
         opened = self._of_this_process()
         with opened.lock:
@@ -103,10 +103,10 @@ class Calls:
         """Begin a call, after `ready`.
 
         Args:
-            ask: does it on the client that it is given, and gives its answer or its error.
+            ask: makes the call with the client that it gets, and returns its answer or its error.
 
         Raises:
-            StoreClosedError: there is to be none.
+            StoreClosedError: close() was called.
         """
         opened = self._of_this_process()
         with opened.lock:
@@ -114,7 +114,7 @@ class Calls:
                 raise StoreClosedError
             now = self._wall_clock()
             if abs(now - opened.used_at) > MAX_IDLE_S:
-                opened.client.close()  # its connections; it opens new ones by itself
+                opened.client.close()  # only its connections; it opens new ones
             opened.used_at = now
             if opened.threads is None:
                 opened.threads = self._make_threads(self._most_threads, "tally-dynamodb")
@@ -123,8 +123,7 @@ class Calls:
     def answer(self, call: Call, ends_at: float) -> Any:  # noqa: ANN401 (whatever `ask` gives)
         """The answer of a call; None if it has not come in time.
 
-        Whoever waits then for the thread of another such call has no answer either, and is not
-        sent.
+        After that, a call that still waits for a thread is not sent, and has no answer either.
         """
         try:
             return call.future.result(max(0.0, ends_at - self._clock()))
@@ -150,7 +149,7 @@ class Calls:
             self.renew()
 
     def _of_this_process(self) -> Opened:
-        """What a parent had opened stays as it is: its locks may never be free here."""
+        """A fork leaves its parent's threads and client alone: their locks may never be free."""
         pid = self._getpid()
         if self._opened[-1].pid != pid:
             self._opened.append(Opened(pid))
@@ -158,7 +157,7 @@ class Calls:
 
 
 def _abandon(opened: Opened) -> None:
-    """Leave the threads to what they wait for: that ends by botocore's own time-outs."""
+    """Leave the threads to their calls, which end by botocore's own time-outs."""
     threads, opened.threads = opened.threads, None
     if threads is not None:
         threads.leave()
@@ -168,7 +167,7 @@ def connector(deadline_s: float, connections: int) -> Callable[[], Any]:
     """Makes a client of DynamoDB which sends nothing twice, and checks no request: ours are right.
 
     Args:
-        deadline_s: how long to connect may take, and then a piece of the answer, in seconds.
+        deadline_s: how long connecting may take, and then each piece of the answer, in seconds.
         connections: how many are kept.
     """
     return partial(

@@ -1,4 +1,4 @@
-"""Calls ahead of the answer that is waited for; their number, their end, and what failed."""
+"""Calls that are sent ahead of the awaited answer: their number, their end, their failures."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -11,14 +11,14 @@ from tally.stores.port import NOT_SENT, Failed, Trouble, Usage
 Item = TypeVar("Item")
 
 Ask = Callable[[Any], Any]
-"""What is done with the client in a thread; what comes of it is a Put or a Batch."""
+"""A call with the client, made in a thread; its result is a Put or a Batch."""
 
 
 class Sent(NamedTuple, Generic[Item]):
-    """What was asked for an item.
+    """The call for an item.
 
     Attributes:
-        item: for which.
+        item: the item.
         call: on its way; or why there is none.
         ends_at: the clock's time by which the answer must have come.
         number: of the call, by the order in which they began.
@@ -31,7 +31,7 @@ class Sent(NamedTuple, Generic[Item]):
 
 
 class Flights:
-    """Sends calls, and hears what comes of them.
+    """Sends calls, and takes their answers.
 
     Args:
         calls: begins them.
@@ -57,14 +57,14 @@ class Flights:
         most: int,
         ends_at: float,
     ) -> Iterator[tuple[Item, Any]]:
-        """Ask for items, and give the answers in their order.
+        """Ask for items, and yield the answers in their order.
 
-        Once a call had no answer in time, and none behind it has one yet, the rest is not sent: it
+        If a call has no answer in time, and no later call has one yet, the rest is not sent: it
         would only wait as well.
 
         Args:
-            items: each is pulled when there is room to send it.
-            asking: tells what to do for an item, and to have done by the clock's time given.
+            items: each is taken when there is room to send it.
+            asking: makes the call for an item, to be done by the clock's time given.
             most: calls on their way at once.
             ends_at: the clock's time by which no call may be on its way any more.
         """
@@ -85,7 +85,7 @@ class Flights:
                     sent.call.future.cancel()
 
     def one(self, item: Item, asking: Callable[[Item, float], Ask], deadline_s: float) -> Any:  # noqa: ANN401 (what the call gives)
-        """Ask for one item; a silence is the end of its connection."""
+        """Ask for one item; without an answer in time, its connection is not used again."""
         if failure := self._calls.ready():
             return failure
         ends_at = self._clock() + deadline_s
@@ -99,7 +99,7 @@ class Flights:
     def _sent(
         self, item: Item, asking: Callable[[Item, float], Ask], ends_at: float, *, is_silent: bool
     ) -> Sent[Item]:
-        failure = self._calls.ready()  # in a cold Lambda that takes longer than a call may
+        failure = self._calls.ready()  # in a cold Lambda it takes longer than a call may
         now = self._clock()
         if now >= ends_at:
             return Sent(item, NOT_SENT, ends_at)
@@ -111,7 +111,7 @@ class Flights:
         return Sent(item, call, call_ends_at, self._begun)
 
     def _heard(self, sent: Sent[Item]) -> tuple[Item, Any]:
-        """What came of a call, its error in words of the port."""
+        """What came of a call; its error as a Failed."""
         if isinstance(sent.call, Failed):
             return sent.item, sent.call
         answer = self._calls.answer(sent.call, sent.ends_at)
@@ -130,8 +130,8 @@ class Flights:
     def _failed(self, error: Exception | Failed, number: int) -> Failed:
         """What an error means.
 
-        A signature that is not taken may have lain in a freeze, with all that were on their way
-        then. That of a call which began afterwards is wrong.
+        A refused signature may be old because of a freeze, like those of all calls on their way
+        then. If a call that began afterwards is refused as well, its signature is wrong.
         """
         if isinstance(error, Failed):
             return error
@@ -146,16 +146,16 @@ class Flights:
 
 
 def _is_silence(answer: Any) -> bool:  # noqa: ANN401 (what a call gives)
-    """Whether an answer did not come in time, be it to a part; or was not waited for any more."""
+    """Whether an answer, or a part of it, did not come in time, or nobody waited for it."""
     if isinstance(answer, Failed):
         return answer is LATE or answer is UNSENT
     return answer.error is LATE
 
 
 def _has_come(sent: Sent[Item]) -> bool:
-    """Whether there is an answer to it.
+    """Whether the call has an answer.
 
-    A future that was cancelled is done as well, and so is a call that botocore gave up.
+    A cancelled future is done too, and so is a call that botocore gave up; neither has one.
     """
     if not isinstance(sent.call, Call):
         return False

@@ -1,4 +1,4 @@
-"""A counter as an item of a table: what is asked, what comes back, and the units that it costs."""
+"""A counter as an item of a table: requests, answers, and the units that they cost."""
 
 import hashlib
 import re
@@ -9,28 +9,27 @@ from tally.counters.ledger import Limits
 from tally.stores.port import ABSENT, Copy, Failed, Swap, Trouble
 
 COUNTER, VALUE, TOKEN, COUNT, EXPIRES = "counter", "value", "token", "count", "expires"
-"""The attributes. The first four are reserved words of DynamoDB's: expressions name no attribute,
-and have a placeholder for each."""
+"""The attributes. The first four are reserved words of DynamoDB: expressions need placeholders."""
 
 TOKEN_BYTES = 16
-"""Of a BLAKE2b of the value, which two values never share, so that a condition need not carry the
-value itself."""
+"""The length of a BLAKE2b digest of the value. Two values never share one, so a condition need not
+carry the value itself."""
 
 WRITE_UNIT_BYTES, READ_UNIT_BYTES = 1_024, 4_096
-"""What a unit writes, or reads consistently, of each item; what is begun counts whole."""
+"""How much of an item a unit writes, or reads consistently; a part of it counts as a whole unit."""
 
 OWN_BYTES = 50
 """Names of the attributes (22), the token (16), and a count of 19 digits (12) …"""
 
 EXPIRES_BYTES = 13
-"""… and `expires` with its name, where counters have a time to live."""
+"""… and `expires` with its name, if counters have a time to live."""
 
 SPARE_BYTES = 8
-"""Left over in a unit: DynamoDB does not say to the byte how it measures a number."""
+"""Kept free in a unit: DynamoDB does not say to the byte how it measures a number."""
 
 MAX_VALUE_BYTES = 65_536
-"""A value's most. An item could have 400 KB, which were 400 units for each swap and each lost race,
-and an item is given 1,000 in a second."""
+"""The longest value. An item could have 400 KB, but each swap and each lost race would then cost
+400 units, and an item gets 1,000 in a second."""
 
 NO_COUNTER = Failed(
     Trouble.REFUSED, "the item is no counter's: its value or its token is missing or was changed"
@@ -43,7 +42,7 @@ Item = Mapping[str, Mapping[str, Any]]
 
 
 class Items:
-    """Writes requests down.
+    """Makes requests.
 
     Args:
         table: its name.
@@ -59,15 +58,15 @@ class Items:
     def put(self, swap: Swap) -> dict[str, Any]:
         """A PutItem on one of two conditions, which are never joined.
 
-        Were it *not there, or of this token*, a warm copy of a counter that has gone would bring
-        it back, and count again what was delivered in between.
+        With the condition *absent, or has this token*, a warm copy would bring back a counter that
+        has gone, and events delivered in between would count again.
         """
         request = {
             "TableName": self.table,
             "Item": self._item(swap.counter, swap.value),
-            # Of the winner, whose copy saves a read.
+            # Returns the winner, whose copy saves a read.
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            # Nothing else in the answer would show that it is DynamoDB's.
+            # Only this shows that an answer is DynamoDB's.
             "ReturnConsumedCapacity": "TOTAL",
         }
         if swap.seen.value is None:
@@ -88,14 +87,14 @@ class Items:
     def get(self, counters: Sequence[str]) -> dict[str, Any]:
         """A BatchGetItem of counters, none twice. It does not look at `expires`.
 
-        A stale read would be as safe, and half as dear, but leads to a swap that fails, and that
+        A stale read would be as safe, and cost half, but leads to a swap that fails, and that
         costs a write unit, five times as much.
         """
         keys = [{COUNTER: {"S": counter}} for counter in counters]
         return {"RequestItems": {self.table: {"Keys": keys, "ConsistentRead": True}}}
 
     def limits(self, counter: str) -> Limits:
-        """What a ledger may take: with a name of this length, the rest of one write unit."""
+        """What a ledger may take: the rest of one write unit, with a name of this length."""
         own = OWN_BYTES + SPARE_BYTES + (EXPIRES_BYTES if self._ttl_s else 0)
         free = WRITE_UNIT_BYTES - own - len(counter.encode())
         return Limits(free_bytes=free, max_bytes=MAX_VALUE_BYTES)
@@ -106,7 +105,7 @@ class Items:
         return own + len(counter.encode()) + len(value)
 
     def write_units(self, counter: str, *values: bytes | None) -> int:
-        """The units of a write, or of a lost race: of the longest value before and after it."""
+        """The units of a write, or a lost race: for the longer of the values before and after."""
         longest = max((value for value in values if value is not None), key=len, default=b"")
         return -(-self.size(counter, longest) // WRITE_UNIT_BYTES)
 
@@ -133,7 +132,7 @@ def token_of(value: bytes) -> bytes:
 
 
 def value_of(item: Item | None) -> bytes | None:
-    """What an item has for a value, for readers; an empty one, which is no counter's, if none."""
+    """An item's value, for readers; if it has none, an empty one, which is no counter."""
     if not item:
         return None
     value = item.get(VALUE, {}).get("B")
@@ -141,10 +140,10 @@ def value_of(item: Item | None) -> bytes | None:
 
 
 def copy_of(item: Item | None) -> Copy | Failed:
-    """What an item holds; no item is no counter.
+    """What an item holds; without an item there is no counter.
 
-    An item that other hands have changed is refused: were its token older than its value, a swap
-    would go through over what its writer has not seen.
+    An item that another program has changed is refused: if its token were older than its value, a
+    swap would replace a value that its writer has not seen.
     """
     if not item:
         return ABSENT

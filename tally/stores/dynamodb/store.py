@@ -29,14 +29,14 @@ DEADLINE_S = 1.0
 """How long a call may take, in seconds; as a rule it takes some milliseconds."""
 
 MAX_CALLS_IN_FLIGHT = 16
-"""Swaps on their way at once. Each keeps a processor busy for half a millisecond, and takes some
-five: from ten on the processor is what is waited for."""
+"""Swaps on their way at once. Each takes some 5 ms, of which half a millisecond is the processor's:
+from ten on, the processor is the bottleneck."""
 
 MAX_READS_IN_FLIGHT = 4
 """Reads on their way at once, each of up to MAX_KEYS counters."""
 
 MAX_KEYS = 100
-"""What one BatchGetItem may ask for."""
+"""How many items one BatchGetItem may ask for."""
 
 
 class DynamoStore:
@@ -49,7 +49,7 @@ class DynamoStore:
         connect: makes a client of boto3's that sends nothing twice.
         clock: monotonic, in seconds.
         wall_clock: the time of day, in seconds.
-        make_threads: makes them.
+        make_threads: makes the threads.
     """
 
     max_calls_in_flight = MAX_CALLS_IN_FLIGHT
@@ -75,7 +75,7 @@ class DynamoStore:
         self._clock = clock
 
     def limits(self, counter: str) -> Limits:
-        """How much a counter may remember: its name takes of the room in a write unit."""
+        """How much a counter may remember: its name takes room in a write unit."""
         return self._items.limits(counter)
 
     def renew(self) -> None:
@@ -83,7 +83,7 @@ class DynamoStore:
         self._calls.renew()
 
     def finish(self, _ends_at: float) -> int:
-        """Nothing is done beside the rounds."""
+        """No work runs beside the rounds."""
         return 0
 
     def close(self) -> None:
@@ -101,7 +101,7 @@ class DynamoStore:
     def write(
         self, writes: Iterable[Swap], ends_at: float
     ) -> Iterator[tuple[Swap, Stored | LostRace | Failed]]:
-        """Swap, in the order given; who loses a race is told what the winner stored."""
+        """Swap, in the order given; a lost race tells what the winner stored."""
         for swap, answer in self._flights.all(writes, self._put, MAX_CALLS_IN_FLIGHT, ends_at):
             yield swap, self._written(swap, answer)
 
@@ -124,7 +124,7 @@ class DynamoStore:
     def found(
         self, counters: Sequence[str], deadline_s: float, *, consistent: bool = True
     ) -> tuple[list[Found], Failed | None]:
-        """The values of counters, which are consistent however they are asked for."""
+        """As `values`; here every read is consistent."""
         del consistent
         values, failure = self.values(counters, deadline_s)
         return [Found(value, Source.TABLE) for value in values], failure
@@ -141,7 +141,7 @@ class DynamoStore:
     def _items_of(
         self, counters: Sequence[str], answer: Batch | Failed
     ) -> Iterator[tuple[str, Item | Failed | None]]:
-        """What an answer tells of each counter that was asked for; it is billed."""
+        """What an answer says of each counter asked for; its units are counted."""
         batch = Batch({}, counters, answer) if isinstance(answer, Failed) else answer
         left = set(batch.left)
         for counter in counters:
@@ -154,7 +154,7 @@ class DynamoStore:
             yield counter, item
 
     def _written(self, swap: Swap, answer: Put | Failed) -> Stored | LostRace | Failed:
-        """What became of a swap; it is billed, a lost race by what stands there."""
+        """What became of a swap; its units are counted, of a lost race by the present item."""
         error = answer if isinstance(answer, Failed) else answer.error
         winner = None if isinstance(answer, Failed) else answer.winner
         if isinstance(error, Failed):
@@ -178,5 +178,5 @@ class DynamoStore:
 
 
 def _is_billed(error: Failed) -> bool:
-    """Whether a failed call may have cost units: none that was refused or not sent."""
+    """Whether a failed call may have cost units: not if it was refused or not sent."""
     return error.trouble is Trouble.UNKNOWN_OUTCOME and error is not UNSENT

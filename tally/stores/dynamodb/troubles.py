@@ -1,4 +1,4 @@
-"""What is to be done about a call that failed: every code of DynamoDB's, every error of botocore's.
+"""What to do about a failed call: every code of DynamoDB's, every error of botocore's.
 
 The table is docs/stores.md's.
 """
@@ -18,8 +18,8 @@ LOST_RACE = "ConditionalCheckFailedException"
 MISSING = "ResourceNotFoundException"
 
 UNSIGNED = frozenset({"InvalidSignatureException", "RequestExpired", "RequestExpiredException"})
-"""What a request is told whose signature is too old, as after a freeze between signing and sending,
-or is no signature of this key. Only the next request can tell these apart."""
+"""The answer to a signature that is too old, as after a freeze between signing and sending, or that
+is not of this key. Only the next request can tell these apart."""
 
 TROUBLES = {
     "TransactionConflictException": UNKNOWN,
@@ -55,7 +55,7 @@ OTHER_KEY = re.compile(
     "The provided key element does not match the schema"
     "|One or more parameter values were invalid: (Missing the key|Type mismatch for key)"
 )
-"""What a ValidationException says where no counter can be written: the table has another key."""
+"""What a ValidationException says if no counter can be written: the table has another key."""
 
 UNANSWERED = (
     boto.HTTPClientError,
@@ -67,13 +67,13 @@ UNANSWERED = (
     ResponseParserError,
     ValueError,
 )
-"""The request may have come through, and its answer has not, or not whole; ValueError is what a
-body raises that is no text. Whatever else botocore raises tells of its set-up: credentials, a
-region, a profile."""
+"""The request may have arrived, but its answer did not, or only in part; a body that is no text
+raises ValueError. All other errors of botocore are about its set-up: credentials, a region, a
+profile."""
 
 ERRORS = (*AWS_ERRORS, *UNANSWERED, OSError)
-"""What a call may raise. An OSError is one of a file or a program that is to have the credentials:
-botocore has its own errors of connections."""
+"""What a call may raise. An OSError is about a file or a program that should give credentials:
+botocore has its own errors for connections."""
 
 LATE = Failed(UNKNOWN, "no answer in time")
 UNSENT = Failed(UNKNOWN, "not sent: the calls before it had no answer in time")

@@ -20,10 +20,10 @@ CONDITIONAL_FACTOR = 2
 
 
 class Calls:
-    """Begins calls on a stub; each of one answer is a gRPC future.
+    """Begins calls on a stub; a call with a single answer is a gRPC future.
 
     Args:
-        metadata: what every call carries beside the key.
+        metadata: sent with every call, beside the key.
         ttl_ms: how long a counter lives after a write, in ms.
     """
 
@@ -46,14 +46,14 @@ class Calls:
         return stub.Increment.future(request, timeout_s, self._carried(key))
 
     def set(self, stub: Any, counter: str, value: bytes, timeout_s: float, key: str) -> Any:  # noqa: ANN401 (generated code)
-        """A value, whatever was there."""
+        """Set a value, whatever was there."""
         request = messages._SetRequest(  # noqa: SLF001 (so named)
             cache_key=counter.encode(), cache_body=value, ttl_milliseconds=self._ttl_ms
         )
         return stub.Set.future(request, timeout_s, self._carried(key))
 
     def values(self, stub: Any, counters: Sequence[str], timeout_s: float, key: str) -> Any:  # noqa: ANN401 (generated code)
-        """A stream of an answer for each counter."""
+        """A stream with an answer for each counter."""
         items = [messages._GetRequest(cache_key=each.encode()) for each in counters]  # noqa: SLF001 (so named)
         request = messages._GetBatchRequest(items=items)  # noqa: SLF001 (so named)
         return stub.GetBatch(request, timeout_s, self._carried(key))
@@ -82,11 +82,11 @@ class Calls:
 def values_of(
     counters: Sequence[str], answers: Sequence[Any], failure: Failed | None
 ) -> tuple[list[bytes | None], Failed | None]:
-    """The values that the answers of a batch hold, and why not of all.
+    """The values in the answers of a batch, and, if some are missing, why.
 
     Args:
-        counters: what was asked for.
-        answers: what came, in their order; a call that is cut off has answered the first of them.
+        counters: the counters asked for.
+        answers: the answers, in that order; a call that is cut off has answered the first ones.
         failure: why no more came.
     """
     if len(answers) > len(counters) or (failure is None and len(answers) < len(counters)):

@@ -39,19 +39,19 @@ MIN_CALL_S = 0.005
 """What a call is taken to last before the first answer tells."""
 
 ADDITION_MARGIN = 2
-"""An addition is sent only if this many times what the slowest call took is left: of one that is
-cut off, no read tells whether it happened."""
+"""An addition is sent only if this many times the time of the slowest call is left: if it is cut
+off, no later read can tell whether it happened."""
 
 Item = TypeVar("Item")
 
 
 class MomentoStore:
-    """The calls that counters need, as many in flight at once as are worth it.
+    """The calls that counters need, as many in flight at once as pays.
 
     Args:
         cache_name: the cache that holds the counters.
         credentials: the SDK's; the key is in no error and no repr.
-        key: that of the credentials, if another one may be fetched once it is refused.
+        key: the credentials' own, if a new one can be fetched once it is refused.
         ttl_s: how long a counter lives after each of its swaps, in seconds; MAX_MOMENTO_TTL_S by
             default.
         deadline_s: how long one call may take, in seconds; by default the SDK's in a Lambda.
@@ -86,7 +86,7 @@ class MomentoStore:
         self._clock = clock
 
     def limits(self, _counter: str) -> Limits:
-        """How much a counter may remember: Momento bills the value, whatever its name."""
+        """How much a counter may remember; its name does not matter, since Momento bills values."""
         return self._limits
 
     def renew(self) -> None:
@@ -94,11 +94,11 @@ class MomentoStore:
         self._channel.renew()
 
     def mirror(self, ttl_s: int) -> MomentoMirror:
-        """What sets copies here, on the same channel, for `ttl_s` seconds."""
+        """A mirror that sets copies here, on the same channel, for `ttl_s` seconds."""
         return MomentoMirror(self._channel, Calls(self._metadata, ttl_s * 1_000), self._key)
 
     def finish(self, _ends_at: float) -> int:
-        """Nothing is done beside the rounds."""
+        """No work runs beside the rounds."""
         return 0
 
     def close(self) -> None:
@@ -121,7 +121,7 @@ class MomentoStore:
     def write(
         self, writes: Iterable[Write], ends_at: float
     ) -> Iterator[tuple[Write, Stored | LostRace | Failed]]:
-        """Swap and add, in the order given; each is pulled when there is room to send it."""
+        """Swap and add, in the order given; each is taken when there is room to send it."""
         for write, answer in self._in_flight(self._calls.write, writes, ends_at):
             if answer is not NOT_SENT:
                 self.usage.operations += cost(write)
@@ -138,7 +138,7 @@ class MomentoStore:
     def values(
         self, counters: Sequence[str], deadline_s: float
     ) -> tuple[list[bytes | None], Failed | None]:
-        """The values of counters in one GetBatch, each an operation at least.
+        """The values of counters in one GetBatch; each costs at least one operation.
 
         Raises:
             StoreClosedError: close() was called.
@@ -149,9 +149,9 @@ class MomentoStore:
         with self._channel.calling() as stub:
             answering = self._calls.values(stub, counters, deadline_s, key)
         try:
-            answers.extend(answering)  # which keeps what came before an error
+            answers.extend(answering)  # keeps the answers before an error
         except grpc.RpcError as error:
-            # A reader has no end that a key fetched anew could make it miss.
+            # A reader has no deadline that fetching a key again could make it miss.
             failure = self._failed(error, key, math.inf)
             if is_silence(error) and not answers:
                 self._channel.renew(stub)
@@ -160,7 +160,7 @@ class MomentoStore:
     def _in_flight(
         self, start: Callable[[Any, Item, float, str], Any], items: Iterable[Item], ends_at: float
     ) -> Iterator[tuple[Item, Any]]:
-        """Start calls ahead of the answer that is waited for, and give the answers in order."""
+        """Start calls ahead of the answer that is awaited, and yield the answers in order."""
         with self._channel.calling() as stub:
             pass
         waiting: deque[tuple[Item, Any, str, float]] = deque()
@@ -196,7 +196,7 @@ class MomentoStore:
         return item, answer
 
     def _failed(self, error: Any, key: str, ends_at: float) -> Failed:  # noqa: ANN401 (RpcError's type hides its code)
-        """What an error means; a key that was refused is fetched anew, if there is time for it."""
+        """What an error means; a refused key is fetched again, if there is time for it."""
         if error.code() in KEY_REFUSED:
             may_ask = ends_at - self._clock() >= RENEWAL_S
             if self._key.renewed(key, may_ask=may_ask):

@@ -1,4 +1,4 @@
-"""What is to be done about a call to Momento that failed: every gRPC status, by table."""
+"""What to do about a failed call to Momento: a table of every gRPC status."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ TROUBLES = {
 
 
 KEY_REFUSED = frozenset({StatusCode.UNAUTHENTICATED, StatusCode.PERMISSION_DENIED})
-"""What Momento says of a key that is wrong, or is no longer right."""
+"""What Momento says if a key is wrong, or no longer right."""
 
 
 def failed(error: Any, key: str) -> Failed:  # noqa: ANN401 (RpcError's type hides code and details)

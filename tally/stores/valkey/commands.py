@@ -11,25 +11,25 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
 """Sets a value if the key holds the bytes of ARGV[3], or if there is no key and no ARGV[3]. Else it
-returns what stands there: nil for nothing, and never the integer 1, since a value is a string."""
+returns the present value: nil if there is none, never the integer 1, since a value is a string."""
 
 
 class Commands:
-    """Writes commands down.
+    """Encodes commands.
 
     Args:
         ttl_ms: how long a counter lives after a swap, in ms.
     """
 
     def __init__(self, ttl_ms: int) -> None:
-        # What the server calls a script is its SHA-1, which guards nothing.
+        # The server names a script by its SHA-1; nothing depends on that being secure.
         digest = hashlib.sha1(SWAP, usedforsecurity=False).hexdigest().encode()
         self._ttl = packed(b"%d" % ttl_ms)
         self._by_digest = packed(b"EVALSHA", digest, b"1")
         self._in_full = packed(b"EVAL", SWAP, b"1")
 
     def read(self, counter: str) -> bytes:
-        """GET, and not MGET: that hides a wrong type, and fails whole on one forbidden key."""
+        """GET; MGET would hide a wrong type, and fail as a whole for one forbidden key."""
         return b"*2\r\n$3\r\nGET\r\n%b" % packed(counter.encode())
 
     def swap(self, swap: Swap) -> bytes:
@@ -37,7 +37,7 @@ class Commands:
         return self._run(self._by_digest, swap)
 
     def swap_in_full(self, swap: Swap) -> bytes:
-        """The same with the script's text, which the server then knows."""
+        """The swap with the script's text, which the server then knows."""
         return self._run(self._in_full, swap)
 
     def _run(self, script: bytes, swap: Swap) -> bytes:
@@ -52,7 +52,7 @@ class Commands:
 
 
 def auth(username: str, password: str) -> bytes:
-    """AUTH; without a name as the server's default user."""
+    """AUTH; without a username, as the server's default user."""
     words = [word.encode() for word in ("AUTH", username, password) if word]
     return command(*words)
 

@@ -1,8 +1,8 @@
 """A connection of our own to a server, and the pipelines on it; the parser is hiredis's.
 
-No client is used. Each of those looked at lacks a deadline over a pipeline, so that answers that
-trickle hold it for as many deadlines as there are answers; one sends commands again by itself, one
-puts values into the texts of errors, and all take longer to import than a batch takes to count.
+No client library is used. None that we looked at has a deadline for a whole pipeline: slow answers
+could take as many deadlines as there are answers. One repeats commands by itself, one puts values
+into error texts, and all take longer to import than a batch takes to count.
 """
 
 import contextlib
@@ -18,10 +18,10 @@ from tally.environment import Valkey
 from tally.stores.valkey.troubles import LATE, LATE_NAME
 
 CHUNK_BYTES = 65_536
-"""What is taken from the socket at once."""
+"""How much is read from the socket at once."""
 
 NOT_YET = object()
-"""What the parser says of an answer that has not come whole."""
+"""What the parser returns for an incomplete answer."""
 
 NO_ADDRESS = "the name has no address"
 CLOSED = "the server closed the connection"
@@ -33,11 +33,11 @@ Resolve = Callable[..., Sequence[tuple[Any, ...]]]
 
 
 class RefusedError(Exception):
-    """The server does not take the password, or nobody at all; the text is its own."""
+    """The server refuses the password, or every client; the text is its own."""
 
 
 class MuddledError(Exception):
-    """The server said what no command asked for, so that no answer can be told from another."""
+    """The server sent more than the commands asked for, so no answer can be trusted."""
 
 
 class Connection:
@@ -58,17 +58,17 @@ class Connection:
         self._parser = hiredis.Reader(notEnoughData=NOT_YET)
 
     def run(self, commands: Sequence[bytes], answers: list[Any], ends_at: float) -> None:
-        """Send commands, and take all their answers; after any error the connection is spent.
+        """Send commands, and take all their answers; after any error the connection is unusable.
 
         Args:
-            commands: each with its answer.
-            answers: takes those that come, in their order: what came before an error stands.
-            ends_at: the clock's time by which the last must have come, however many have.
+            commands: each has one answer.
+            answers: gets the answers, in their order; those before an error are valid.
+            ends_at: the clock's time by which the last answer must have come.
 
         Raises:
             OSError: the connection, or its time, came to an end.
-            RefusedError: no command was answered for what it is.
-            MuddledError: these are no answers.
+            RefusedError: the server refused the password, or every client.
+            MuddledError: the answers cannot be told apart.
         """
         greeting, self._greeting = self._greeting, ()
         self._send(b"".join([*greeting, *commands]), ends_at)
@@ -81,17 +81,17 @@ class Connection:
         except hiredis.ProtocolError:
             raise MuddledError(NO_RESP) from None
         if self._parser.has_data():
-            answers.clear()  # which of them was the one too many, nobody knows
+            answers.clear()  # nobody knows which one was too many
             raise MuddledError(TOO_MANY)
 
     def is_quiet(self) -> bool:
-        """Whether the server has said nothing since: neither its end, nor what nobody asked for."""
+        """Whether the server has sent nothing since: no end of the stream, and no stray answer."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         return not poll.poll(0)
 
     def close(self) -> None:
-        """Close this process's end; without a word, since it may be a fork's."""
+        """Close this process's end, and send nothing, since this may be a fork."""
         self._socket.close()
 
     def _send(self, packet: bytes, ends_at: float) -> None:
@@ -122,7 +122,7 @@ def connect(
 
     Args:
         valkey: where it is.
-        ends_at: the clock's time by which it must be.
+        ends_at: the clock's time by which it must be connected.
         clock: monotonic, in seconds.
         tls: gives the `ssl.SSLContext`, which checks the server's certificate and name.
         resolve: looks a name up.
@@ -157,7 +157,7 @@ def left_s(ends_at: float, clock: Callable[[], float]) -> float:
 def _reached(
     addresses: Sequence[tuple[Any, ...]], ends_at: float, clock: Callable[[], float]
 ) -> socket.socket:
-    """A socket to the first address that answers, each asked for its share of the time."""
+    """A socket to the first address that answers; each gets its share of the time."""
     failure = OSError(NO_ADDRESS)
     for place, (family, kind, protocol, _, address) in enumerate(addresses):
         with contextlib.ExitStack() as undone:
@@ -175,7 +175,7 @@ def _reached(
 
 
 def _resolved(valkey: Valkey, wait_s: float, resolve: Resolve) -> Sequence[tuple[Any, ...]]:
-    """The addresses of a name, asked for in a thread: the system's resolver takes no deadline."""
+    """The addresses of a name, looked up in a thread: the system's resolver has no deadline."""
     found: list[Sequence[tuple[Any, ...]] | OSError] = []
 
     def ask() -> None:

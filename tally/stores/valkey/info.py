@@ -14,7 +14,7 @@ from tally.stores.valkey.store import DEADLINE_S
 from tally.stores.valkey.troubles import NO_ANSWER
 
 QUESTIONS = (command(b"INFO", b"all"), command(b"CONFIG", b"GET", b"save", b"appendfsync"))
-"""INFO does not tell whether snapshots are taken, nor how often the disk is waited for."""
+"""INFO does not tell whether snapshots are taken, nor how often writes are synced to disk."""
 
 
 def server_info(

@@ -13,7 +13,7 @@ class ValkeyMirror:
     """Sets values, in pipelines.
 
     Args:
-        pipelines: to the server; they stay their store's to close.
+        pipelines: to the server; their store closes them.
         ttl_s: how long a copy lives, in seconds.
         clock: monotonic, in seconds.
     """
@@ -24,17 +24,17 @@ class ValkeyMirror:
         self._clock = clock
 
     def set(self, values: Sequence[tuple[str, bytes]], deadline_s: float) -> list[Failed | None]:
-        """Set values of counters; why not, of each that was not."""
+        """Set values of counters; returns the failure of each that was not set."""
         ends_at = self._clock() + deadline_s
         told: list[Failed | None] = []
         for _, commands in in_pipelines(values, self._command):
-            # Nobody waits for this thread, so it has the time for a password fetched anew.
+            # Nobody waits for this thread, so there is time to fetch a password again.
             ran = self._pipelines.run(commands, ends_at, renewal_ends_at=math.inf)
             told += [_failure(answer) for answer in ran.answers]
         return told
 
     def cancel(self, *, is_silent: bool) -> None:
-        """Use new connections if these are silent; a pipeline that has left ends by itself."""
+        """Use new connections if these are silent; a pipeline under way ends by itself."""
         if is_silent:
             self._pipelines.renew()
 

@@ -1,4 +1,4 @@
-"""Pipelines to a server: each on a connection of its own, answered in full, one way or another."""
+"""Pipelines to a server: each on a connection of its own, with a result for every command."""
 
 import contextlib
 import functools
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     import ssl
 
 MAX_COMMANDS = 256
-"""Commands of one pipeline …"""
+"""The most commands of one pipeline …"""
 
 MAX_PIPELINE_BYTES = 1_048_576
-"""… which ends sooner when it has so many bytes: answers wait until all is sent."""
+"""… which ends sooner if it has so many bytes: answers wait until all is sent."""
 
 Answer = Any
-"""What a server says to a command, or why nobody knows: bytes, int, None, Failed; or nonsense."""
+"""A server's answer to a command, or why there is none: bytes, int, None, Failed; or nonsense."""
 
 
 Item = TypeVar("Item")
@@ -42,8 +42,8 @@ class Pipeline(NamedTuple):
     """What came of some commands.
 
     Attributes:
-        answers: to each of them.
-        came: how many of these the server gave.
+        answers: one for each command.
+        came: how many of them the server gave.
         is_silent: whether the others did not come in time.
     """
 
@@ -92,14 +92,14 @@ class Pipelines:
         self._pool = Pool(wall_clock)
 
     def run(self, commands: Sequence[bytes], ends_at: float, *, renewal_ends_at: float) -> Pipeline:
-        """Send commands at once, and take all their answers before any is told.
+        """Send commands together, and take all their answers before returning any.
 
         Nothing is ever sent again.
 
         Args:
-            commands: each with its answer.
+            commands: each has one answer.
             ends_at: the clock's time by which the last answer must have come.
-            renewal_ends_at: the same, if a refused password is fetched anew.
+            renewal_ends_at: the same, if a refused password is fetched again.
 
         Raises:
             StoreClosedError: close() was called.
@@ -148,7 +148,7 @@ class Pipelines:
         return Connection(connected, greeting, self._clock)
 
     def _refusal(self, text: str, used: str, renewal_ends_at: float) -> Failed:
-        """What an error of the server means, and what is done about it at once."""
+        """What an error of the server means; some have an effect here, such as a new password."""
         is_key_refused = KEY_REFUSED.match(text)
         if is_key_refused or first_word(text) in FAILED_OVER:
             self._pool.empty()
@@ -162,7 +162,7 @@ class Pipelines:
 def in_pipelines(
     items: Iterable[Item], command: Callable[[Item], bytes]
 ) -> Iterator[tuple[list[Item], list[bytes]]]:
-    """Items with their commands, as many at once as go into one pipeline."""
+    """Items with their commands, in groups that fit into one pipeline."""
     chunk: list[Item] = []
     commands: list[bytes] = []
     size = 0

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from tally.stores.valkey.connection import Connection
 
 MAX_IDLE_S = 60.0
-"""A connection unused for longer is closed before its next use: a frozen Lambda cannot hear that
-its peer has gone. By the wall clock, since a monotonic one may stand still in a freeze."""
+"""A connection that was idle for longer is closed before its next use: a frozen Lambda does not
+notice that its peer has gone. By the wall clock, since a monotonic one may stop in a freeze."""
 
 MAX_KEPT = 16
 """Connections kept for the next pipelines: a consumer has one, a reader one for each thread that
@@ -23,10 +23,10 @@ class _Kept(NamedTuple):
 
 
 class Pool:
-    """Connections that lie idle, for any number of threads.
+    """Idle connections, for any number of threads.
 
-    It takes no lock, but what a list does in one step: none can be held over a fork, nor by who is
-    interrupted and comes here again.
+    It takes no lock: each change of its list is one step. A lock could be held at a fork, or by a
+    call that a signal interrupts and whose handler comes here again.
 
     Args:
         wall_clock: the time of day, in seconds.
@@ -42,7 +42,7 @@ class Pool:
         self.is_closed = False
 
     def take(self) -> Connection | None:
-        """A connection that can be trusted, the last used one; None if there is no such."""
+        """The connection used last that can be trusted; None if there is none."""
         pid, now = self._getpid(), self._wall_clock()
         while kept := self._pop():
             is_young = kept.pid == pid and abs(now - kept.used_at) <= MAX_IDLE_S
@@ -61,7 +61,7 @@ class Pool:
             self.empty()
 
     def empty(self) -> None:
-        """Close all that lie idle."""
+        """Close all idle connections."""
         while kept := self._pop():
             kept.connection.close()
 

@@ -25,10 +25,10 @@ from tally.stores.valkey.pipelines import MAX_COMMANDS, Answer, Pipelines, in_pi
 from tally.stores.valkey.troubles import NO_ANSWER, first_word
 
 DEADLINE_S = 1.0
-"""What a pipeline may take, with connecting and with the repeat of a script that is not known."""
+"""How long a pipeline may take, with connecting, and with repeating an unknown script."""
 
 MAX_SILENT = 2
-"""After so many pipelines of a round that had no answer in time the rest of it is not sent."""
+"""After so many pipelines without an answer in time, the rest of a round is not sent."""
 
 UNSENT = Failed(Trouble.UNKNOWN_OUTCOME, "not sent: the pipelines before it had no answer in time")
 
@@ -72,7 +72,7 @@ class ValkeyStore:
         self._pipelines = Pipelines(valkey, password, clock=clock, wall_clock=wall_clock, **options)
 
     def limits(self, _counter: str) -> Limits:
-        """How much a counter may remember, whatever its name: nothing is billed by the piece."""
+        """How much a counter may remember, whatever its name: no operation is billed."""
         return self._limits
 
     def renew(self) -> None:
@@ -80,11 +80,11 @@ class ValkeyStore:
         self._pipelines.renew()
 
     def mirror(self, ttl_s: int) -> ValkeyMirror:
-        """What sets copies here, for `ttl_s` seconds."""
+        """A mirror that sets copies here, for `ttl_s` seconds."""
         return ValkeyMirror(self._pipelines, ttl_s, self._clock)
 
     def finish(self, _ends_at: float) -> int:
-        """Nothing is done beside the rounds."""
+        """No work runs beside the rounds."""
         return 0
 
     def close(self) -> None:
@@ -99,7 +99,7 @@ class ValkeyStore:
     def write(
         self, writes: Iterable[Swap], ends_at: float
     ) -> Iterator[tuple[Swap, Stored | LostRace | Failed]]:
-        """Swap, in the order given; who loses a race is told what the winner stored."""
+        """Swap, in the order given; a lost race tells what the winner stored."""
         for swap, answer in self._answered(
             writes, self._commands.swap, self._commands.swap_in_full, ends_at
         ):
@@ -120,10 +120,10 @@ class ValkeyStore:
         commands = [self._commands.read(counter) for counter in counters]
         ends_at = self._clock() + deadline_s
         values: list[bytes | None] = []
-        # A reader has no end that a password fetched anew could make it miss.
+        # A reader has no deadline that fetching a password again could make it miss.
         ran = self._pipelines.run(commands, ends_at, renewal_ends_at=math.inf)
         if ran.is_silent and not ran.came:
-            self.renew()  # else the next tries might wear out the silent ones of other threads
+            self.renew()  # else the next tries might take silent connections of other threads
         for answer in ran.answers:
             found = self._found(answer)
             if isinstance(found, Failed):
@@ -132,7 +132,7 @@ class ValkeyStore:
         return values, None
 
     def _found(self, answer: Answer) -> Copy | Failed:
-        """What a counter holds by the answer of the server, if that is one."""
+        """What a counter holds, if the server's answer is valid."""
         match answer:
             case bytes():
                 return Copy(answer, answer)
@@ -153,9 +153,9 @@ class ValkeyStore:
         """Answers to commands, in pipelines, in the order of the items.
 
         Args:
-            items: each is pulled when there is room to send it.
-            command: writes one down.
-            in_full: the same for a server that does not know the script.
+            items: each is taken when there is room to send it.
+            command: encodes the command of one.
+            in_full: the same, for a server that does not know the script.
             ends_at: the clock's time by which the last answer must have come.
         """
         silent = 0
@@ -180,9 +180,9 @@ class ValkeyStore:
         pipeline_ends_at: float,
         ends_at: float,
     ) -> None:
-        """Send the scripts that the server did not know, with their text this time.
+        """Send the swaps whose script the server did not know again, with the script's text.
 
-        In the text of each, and not once by SCRIPT LOAD, which a gateway may send to another shard.
+        Each has the text; a single SCRIPT LOAD might go to another shard of a gateway.
         """
         places = [place for place, answer in enumerate(answers) if _is_unknown_script(answer)]
         if places:
@@ -194,7 +194,7 @@ class ValkeyStore:
     def _run(
         self, commands: Sequence[bytes], pipeline_ends_at: float, ends_at: float
     ) -> tuple[list[Answer], bool]:
-        """The answers of a pipeline, and whether there was silence; it is counted."""
+        """The answers of a pipeline, and whether it was silent; both are counted."""
         ran = self._pipelines.run(commands, pipeline_ends_at, renewal_ends_at=ends_at)
         self.usage.operations += len(commands)
         self.usage.answered += ran.came

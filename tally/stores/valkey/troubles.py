@@ -1,4 +1,4 @@
-"""What is to be done about a command that failed: every error of a server and of a connection."""
+"""What to do about a failed command: every error of a server and of a connection."""
 
 import re
 
@@ -40,19 +40,19 @@ PHRASES = (
     (re.compile("ERR (AUTH|unknown command|.*ACL failure in script)"), BROKEN),
     (re.compile("ERR The user executing the script can't run"), BROKEN),  # Redis 7.0
 )
-"""Goes before the first word, which says too little of these."""
+"""Looked up before the first word, which says too little for these."""
 
 FAILED_OVER = frozenset({"READONLY", "MASTERDOWN", "LOADING"})
-"""Words of a server that is not, or not yet, the one to write to: its name may lead to another."""
+"""Words of a server that cannot take writes (yet): its name may by now lead to another one."""
 
 KEY_REFUSED = re.compile("NOAUTH|WRONGPASS|DENIED|ERR AUTH")
-"""What a server says of a password that is wrong, or is no longer right."""
+"""What a server says if a password is wrong, or no longer right."""
 
 CLUSTER = "MOVED: the server is a node of a cluster, which is not supported; name its gateway"
-"""Instead of the server's own text, which names another address."""
+"""Shown instead of the server's own text, which names another address."""
 
 QUOTED = re.compile(r",? with args beginning with.*", re.DOTALL)
-"""Where a server begins to quote a command, which may hold a password or a value."""
+"""The part in which a server quotes a command, which may hold a password or a value."""
 
 LATE = "no answer in time"
 LATE_NAME = "the name was not looked up in time"
@@ -69,7 +69,7 @@ def first_word(text: str) -> str:
 
 
 def refused(text: str, password: str) -> Failed:
-    """What an error of the server means; its text is kept, without what it quotes."""
+    """What an error of the server means; its text is kept, without quoted commands."""
     word = first_word(text)
     if word == "MOVED":
         return Failed(TROUBLES[word], CLUSTER)
@@ -84,10 +84,10 @@ def refused(text: str, password: str) -> Failed:
 
 
 def broken_off(error: Exception) -> Failed:
-    """What an error of the connection means, whose text names no address.
+    """What an error of the connection means; the text names no address.
 
-    Only a certificate that is not the server's, or of nobody that is trusted, is a matter of the
-    set-up: any other error of TLS is also what a bad line looks like.
+    Of TLS errors, only a certificate of another server or of an untrusted authority means a broken
+    set-up: a bad line may cause all others.
     """
     problem = getattr(error, "verify_message", "")
     if problem:

@@ -163,8 +163,8 @@ def test_the_cache_that_is_left_cannot_serve_the_table(told, variables):
     assert moving(told | variables, variables)("migrate", "c0") == Said(
         1,
         "",
-        "tally: the cache before COUNTER_TABLE is the one that is left: "
-        "copies need another, or none for now\n",
+        "tally: the cache before COUNTER_TABLE is the old cache: "
+        "use another one, or none for now\n",
     )
 
 
