@@ -147,11 +147,6 @@ class Process:
             bell.ring()
         raise KilledError
 
-    def check_awake(self) -> None:
-        """See that nobody waits who will not be woken; asked when nothing is due any more."""
-        if self._waiting:
-            violated(f"{len(self._waiting)} threads of a publisher wait for ever")
-
     @property
     def _turn(self) -> Actor:
         if self._timeline.turn is None:

@@ -154,9 +154,10 @@ class Run:
     def _forget(self) -> int:
         """Nobody holds the publisher any more; how many increments the log says are unsent."""
         logged = self._post.books.logged
-        if not self._outbox.stats().published:
-            return 0  # no thread was ever needed
+        is_begun = bool(self._outbox.stats().published) or self._outbox._shift is not None
         self._outbox.forget()
+        if not is_begun:
+            return 0  # no thread was ever needed
         self._wait(lambda: self._outbox._is_over and not self._outbox.has_unsent)
         self.process.sleep(LOGGED_S)
         return sum(logged[thread] for thread in self.process.threads)

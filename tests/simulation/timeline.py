@@ -95,6 +95,9 @@ class Timeline:
         """Let everything happen that is due, to the end of all actors or to the first error."""
         self.pump(None)
         self._home.acquire()
+        with self.guard:
+            if not self.stopped and (waiting := sum(not actor.is_over for actor in self._actors)):
+                violated(f"{waiting} threads wait for ever")
         for actor in self._actors:
             actor.end(self._home)
 
