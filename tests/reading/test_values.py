@@ -42,13 +42,19 @@ def test_a_read_that_fails_is_made_again_where_that_may_help(status):
 def test_what_came_before_the_deadline_is_not_asked_for_again():
     cut_off = FakeRpcError(STATUS.DEADLINE_EXCEEDED)
     channel = ReadChannel(first(2, cut_off), first(1, cut_off), values={"b": b"2", "e": b"5"})
-    assert make_reader(channel).counts("abcde") == {"a": None, "b": 2, "c": None, "d": None, "e": 5}
+    assert make_reader(channel).counts([*"abcde"]) == {
+        "a": None,
+        "b": 2,
+        "c": None,
+        "d": None,
+        "e": 5,
+    }
     assert channel.keys == [list("abcde"), list("cde"), list("de")]
 
 
 def test_what_all_came_before_the_deadline_is_whole():
     channel = ReadChannel(first(2, FakeRpcError(STATUS.DEADLINE_EXCEEDED)), values={"a": b"1"})
-    assert make_reader(channel).counts("ab") == {"a": 1, "b": None}
+    assert make_reader(channel).counts([*"ab"]) == {"a": 1, "b": None}
     assert channel.keys == [["a", "b"]]
 
 
@@ -128,9 +134,9 @@ def second_is(result):
 def test_an_answer_that_is_not_one_for_each_key_is_asked_for_again(step, complaint):
     values = {"a": b"1", "b": b"2", "c": b"3"}
     channel = ReadChannel(step, values=values)
-    assert make_reader(channel).counts("abc") == {"a": 1, "b": 2, "c": 3}
+    assert make_reader(channel).counts([*"abc"]) == {"a": 1, "b": 2, "c": 3}
     with pytest.raises(ReadError) as raised:
-        make_reader(ReadChannel(*[step] * MAX_TRIES, values=values)).counts("abc")
+        make_reader(ReadChannel(*[step] * MAX_TRIES, values=values)).counts([*"abc"])
     assert (str(raised.value), raised.value.trouble) == (complaint, Trouble.UNKNOWN_OUTCOME)
 
 
