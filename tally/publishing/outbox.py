@@ -119,8 +119,8 @@ class Outbox:
         Raises:
             UnsentError: something was given up since the last call.
         """
-        if self._is_over and self._inbox.increments:  # an exception prevented their withdrawal
-            self._wait_until(lambda: not self._inbox.increments)
+        if self._is_over and self._has_late:
+            self._wait_until(lambda: not self._has_late)
         self._holding.raise_unsent()
 
     def abandon(self) -> None:
@@ -195,6 +195,11 @@ class Outbox:
         )
 
     # Who waits, and for whom.
+
+    @property
+    def _has_late(self) -> bool:
+        """Whether an increment came too late: not withdrawn, or just being given up."""
+        return self._inbox.increments > 0 or self._holding.left > 0
 
     def _has_room(self) -> bool:
         return self._closed or self._inbox.has_room

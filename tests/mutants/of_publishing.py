@@ -247,6 +247,14 @@ HOLDING = (
         "",
         tests=_LIVING,
     ),
+    Mutation(
+        "what is just being given up not waited for",
+        "An increment published while another thread abandons the publisher is told to nobody.",
+        _OUTBOX,
+        "        return self._inbox.increments > 0 or self._holding.left > 0\n",
+        "        return self._inbox.increments > 0\n",
+        tests=_LIVING,
+    ),
 )
 
 PACKING = (

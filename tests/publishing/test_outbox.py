@@ -223,6 +223,16 @@ def test_what_an_exception_kept_from_being_withdrawn_is_handed_over():
     assert one.settle()
 
 
+def test_what_a_sender_is_just_giving_up_is_handed_over_as_well():
+    one = outbox(FakeSqs())
+    one.abandon()
+    one._holding._left.append(Put("a", part(1)))  # taken from the inbox, where the sender stopped
+    with pytest.raises(UnsentError) as raised:
+        one.raise_unsent()
+    assert [each.seq for each in raised.value.increments] == [1]
+    assert one.stats().unsent == 1
+
+
 def test_more_may_be_given_up_in_the_midst_of_a_hand_over():
     holding = Holding(Inbox(), fifo=False)
     late = Failure(Interrupted(lambda: None), "late")
