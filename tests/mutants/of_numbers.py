@@ -94,6 +94,14 @@ API = (
         "Logger(service=service)",
         tests="tests/producer/test_api_wiring.py",
     ),
+    Mutation(
+        "what is not confirmed not named in the record",
+        "Of a request that was answered 503 nobody finds the event.",
+        "producer/routes.py",
+        "    on_published(increment)\n    accepted = _accepted(stage, increment)\n",
+        "    accepted = _accepted(stage, increment)\n",
+        tests="tests/producer/test_api_publishing.py",
+    ),
 )
 
 SETTINGS = (

@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from tally.counters.event import INT64_MAX, INT64_MIN, MAX_FUTURE_MS, EventName
-from tally.counters.identity import derived_source
+from tally.counters.identity import derived_source, identity_of
 from tally.publishing.publisher import EARLIEST_MS
 from tally.publishing.sending import MAX_ATTEMPTS
 from tests.support.api import Called, accepted, answered, event, found, invalid, problem
@@ -259,7 +259,8 @@ WITHOUT_KEY = (
 @pytest.mark.parametrize(("headers", "detail"), [(KEY, WITH_KEY), (None, WITHOUT_KEY)])
 @pytest.mark.parametrize("lost", [lost_before(CLOSED), lost_after(LOST)], ids=["before", "after"])
 def test_what_is_not_confirmed_is_told_with_whether_a_repeat_is_safe(headers, detail, lost):
-    api = Called(*[lost] * MAX_ATTEMPTS)
+    named = []
+    api = Called(*[lost] * MAX_ATTEMPTS, on_published=named.append)
     answer = api("POST", INCREMENTS, headers=headers)
     event = NAMED if headers else "0000000000000001:0:1790000000000"
     link = f"/counters/page:home/increments/{event}"
@@ -267,6 +268,7 @@ def test_what_is_not_confirmed_is_told_with_whether_a_repeat_is_safe(headers, de
     [line] = api.log
     told = [line[key] for key in ("level", "problem", "identity")]
     assert told == ["WARNING", "unconfirmed", event]
+    assert [identity_of(increment) for increment in named] == [event]
 
 
 @pytest.mark.parametrize("lost", [lost_before(CLOSED), lost_after(LOST)], ids=["before", "after"])
