@@ -57,6 +57,18 @@ def test_at_the_end_of_a_program_what_is_left_is_sent_with_a_warning(caplog):
     assert not caplog.records
 
 
+def test_a_worker_of_multiprocessing_has_a_hook_of_its_own():
+    hooks: list[Any] = []
+
+    class Util:
+        @staticmethod
+        def Finalize(held, hook, *, exitpriority):  # noqa: N802 (multiprocessing's name)
+            hooks.append((held, hook, exitpriority))
+
+    ending = Ending(register=lambda _: None, modules={"multiprocessing.util": Util})
+    assert hooks == [(None, ending.run, 0)]
+
+
 def test_what_is_flushed_before_the_end_is_not_warned_of(recwarn, caplog):
     end = Exit()
     one = end.outbox(FakeSqs())
