@@ -139,6 +139,15 @@ def test_messages_of_one_thread_that_overtake_each_other_in_a_group_are_named(wo
         story.close(2, 2, 0)
 
 
+def test_what_was_given_up_and_only_logged_may_overtake(world):
+    story = Story(world)
+    story.book.threads = 1
+    story.publish(increment(0), increment(1))
+    story.store(increment(1))
+    story.store(increment(0))  # after its publisher gave it up, and was collected
+    story.close(2, 1, 1, logged=1)
+
+
 def fact(seq, amount=1, high=NO_MAX, reset=None):
     return Fact(seq, "c", 1, seq, EPOCH_MS, amount, -(2**63), high, reset)
 
