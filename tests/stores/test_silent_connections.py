@@ -153,6 +153,16 @@ def test_a_connection_that_brought_some_answers_before_the_deadline_is_kept(coun
     assert channel.is_closed is is_closed
 
 
+def test_a_deadline_after_the_last_answer_fails_no_read():
+    def all_but_the_end(answers):
+        yield from answers
+        raise FakeRpcError(grpc.StatusCode.DEADLINE_EXCEEDED)
+
+    channel: Any = ReadChannel(all_but_the_end, values={"b": b"2"})
+    store = MomentoStore(CACHE, NOBODY, open_channel=lambda: channel)
+    assert store.values(["b", "c"], 1.0) == ([b"2", None], None)
+
+
 def test_a_clock_that_was_set_back_is_no_reason_to_trust_a_connection():
     channels: list[Any] = []
     wall_clock = Clock()
