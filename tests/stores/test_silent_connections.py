@@ -143,6 +143,24 @@ def test_of_threads_that_met_the_same_silence_only_the_first_renews():
     assert [each.is_closed for each in channels] == [True, False]
 
 
+def test_a_silent_read_leaves_the_channel_that_another_thread_has_opened_meanwhile():
+    channels: list[Any] = []
+
+    def another_thread_renews(_answers):
+        store.renew()
+        store.values(["c"], 1.0)
+        raise FakeRpcError(grpc.StatusCode.DEADLINE_EXCEEDED)
+
+    def open_channel():
+        channels.append(ReadChannel(None if channels else another_thread_renews))
+        return channels[-1]
+
+    store = MomentoStore(CACHE, NOBODY, open_channel=open_channel)
+    failed = Failed(Trouble.UNKNOWN_OUTCOME, "DEADLINE_EXCEEDED: told by a test")
+    assert store.values(["c"], 1.0) == ([], failed)
+    assert [channel.is_closed for channel in channels] == [True, False]
+
+
 @pytest.mark.parametrize(("counters", "is_closed"), [(["c"], True), (["b", "c"], False)])
 def test_a_connection_that_brought_some_answers_before_the_deadline_is_kept(counters, is_closed):
     channel: Any = ReadChannel(FakeRpcError(grpc.StatusCode.DEADLINE_EXCEEDED), values={"b": b"2"})
