@@ -324,6 +324,14 @@ CONNECTION = (
         tests=_CONNECTING,
     ),
     Mutation(
+        "the same part of what is left for each address",
+        "The last of many addresses has too little time to answer, and the rest is not used.",
+        _CONNECTION,
+        "left_s(ends_at, clock) / (len(addresses) - place)",
+        "left_s(ends_at, clock) / len(addresses)",
+        tests=_CONNECTING,
+    ),
+    Mutation(
         "small packets held back",
         "A pipeline waits for the acknowledgement of the one before.",
         _CONNECTION,
