@@ -208,6 +208,14 @@ PIPELINE = (
         tests=_TALKING,
     ),
     Mutation(
+        "silence forgotten after an answer",
+        "A server that answers every other pipeline takes all the time of a batch.",
+        _STORE,
+        "silent += is_silent",
+        "silent = silent + 1 if is_silent else 0",
+        tests=_TALKING,
+    ),
+    Mutation(
         "silence not counted",
         "A connection that leads nowhere is never replaced.",
         _STORE,
