@@ -144,18 +144,15 @@ def test_of_threads_that_met_the_same_silence_only_the_first_renews():
 
 
 def test_a_silent_read_leaves_the_channel_that_another_thread_has_opened_meanwhile():
-    channels: list[Any] = []
+    channels: list[Any] = [ReadChannel(), ReadChannel()]
+    store = MomentoStore(CACHE, NOBODY, open_channel=iter(channels).__next__)
 
     def another_thread_renews(_answers):
         store.renew()
         store.values(["c"], 1.0)
         raise FakeRpcError(grpc.StatusCode.DEADLINE_EXCEEDED)
 
-    def open_channel():
-        channels.append(ReadChannel(None if channels else another_thread_renews))
-        return channels[-1]
-
-    store = MomentoStore(CACHE, NOBODY, open_channel=open_channel)
+    channels[0].script.append(another_thread_renews)
     failed = Failed(Trouble.UNKNOWN_OUTCOME, "DEADLINE_EXCEEDED: told by a test")
     assert store.values(["c"], 1.0) == ([], failed)
     assert [channel.is_closed for channel in channels] == [True, False]
