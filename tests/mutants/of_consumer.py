@@ -340,6 +340,14 @@ AT_LEAST_ONCE = (
         tests=_ADDING,
     ),
     Mutation(
+        "increment sent by the time of the last answer",
+        "After a fast answer the end cuts an increment off that happened, and it counts twice.",
+        _MOMENTO,
+        "call_s = max(call_s, self._clock() - sent_at)",
+        "call_s = self._clock() - sent_at",
+        tests="tests/stores/test_momento.py",
+    ),
+    Mutation(
         "increment that does not renew",
         "A counter that is incremented all day is gone at its end.",
         _CALLS,

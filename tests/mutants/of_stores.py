@@ -76,6 +76,22 @@ CONNECTIONS = (
         tests=_SILENT,
     ),
     Mutation(
+        "a new channel of another thread closed",
+        "Threads that met one silence close each other's new channels.",
+        _MOMENTO,
+        "self._channel.renew(stub)",
+        "self._channel.renew()",
+        tests=_SILENT,
+    ),
+    Mutation(
+        "a read that fails though all its values came",
+        "A stream that ends late is an error to its reader, who has nothing more to ask for.",
+        "tally/stores/momento/calls.py",
+        "return values, failure if len(values) < len(counters) else None",
+        "return values, failure",
+        tests=_SILENT,
+    ),
+    Mutation(
         "connections renewed though one brought some answers",
         "Many large values that come slowly cost all threads their connections.",
         _VALKEY,

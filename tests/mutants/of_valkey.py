@@ -208,6 +208,14 @@ PIPELINE = (
         tests=_TALKING,
     ),
     Mutation(
+        "silence forgotten after an answer",
+        "A server that answers every other pipeline takes all the time of a batch.",
+        _STORE,
+        "silent += is_silent",
+        "silent = silent + 1 if is_silent else 0",
+        tests=_TALKING,
+    ),
+    Mutation(
         "silence not counted",
         "A connection that leads nowhere is never replaced.",
         _STORE,
@@ -321,6 +329,14 @@ CONNECTION = (
         _CONNECTION,
         "left_s(ends_at, clock) / (len(addresses) - place)",
         "left_s(ends_at, clock)",
+        tests=_CONNECTING,
+    ),
+    Mutation(
+        "the same part of what is left for each address",
+        "The last of many addresses has too little time to answer, and the rest is not used.",
+        _CONNECTION,
+        "left_s(ends_at, clock) / (len(addresses) - place)",
+        "left_s(ends_at, clock) / len(addresses)",
         tests=_CONNECTING,
     ),
     Mutation(

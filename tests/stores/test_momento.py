@@ -10,10 +10,27 @@ from tally.stores.momento.calls import billed
 from tally.stores.momento.connection import deadline_s
 from tally.stores.momento.store import MAX_CALLS_IN_FLIGHT
 from tally.stores.momento.troubles import TROUBLES
-from tally.stores.port import ABSENT, NOT_SENT, Copy, Failed, LostRace, Stored, Swap, Trouble
+from tally.stores.port import (
+    ABSENT,
+    NOT_SENT,
+    Addition,
+    Copy,
+    Failed,
+    LostRace,
+    Stored,
+    Swap,
+    Trouble,
+)
 from tests.support.clock import START_S, Clock
 from tests.support.consumers import DEADLINE_S, ENDPOINT, KEY, make_momento
-from tests.support.momento_channel import CACHE, LATENCY_S, Effect, FakeChannel, Fault
+from tests.support.momento_channel import (
+    AT_LEAST_ONCE,
+    CACHE,
+    LATENCY_S,
+    Effect,
+    FakeChannel,
+    Fault,
+)
 
 STATUS = grpc.StatusCode
 FAILURES = [status for status in STATUS if status is not STATUS.OK]
@@ -141,6 +158,19 @@ def test_no_timeout_reaches_past_the_end_and_no_call_starts_after_it(channel, mo
     assert [answers[name] for name in names[MAX_CALLS_IN_FLIGHT:]] == [NOT_SENT] * 2
     assert swap(momento, Swap("c", ABSENT, b"1"), time_s=0.0) == [NOT_SENT]
     assert channel.clock() == START_S + 0.5
+
+
+def test_a_fast_answer_after_a_slow_one_does_not_let_an_addition_be_sent_late():
+    channel = FakeChannel(Clock(), methods=AT_LEAST_ONCE)
+    slow, fast, late = 0, MAX_CALLS_IN_FLIGHT, 2 * MAX_CALLS_IN_FLIGHT
+    channel.faults = [
+        Fault("Increment", key=f"c{slow}", latency_s=0.3),
+        Fault("Increment", key=f"c{fast}", latency_s=0.2),  # sent when the slow one is answered
+    ]
+    additions = [Addition(f"c{number}", 1) for number in range(late + 1)]
+    answers = swap(make_momento(channel), *additions, time_s=1.0)
+    assert answers == [Stored(None)] * late + [NOT_SENT]
+    assert channel.sent == [("Increment", f"c{number}") for number in range(late)]
 
 
 def test_what_was_not_sent_is_not_billed(momento):

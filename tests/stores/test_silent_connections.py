@@ -143,6 +143,21 @@ def test_of_threads_that_met_the_same_silence_only_the_first_renews():
     assert [each.is_closed for each in channels] == [True, False]
 
 
+def test_a_silent_read_leaves_the_channel_that_another_thread_has_opened_meanwhile():
+    channels: list[Any] = [ReadChannel(), ReadChannel()]
+    store = MomentoStore(CACHE, NOBODY, open_channel=iter(channels).__next__)
+
+    def another_thread_renews(_answers):
+        store.renew()
+        store.values(["c"], 1.0)
+        raise FakeRpcError(grpc.StatusCode.DEADLINE_EXCEEDED)
+
+    channels[0].script.append(another_thread_renews)
+    failed = Failed(Trouble.UNKNOWN_OUTCOME, "DEADLINE_EXCEEDED: told by a test")
+    assert store.values(["c"], 1.0) == ([], failed)
+    assert [channel.is_closed for channel in channels] == [True, False]
+
+
 @pytest.mark.parametrize(("counters", "is_closed"), [(["c"], True), (["b", "c"], False)])
 def test_a_connection_that_brought_some_answers_before_the_deadline_is_kept(counters, is_closed):
     channel: Any = ReadChannel(FakeRpcError(grpc.StatusCode.DEADLINE_EXCEEDED), values={"b": b"2"})
@@ -151,6 +166,16 @@ def test_a_connection_that_brought_some_answers_before_the_deadline_is_kept(coun
     assert values == [b"2"][: len(counters) - 1]
     assert failed == Failed(Trouble.UNKNOWN_OUTCOME, "DEADLINE_EXCEEDED: told by a test")
     assert channel.is_closed is is_closed
+
+
+def test_a_deadline_after_the_last_answer_fails_no_read():
+    def all_but_the_end(answers):
+        yield from answers
+        raise FakeRpcError(grpc.StatusCode.DEADLINE_EXCEEDED)
+
+    channel: Any = ReadChannel(all_but_the_end, values={"b": b"2"})
+    store = MomentoStore(CACHE, NOBODY, open_channel=lambda: channel)
+    assert store.values(["b", "c"], 1.0) == ([b"2", None], None)
 
 
 def test_a_clock_that_was_set_back_is_no_reason_to_trust_a_connection():

@@ -95,7 +95,7 @@ def test_what_is_trusted_checks_certificate_and_name():
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
 
 
-def connected(peer, addresses, ends_in_s=TIME_S):
+def connected(peer, addresses, ends_in_s=TIME_S, clock=time.monotonic):
     """The socket that a name with these addresses leads to."""
     found = [
         (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)
@@ -103,8 +103,8 @@ def connected(peer, addresses, ends_in_s=TIME_S):
     ]
     return connect(
         Valkey("cache", peer.port, is_tls=False),
-        time.monotonic() + ends_in_s,
-        clock=time.monotonic,
+        clock() + ends_in_s,
+        clock=clock,
         tls=trusted,
         resolve=lambda *_, **__: found,
     )
@@ -140,6 +140,13 @@ def silent():
 def test_an_address_that_is_silent_leaves_time_for_the_next(peer, silent):
     with connected(peer, [(INET, silent), (INET, (HOST, peer.port))], ends_in_s=LONG_S) as found:
         assert found.getpeername() == (HOST, peer.port)
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_an_address_shares_what_is_left_with_those_behind_it_only(peer, place):
+    addresses = [NO_FAMILY] * place + [(INET, (HOST, peer.port))] * (4 - place)
+    with connected(peer, addresses, ends_in_s=TIME_S, clock=Clock()) as found:
+        assert found.gettimeout() == pytest.approx(TIME_S / (4 - place))
 
 
 def test_a_name_that_leads_nowhere_says_so(peer, nowhere):

@@ -16,6 +16,7 @@ from tally.stores.valkey.commands import SWAP
 from tally.stores.valkey.pipelines import MAX_COMMANDS, MAX_PIPELINE_BYTES
 from tally.stores.valkey.store import MAX_SILENT, UNSENT, ValkeyStore
 from tally.stores.valkey.troubles import NO_ANSWER
+from tests.support.clock import Clock
 from tests.support.processes import wait_until
 from tests.support.resp_peer import HOST, Peer, trickle
 from tests.support.valkey import store_at
@@ -127,6 +128,28 @@ def test_after_two_silent_pipelines_the_rest_of_a_round_is_not_sent():
         assert read(store, *names) == [LATE] * asked + [UNSENT] * (MAX_COMMANDS + 1)
         assert (store.usage.operations, store.usage.unanswered) == (asked, asked)
         assert peer.connections == MAX_SILENT
+
+
+def test_an_answer_between_two_silent_pipelines_does_not_send_the_rest_of_a_round():
+    clock = Clock()
+    names = [f"c{number}" for number in range(4 * MAX_COMMANDS)]
+    late = [name.encode() for name in names[::MAX_COMMANDS][::2]]  # each begins a pipeline
+    silent = {*names[:MAX_COMMANDS], *names[2 * MAX_COMMANDS : 3 * MAX_COMMANDS]}
+
+    def answer(_number, words):
+        if words[1] in late:
+            clock.now_s += TIME_S
+            return b"$1\r\n"  # and the rest of it never comes
+        return NOTHING if words[1].decode() in silent else ONE_VALUE
+
+    with talking(answer, clock=clock) as (_, store):
+        told = [told for _, told in store.read(names, clock() + 9 * TIME_S)]
+    assert told == [
+        *[LATE] * MAX_COMMANDS,
+        *[Copy(b"1", b"1")] * MAX_COMMANDS,
+        *[LATE] * MAX_COMMANDS,
+        *[UNSENT] * MAX_COMMANDS,
+    ]
 
 
 def test_an_answer_too_many_makes_all_of_them_doubtful():
