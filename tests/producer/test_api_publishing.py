@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
-from tally.counters.event import INT64_MAX, INT64_MIN, MAX_FUTURE_MS, EventName
+from tally.counters.event import INT64_MAX, INT64_MIN, MAX_FUTURE_MS, EventName, Increment
 from tally.counters.identity import derived_source, identity_of
 from tally.publishing.publisher import EARLIEST_MS
 from tally.publishing.sending import MAX_ATTEMPTS
@@ -259,7 +259,7 @@ WITHOUT_KEY = (
 @pytest.mark.parametrize(("headers", "detail"), [(KEY, WITH_KEY), (None, WITHOUT_KEY)])
 @pytest.mark.parametrize("lost", [lost_before(CLOSED), lost_after(LOST)], ids=["before", "after"])
 def test_what_is_not_confirmed_is_told_with_whether_a_repeat_is_safe(headers, detail, lost):
-    named = []
+    named: list[Increment] = []
     api = Called(*[lost] * MAX_ATTEMPTS, on_published=named.append)
     answer = api("POST", INCREMENTS, headers=headers)
     event = NAMED if headers else "0000000000000001:0:1790000000000"
