@@ -31,7 +31,7 @@ MAX_LINES = 50
 LEFT_OUT = "…\n"
 
 DIFFERS = {
-    "the folder of the programs": (r'^export PATH=\S+:"\$PATH"$', "(the folder)"),
+    "the folder of the programs": (r'^export PATH=.+:"\$PATH"$', "(the folder)"),
     "the port of a server": (r"127\.0\.0\.1:\d+", "127.0.0.1:(port)"),
     "the name of an event": (r"\b[0-9a-f]{16}:\d+:\d{13}\b", "(event)"),
     "the id of a dead letter": (r"^ [0-9a-f]{8}(?= )", " (id)"),
