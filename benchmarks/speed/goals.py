@@ -133,7 +133,7 @@ def _others(results: Results) -> list[Goal]:
     told = ours.operations / ours.increments
     return [
         _times(
-            "Momento: events/s against the seed's algorithm, 1,000 events on 100 counters",
+            "Momento: events/s against Momento's own recipe, 1,000 events on 100 counters",
             _rate_ratios(some, arena.OURS, arena.SEED),
             30,
         ),
@@ -146,7 +146,7 @@ def _others(results: Results) -> list[Goal]:
         Goal("reads in a warm batch of one consumer", [ours.reads], most=0),
         Goal("round trips that a warm batch is deep", [results.depth], most=1),
         Goal("Momento operations an event, 1,000 on 100 counters, warm", [told], most=0.25),
-        Goal("the same of the seed's algorithm", [theirs.operations / theirs.increments]),
+        Goal("the same of Momento's own recipe", [theirs.operations / theirs.increments]),
     ]
 
 

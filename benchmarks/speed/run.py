@@ -101,7 +101,7 @@ class Results(msgspec.Struct, frozen=True):
         close: the same between CLOSE, with more repeats, of CLOSE_SIZES.
         swapped: ours on each store, with a swap an event.
         counted: how often each has counted what was delivered twice.
-        cost: of a warm batch of COST_INCREMENTS, ours and the seed's.
+        cost: of a warm batch of COST_INCREMENTS, ours and the recipe's.
         depth: of a warm batch, in round trips.
         busy: contests of consumers that always have a next batch, by their number.
         paused: the same where each has one batch in a window.
@@ -216,7 +216,7 @@ def _closely(servers: Arena, scale: Scale, seed: int) -> tuple[list[Match], list
 
 
 def _costs(servers: Arena, seed: int) -> dict[str, Cost]:
-    """Of a warm batch of ours, and of one of the seed's algorithm, on counters of their own."""
+    """Of a warm batch of ours, and of one of Momento's own recipe, on counters of their own."""
     workload = Workload(seed, COUNTERS, name="cost")
     with tally(servers.endpoint, CURVES) as ours, unread():
         warm_up(ours, workload)
