@@ -78,6 +78,10 @@ class Local:
     host: str
     port: int
 
+    def __str__(self) -> str:
+        """Its address, for errors."""
+        return f"{self.host}:{self.port}"
+
 
 @dataclasses.dataclass(frozen=True)
 class Service:
@@ -87,6 +91,10 @@ class Service:
     api_key: str = dataclasses.field(default="", repr=False)
     api_key_secret: str = ""
 
+    def __str__(self) -> str:
+        """Its endpoint, for errors."""
+        return self.endpoint
+
 
 @dataclasses.dataclass(frozen=True)
 class Cache:
@@ -94,6 +102,10 @@ class Cache:
 
     name: str
     momento: Local | Service
+
+    def __str__(self) -> str:
+        """Which cache it is and where, for errors; without its key."""
+        return f"{MOMENTO_NAME} at {self.momento}, cache {self.name!r}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +128,10 @@ class Valkey:
     password: str = dataclasses.field(default="", repr=False)
     password_secret: str = ""
 
+    def __str__(self) -> str:
+        """Which server it is, for errors; without its user and password."""
+        return f"{VALKEY_NAME} at {self.host}:{self.port}"
+
 
 @dataclasses.dataclass(frozen=True)
 class Table:
@@ -132,6 +148,10 @@ class Table:
     ttl_s: int | None = None
     cache: Cache | Valkey | None = None
     cache_ttl_s: int = CACHE_TTL_S
+
+    def __str__(self) -> str:
+        """Which table it is, for errors."""
+        return f"{DYNAMODB_NAME}, table {self.name!r}"
 
 
 Place = Cache | Valkey | Table

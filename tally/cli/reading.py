@@ -142,8 +142,12 @@ def reading() -> Iterator[Reader]:
             yield reader
     except (InvalidIncrementError, NoTableError) as error:
         refuse(str(error))
-    except STORE_ERRORS as error:
+    except SettingsError as error:
         fail(str(error))
+    except ReadError as error:
+        fail(str(error) if error.counter else f"{place}: {error}")
+    except BrokenSetupError as error:
+        fail(f"{place}: {error}")
 
 
 def counts_of(reader: Reader, counters: Sequence[str], shards: int | None) -> dict[str, int | None]:

@@ -207,7 +207,7 @@ def test_a_momento_that_is_not_there_is_one_line():
         said = Terminal()("get", "a", MOMENTO_LOCAL=address, MOMENTO_CACHE_NAME="tally")
     assert (said.status, said.stdout) == (1, "")
     [line] = said.stderr.splitlines()
-    assert line.startswith("tally: UNAVAILABLE: ")
+    assert line.startswith(f"tally: Momento at {address}, cache 'tally': UNAVAILABLE: ")
     assert "Connection refused" in line
 
 

@@ -120,7 +120,8 @@ def test_a_watch_of_a_momento_that_is_away_has_the_status_of_a_failure():
     assert (said.status, said.stdout) == (1, "")
     [told, reason] = said.stderr.splitlines()
     assert told.startswith("tally: UNAVAILABLE: ")
-    assert reason == told.replace("tally: ", "tally: every look failed, the last: ")
+    named = f"tally: Momento at 127.0.0.1:1, cache {CACHE!r}: every look failed, the last: "
+    assert reason == told.replace("tally: ", named)
 
 
 @pytest.mark.parametrize("error", [REFUSED, ReadError("a: the count cannot be read")])

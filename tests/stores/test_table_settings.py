@@ -103,3 +103,23 @@ def test_without_a_table_everything_is_as_it_was():
 )
 def test_people_are_told_of_the_store_that_decides(variables, name):
     assert store_name(variables) == name
+
+
+@pytest.mark.parametrize(
+    ("variables", "text"),
+    [
+        (MOMENTO, "Momento at 127.0.0.1:8080, cache 'tally'"),
+        (
+            {
+                "MOMENTO_ENDPOINT": "cell-1.momentohq.com",
+                "MOMENTO_API_KEY": "k-e-y",
+                "MOMENTO_CACHE_NAME": "c",
+            },
+            "Momento at cell-1.momentohq.com, cache 'c'",
+        ),
+        (VALKEY | {"VALKEY_PASSWORD": "p-w"}, "Valkey at 127.0.0.1:7000"),
+        (NAME | VALKEY, "DynamoDB, table 'counters'"),
+    ],
+)
+def test_an_error_names_where_counters_live_and_no_key(variables, text):
+    assert str(place_from(variables)) == text

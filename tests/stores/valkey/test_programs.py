@@ -125,7 +125,8 @@ def test_a_watch_looks_there_and_names_what_ails_the_server(valkey):
     assert json.loads(told.stdout)["counts"] == {"page:home": 41, "none": None}
     lost = "ConnectionRefusedError: Connection refused"
     told = Terminal({"VALKEY_URL": "redis://localhost:9"})("watch", "a", "--for", "0")
-    assert told == Said(1, "", f"tally: {lost}\ntally: every look failed, the last: {lost}\n")
+    last = f"tally: Valkey at localhost:9: every look failed, the last: {lost}\n"
+    assert told == Said(1, "", f"tally: {lost}\n{last}")
 
 
 @pytest.fixture
