@@ -8,7 +8,12 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tally.counters.errors import InvalidIncrementError, TallyError, UnreadableValueError
+    from tally.counters.errors import (
+        ArgumentError,
+        InvalidIncrementError,
+        TallyError,
+        UnreadableValueError,
+    )
     from tally.counters.event import Increment, encode
     from tally.counters.identity import identity_of
     from tally.counters.outcome import Outcome
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ArgumentError",
     "BrokenSetupError",
     "Increment",
     "InvalidIncrementError",
@@ -56,6 +62,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ArgumentError": "counters.errors",
     "BrokenSetupError": "stores.errors",
     "Increment": "counters.event",
     "InvalidIncrementError": "counters.errors",

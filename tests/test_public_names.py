@@ -23,6 +23,7 @@ def test_a_name_that_tally_has_not_is_an_error():
 
 INCREMENT = Increment("c", source="9f86d081884c7d65", seq=1, at=1)
 ERRORS = [
+    tally.ArgumentError("shards", "1 to 100", 0),
     tally.BrokenSetupError("no", is_missing=True),
     InvalidIncrementError("amount", "is no integer", "1.5", "c").within("[3].", "c", "id"),
     tally.NoTableError(),

@@ -1,5 +1,6 @@
 """What can be wrong with an increment or a stored value: every exception of this package."""
 
+import numbers
 import reprlib
 
 MAX_SHOWN_CHARS = 120
@@ -50,12 +51,31 @@ class InvalidIncrementError(TallyError, ValueError):
         return error
 
 
+class ArgumentError(TallyError, ValueError):
+    """An argument that a call cannot take; the text names it, what it must be, and its value."""
+
+    def __init__(self, name: str, expected: str, value: object) -> None:
+        super().__init__(f"{name} must be {expected}, found {shown(value)}")
+
+
 class UnreadableValueError(TallyError):
     """A stored value that this version cannot read; it is reported and never overwritten."""
 
 
 def _remade(kind: type[TallyError], args: tuple[object, ...]) -> TallyError:
     return kind.__new__(kind, *args)
+
+
+def check_number(name: str, value: object, low: float, high: float) -> None:
+    """Check an argument: a number from `low` to `high`, and an integer if `low` is one.
+
+    Raises:
+        ArgumentError: it is not.
+    """
+    kind = numbers.Integral if isinstance(low, int) else numbers.Real
+    if not (isinstance(value, kind) and low <= value <= high):
+        what = "an integer from " if kind is numbers.Integral else ""
+        raise ArgumentError(name, f"{what}{low:g} to {high:g}", value)
 
 
 def shown(value: object) -> str:

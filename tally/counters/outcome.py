@@ -7,12 +7,19 @@ from tally.counters.decision import Decision
 
 
 class Outcome(enum.Enum):
-    """What a value says about an event."""
+    """What a value says about an event.
+
+    Attributes:
+        APPLIED: it is in the count.
+        REJECTED: it would have crossed its bound, and never counts, however often it is sent.
+        PENDING: it has not arrived, as far as this value knows.
+        FORGOTTEN: older than the memory: applied, rejected or never decided.
+    """
 
     APPLIED = "applied"
-    REJECTED = "rejected"  # it would have crossed its bound
-    PENDING = "pending"  # it has not arrived, as far as this value knows
-    FORGOTTEN = "forgotten"  # older than the memory: applied, rejected or never decided
+    REJECTED = "rejected"
+    PENDING = "pending"
+    FORGOTTEN = "forgotten"
 
 
 _OUTCOMES = {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from tally.counters.errors import InvalidIncrementError, shown
+from tally.counters.errors import InvalidIncrementError, check_number, shown
 from tally.counters.event import MAX_COUNTER_BYTES, Increment
 from tally.counters.identity import name_of
 
@@ -35,11 +35,9 @@ def check_shards(shards: int) -> None:
     """Check a number of shards.
 
     Raises:
-        ValueError: it is not 1 to MAX_SHARDS.
+        ArgumentError: it is not 1 to MAX_SHARDS.
     """
-    if not 1 <= shards <= MAX_SHARDS:
-        message = f"shards must be 1 to {MAX_SHARDS}, found {shards}"
-        raise ValueError(message)
+    check_number("shards", shards, 1, MAX_SHARDS)
 
 
 def check_shardable(increment: Increment, shards: int) -> None:

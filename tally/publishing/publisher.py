@@ -10,7 +10,7 @@ from msgspec import UNSET, to_builtins
 from msgspec.structs import replace
 
 from tally import aws
-from tally.counters.errors import InvalidIncrementError, shown
+from tally.counters.errors import InvalidIncrementError, check_number, shown
 from tally.counters.event import MAX_FUTURE_MS, Increment, build, prepare
 from tally.counters.shards import check_shardable, check_shards, sharded
 from tally.environment import is_queue_url
@@ -91,7 +91,7 @@ class Publisher:
 
         Raises:
             QueueUrlError: `queue_url` is invalid; it is a ValueError.
-            ValueError: `linger_s` or `shards` is out of its range.
+            ArgumentError: `linger_s` or `shards` is out of its range; it is a ValueError too.
             RuntimeError: this build of Python has no GIL.
         """
         check_interpreter()
@@ -122,10 +122,16 @@ class Publisher:
         Args:
             counter: its name, 1 to 512 bytes of UTF-8.
             amount: what to add to the count; below 0 it is taken away.
-            max: with an amount above 0, rejects it if the count would exceed this.
-            min: with an amount below 0, rejects it if the count would fall below this.
-            id: unique for each event, in place of the identity that it gets here.
+            max: with an amount above 0, rejects it if the count would exceed this; an amount below
+                0 is counted whatever it says.
+            min: with an amount below 0, rejects it if the count would fall below this; an amount
+                above 0 is counted whatever it says.
+            id: unique for each event, in place of the identity that it gets here. What undoes an
+                event needs an id of its own: under the same one it is a repeat, and not counted.
             at: when it happened, in ms since the epoch; only beside an `id`.
+
+        Raises:
+            InvalidIncrementError: and the other errors of `publish_fields`.
         """
         optional = {"max": max, "min": min, "id": id, "at": at}
         return self.publish_fields({"counter": counter, "amount": amount, **_given(optional)})
@@ -149,7 +155,7 @@ class Publisher:
         An increment without an identity gets a native one. With an `id` but no `at`, it gets the
         present time: a program that may publish an id again must give the same `at` each time.
         An id with another `at` counts again once the ledger has forgotten the first: after a day,
-        or after some 105,000 other ids of the counter.
+        or after some 105,000 other ids of the counter (6,500 in a table).
         The increment is buffered, not sent: flush() or close() tells what did not arrive. This
         call blocks while the buffer is full.
 
@@ -171,15 +177,23 @@ class Publisher:
         """Publish an increment of an UnsentError again, unchanged; see `publish_fields`.
 
         It keeps its `at` and its shard, since it must go to the same ledger.
+
+        Raises:
+            InvalidIncrementError: it has no identity, with which alone it would count once.
         """
+        if not isinstance(increment, Increment):
+            raise InvalidIncrementError("increment", "must be an Increment", shown(increment))
+        if increment.at is UNSET:
+            raise InvalidIncrementError("at", "is missing: this increment was never published")
         return self._put(build(to_builtins(increment)), None)
 
     def flush(self) -> None:
         """Send now what all threads have published so far, and wait until it is settled.
 
         If it returns, all is confirmed, except what a call in another thread has raised meanwhile.
-        It waits as long as SQS settles part of each request. If SQS is unreachable, it waits for
-        the `pacer`'s patience and one last attempt; then it raises all that waits, of any thread.
+        It waits as long as SQS settles part of each request. If SQS is unreachable, it tries for
+        the `pacer`'s patience at most, and one last attempt; then it raises all that waits, of any
+        thread.
 
         Raises:
             UnsentError: increments given up that no call has raised before.
@@ -260,9 +274,7 @@ class Publisher:
 def _check_options(queue_url: object, linger_s: float, shards: int | None) -> None:
     if not is_queue_url(queue_url):
         raise QueueUrlError(queue_url)
-    if not 0 <= linger_s <= MAX_LINGER_S:
-        message = f"linger_s must be 0 to {MAX_LINGER_S}, found {linger_s}"
-        raise ValueError(message)
+    check_number("linger_s", linger_s, 0.0, MAX_LINGER_S)
     if shards is not None:
         check_shards(shards)
 

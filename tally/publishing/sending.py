@@ -11,14 +11,22 @@ import botocore.exceptions as boto
 from botocore.parsers import ResponseParserError
 
 from tally import aws, tracing
+from tally.counters.errors import check_number
 from tally.publishing.connection import READ_TIMEOUT_S, Connection, SqsClient
 from tally.publishing.packing import Message
 
-MAX_ATTEMPTS = 10
-"""How often the same messages are sent, the first time included."""
-
 MAX_SENDING_S = 30.0
-"""No attempt begins later than this after the first, unless a Pacer is less patient."""
+"""No attempt begins later than this after the first, unless a Pacer says otherwise."""
+
+MAX_PATIENCE_S = 900.0
+"""The longest `patience_s`: no Lambda function runs longer."""
+
+MAX_ATTEMPTS = 500
+"""How often the same messages are sent, the first time included. It is no limit in practice: the
+longest patience has time for 360 on average, and the default one for 16."""
+
+MIN_ATTEMPT_S, MAX_ATTEMPT_S = 0.1, 60.0
+"""The span of `attempt_s`."""
 
 BACKOFF_BASE_S = 0.1
 """The k-th repeat waits for U(0, min(BACKOFF_MAX_S, BACKOFF_BASE_S · 2^k)): full jitter."""
@@ -61,7 +69,7 @@ PASSING_ERRORS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pacer:
     """Time and chance for the sending; tests pass in their own.
 
@@ -69,12 +77,16 @@ class Pacer:
         clock: monotonic, in seconds.
         sleep: waits the seconds given.
         random: uniform in [0, 1).
-        patience_s: no attempt of a request begins later than this after its first. In a Lambda, set
-            it shorter than what is left of the function's time.
+        patience_s: no attempt of a request begins later than this after its first, 0 to
+            MAX_PATIENCE_S seconds. In a Lambda, set it shorter than what is left of the function's
+            time.
         attempt_s: how long SQS may be silent in one attempt, and a connection may take, with our
-            own client. Keep it well below `patience_s`: if SQS has left a connection, there must be
-            time for an attempt on a new one.
+            own client; MIN_ATTEMPT_S to MAX_ATTEMPT_S seconds. Keep it well below `patience_s`: if
+            SQS has left a connection, there must be time for an attempt on a new one.
         wall: the time of day, in seconds since the epoch: it goes on while a machine is frozen.
+
+    Raises:
+        ArgumentError: `patience_s` or `attempt_s` is out of its span.
     """
 
     clock: Callable[[], float] = time.monotonic
@@ -83,6 +95,11 @@ class Pacer:
     patience_s: float = MAX_SENDING_S
     attempt_s: float = READ_TIMEOUT_S
     wall: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
+        """Check the spans now: publish() would fail, or a thread that nobody sees."""
+        check_number("patience_s", self.patience_s, 0.0, MAX_PATIENCE_S)
+        check_number("attempt_s", self.attempt_s, MIN_ATTEMPT_S, MAX_ATTEMPT_S)
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ class Reader:
         """The sum of a hot counter's shards, `hot#0` and on, read in one call; None if none exist.
 
         Raises:
-            ValueError: `shards` is not 1 to MAX_SHARDS.
+            ArgumentError: `shards` is not 1 to MAX_SHARDS.
         """
         return self.total_reading(counter, shards, consistent=consistent).count
 
@@ -138,7 +138,7 @@ class Reader:
         """As `total`, with where it was read: in the cache if any shard was.
 
         Raises:
-            ValueError: `shards` is not 1 to MAX_SHARDS.
+            ArgumentError: `shards` is not 1 to MAX_SHARDS.
         """
         check_shards(shards)
         read = self.readings(shard_names(counter, shards), consistent=consistent).values()
@@ -165,18 +165,19 @@ class Reader:
     ) -> Outcome:
         """Ask until the increment is decided; PENDING if it is not when the time is up.
 
-        Flush the publisher first: what was not sent is not decided. A failed call is repeated
-        while there is time; if none succeeds, ReadError is raised. The default time is enough for
-        a consumer with a batching window of at most 20 s and no backlog.
+        What was not sent is not decided: flush the publisher first, or rely on its sending after
+        `linger_s`, where several threads share it. A failed call is repeated while there is time;
+        if none succeeds, ReadError is raised. The default time is enough for a consumer with a
+        batching window of at most 20 s and no backlog.
 
         Args:
             counter: its counter; or the increment itself, as `Publisher.publish` returned it.
             event: its name, `source:seq:at`; leave it out if you give the increment itself.
             timeout_s: how long to wait, 0 to 900 seconds; the last call may take 0.1 s longer.
-            poll_s: the longest first pause, in seconds; the pauses double up to 2 s.
+            poll_s: the longest first pause, 0.001 to 2 seconds; the pauses double up to 2 s.
 
         Raises:
-            ValueError: `timeout_s` or `poll_s` is out of its range.
+            ArgumentError: `timeout_s` or `poll_s` is out of its range.
         """
         name, named_event = _named(counter, event)
 

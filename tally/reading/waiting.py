@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tally.counters.errors import check_number
 from tally.counters.outcome import Outcome
 from tally.reading.errors import PASSING, ReadError
 
@@ -22,6 +23,9 @@ longer than QUIET_WAIT_S needs a longer wait."""
 
 MAX_WAIT_S = 900.0
 """The longest wait allowed: no Lambda function runs longer."""
+
+MIN_POLL_S = 0.001
+"""The shortest `poll_s`."""
 
 MIN_CALL_S = 0.1
 """The last look may always take so long, in seconds."""
@@ -48,9 +52,10 @@ def wait(look: Look, pace: Pace, timeout_s: float, poll_s: float) -> Outcome:
 
     Raises:
         ReadError: no look succeeded, or one failed in a way that repeating does not cure.
-        ValueError: `timeout_s` or `poll_s` is out of its range.
+        ArgumentError: `timeout_s` or `poll_s` is out of its range.
     """
-    _check(timeout_s, poll_s)
+    check_number("timeout_s", timeout_s, 0.0, MAX_WAIT_S)
+    check_number("poll_s", poll_s, MIN_POLL_S, MAX_POLL_S)
     ends_at = pace.clock() + timeout_s
     answer = _glimpse(look, timeout_s)
     while not _is_final(answer) and (left_s := ends_at - pace.clock()) > 0:
@@ -76,12 +81,3 @@ def _glimpse(look: Look, left_s: float) -> Outcome | ReadError:
 
 def _is_final(answer: Outcome | ReadError) -> bool:
     return isinstance(answer, Outcome) and answer is not Outcome.PENDING
-
-
-def _check(timeout_s: float, poll_s: float) -> None:
-    if not 0 <= timeout_s <= MAX_WAIT_S:
-        message = f"timeout_s must be 0 to {MAX_WAIT_S:g}, found {timeout_s}"
-        raise ValueError(message)
-    if not 0 < poll_s <= MAX_POLL_S:
-        message = f"poll_s must be over 0 and at most {MAX_POLL_S:g}, found {poll_s}"
-        raise ValueError(message)

@@ -27,8 +27,13 @@ if not TYPE_CHECKING:  # else a type checker would accept any name
 
         Raises:
             AttributeError: there is no such name.
+            ImportError: the extra is not installed.
         """
         if name != "MomentoServer":
             message = f"module {__name__!r} has no attribute {name!r}"
             raise AttributeError(message)
-        return importlib.import_module("tally.local.momento.server").MomentoServer
+        try:
+            return importlib.import_module("tally.local.momento.server").MomentoServer
+        except ModuleNotFoundError as error:
+            message = f"MomentoServer needs tally-counters[read]: {error}"
+            raise ImportError(message, name=error.name) from error

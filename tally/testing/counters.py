@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tally.counters.body import parse
-from tally.counters.errors import InvalidIncrementError
+from tally.counters.errors import InvalidIncrementError, check_number
 from tally.counters.event import INT64_MAX, Envelope, Event
-from tally.publishing.publisher import Publisher
+from tally.publishing.publisher import LINGER_S, Publisher
 from tally.publishing.sending import Pacer
 from tally.publishing.sequence import now_ms
 from tally.reading.reader import Reader
@@ -23,19 +23,29 @@ from tally.stores.memory import Items, MemoryStore
 
 QUEUE_URL = "http://127.0.0.1/000000000000/memory"
 REFUSAL = "AccessDenied"
+MAX_DELIVERIES = 100
+"""The most deliveries of a message."""
+
 SETTLE_S = 10.0
 """How long a message may take to be settled; in memory it takes microseconds."""
 
 
 class Counters:
-    """Queue, consumer and store in one object, for tests that count.
+    """Queue, consumer and store in one object, for tests that count; for any number of threads.
+
+    A publisher sends from a thread of its own here too, so an increment is also counted without a
+    flush, `linger_s` later. Reading is as from a table: `consistent` may be asked for.
 
     Args:
-        deliveries: how often each message is delivered, since SQS may deliver one again; each
-            increment still counts once.
+        deliveries: how often each message is delivered, 1 to MAX_DELIVERIES, since SQS may deliver
+            one again; each increment still counts once.
         clock: monotonic, in seconds.
         sleep: waits the seconds given.
-        now_ms: the time of day, in ms since the epoch, with which messages are stamped.
+        now_ms: the time of day, in ms since the epoch, with which the queue stamps messages. The
+            publisher has its own clock, and refuses an `at` that is over 5 minutes ahead of it.
+
+    Raises:
+        ArgumentError: `deliveries` is out of its range.
 
     Attributes:
         dead_letters: the bodies of messages of which some event could not be settled.
@@ -51,6 +61,7 @@ class Counters:
         sleep: Callable[[float], None] = time.sleep,
         now_ms: Callable[[], int] = now_ms,
     ) -> None:
+        check_number("deliveries", deliveries, 1, MAX_DELIVERIES)
         self.dead_letters: list[str] = []
         self.refuses = False
         self._items = Items()
@@ -63,9 +74,16 @@ class Counters:
         rounds = Rounds(store, clock=clock, sleep=sleep, uniform=random.uniform)
         self._writer = Writer(rounds, Copies())
 
-    def publisher(self, *, shards: int | None = None, pacer: Pacer | None = None) -> Publisher:
+    def publisher(
+        self,
+        *,
+        linger_s: float = LINGER_S,
+        shards: int | None = None,
+        pacer: Pacer | None = None,
+    ) -> Publisher:
         """A publisher whose increments are counted when its flush() or close() returns."""
-        return Publisher(QUEUE_URL, client=_Queue(self), shards=shards, pacer=pacer)
+        client = _Queue(self)
+        return Publisher(QUEUE_URL, client=client, linger_s=linger_s, shards=shards, pacer=pacer)
 
     def reader(self) -> Reader:
         """A reader of these counters; closing it closes no other."""

@@ -3,7 +3,7 @@
 import pytest
 
 from tally.counters.counter import fold, read_count
-from tally.counters.errors import InvalidIncrementError
+from tally.counters.errors import ArgumentError, InvalidIncrementError
 from tally.counters.event import Event, Increment
 from tally.counters.identity import identity_of
 from tally.counters.ledger import Limits
@@ -144,7 +144,8 @@ def test_a_name_has_room_for_the_number_of_every_shard():
 
 @pytest.mark.parametrize("shards", [0, -1, MAX_SHARDS + 1])
 def test_a_publisher_has_at_least_one_shard_and_not_too_many(shards):
-    with pytest.raises(ValueError, match=f"shards must be 1 to 100, found {shards}"):
+    complaint = f"shards must be an integer from 1 to 100, found {shards}"
+    with pytest.raises(ArgumentError, match=complaint):
         Publisher(QUEUE_URL, shards=shards)
 
 

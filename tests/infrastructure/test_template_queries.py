@@ -8,11 +8,11 @@ import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from infrastructure.template import ROOT
-from tally.publishing.sending import MAX_ATTEMPTS
 from tally.reading.errors import ReadError
 from tally.stores.port import Trouble
 from tests.infrastructure.insights import Query, event
 from tests.support.api import Called
+from tests.support.clock import PATIENT_TRIES
 from tests.support.consumers import Deployed
 from tests.support.lambda_event import SENT_AT_MS, Context, increment, name, record
 from tests.support.lambda_event import event as batch
@@ -265,7 +265,7 @@ def test_time_outs_and_memory_are_told_of_each_function(ask, consumer):
 
 
 def test_one_event_is_followed_by_its_name_from_the_api_to_the_consumer(ask, consumer):
-    api = Called(*[lost_before(CLOSED)] * MAX_ATTEMPTS)
+    api = Called(*[lost_before(CLOSED)] * PATIENT_TRIES)
     _, _, told = api("POST", "/counters/page:home/increments")
     source, seq, at = told["event"].split(":")
     sent = {"counter": "page:home", "source": source, "seq": int(seq), "at": int(at)}

@@ -57,7 +57,7 @@ SENDING = (
     ),
     Mutation(
         "patience counted from the last attempt",
-        "Who waits for an SQS that is away waits for ten attempts.",
+        "Who waits for an SQS that is away waits for as long as each attempt takes.",
         _SENDING,
         "> started_at + self._pacer.patience_s",
         "> self._pacer.clock() + self._pacer.patience_s",
@@ -266,6 +266,22 @@ CLIENT = (
 )
 
 CLOSING = (
+    Mutation(
+        "patience that ends in number",
+        "Who waits for an SQS that refuses at once waits for a third of the time told.",
+        _SENDING,
+        "MAX_ATTEMPTS = 500",
+        "MAX_ATTEMPTS = 10",
+        tests=_REPEATING,
+    ),
+    Mutation(
+        "an increment without an identity published again",
+        "It gets a new identity, and counts twice.",
+        _PUBLISHER,
+        "        if increment.at is UNSET:\n            raise",
+        "        if increment is None:\n            raise",
+        tests="tests/publishing/test_what_is_refused.py",
+    ),
     Mutation(
         "an attempt more than told",
         "An SQS that is overloaded is asked more often than the limit says.",

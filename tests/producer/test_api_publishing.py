@@ -6,8 +6,8 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from tally.counters.event import INT64_MAX, INT64_MIN, MAX_FUTURE_MS, EventName, Increment
 from tally.counters.identity import derived_source, identity_of
 from tally.publishing.publisher import EARLIEST_MS
-from tally.publishing.sending import MAX_ATTEMPTS
 from tests.support.api import Called, accepted, answered, event, found, invalid, problem
+from tests.support.clock import PATIENT_TRIES
 from tests.support.sqs import (
     NOW_MS,
     FakeSqs,
@@ -260,7 +260,7 @@ WITHOUT_KEY = (
 @pytest.mark.parametrize("lost", [lost_before(CLOSED), lost_after(LOST)], ids=["before", "after"])
 def test_what_is_not_confirmed_is_told_with_whether_a_repeat_is_safe(headers, detail, lost):
     named: list[Increment] = []
-    api = Called(*[lost] * MAX_ATTEMPTS, on_published=named.append)
+    api = Called(*[lost] * PATIENT_TRIES, on_published=named.append)
     answer = api("POST", INCREMENTS, headers=headers)
     event = NAMED if headers else "0000000000000001:0:1790000000000"
     link = f"/counters/page:home/increments/{event}"
@@ -273,13 +273,13 @@ def test_what_is_not_confirmed_is_told_with_whether_a_repeat_is_safe(headers, de
 
 @pytest.mark.parametrize("lost", [lost_before(CLOSED), lost_after(LOST)], ids=["before", "after"])
 def test_pending_does_not_tell_whether_what_was_not_confirmed_has_arrived(lost):
-    api = Called(*[lost] * MAX_ATTEMPTS)
+    api = Called(*[lost] * PATIENT_TRIES)
     _, _, told = api("POST", INCREMENTS)
     assert api("GET", told["outcome"]) == found({"outcome": "pending"})
 
 
 def test_a_repeat_with_the_time_that_a_503_tells_is_the_same_event():
-    api = Called(*[lost_before(CLOSED)] * MAX_ATTEMPTS)
+    api = Called(*[lost_before(CLOSED)] * PATIENT_TRIES)
     _, _, told = api("POST", INCREMENTS, headers=KEY)
     at = EventName.parse(told["event"]).at
     status, _, repeated = api("POST", INCREMENTS, f'{{"at": {at}}}', headers=KEY)

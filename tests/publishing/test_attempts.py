@@ -11,7 +11,7 @@ from tests.support.sqs import QUEUE_URL, FakeSqs, client_error, lost_before
 AWAY = client_error("ServiceUnavailable", 503)
 
 
-def test_a_request_is_sent_ten_times_at_the_most_however_short_the_pauses_are():
+def test_the_attempts_of_a_request_end_however_short_the_pauses_are():
     pacer = replace(Clock().pacer, random=lambda: 0.0)
     sender = Sender(QUEUE_URL, pacer, FakeSqs(*[lost_before(AWAY)] * 2 * MAX_ATTEMPTS))
     message = Message("")

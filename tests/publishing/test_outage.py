@@ -14,8 +14,8 @@ from tally.publishing.errors import PublisherClosedError, UnsentError
 from tally.publishing.holding import ABANDONED, NOT_TRIED
 from tally.publishing.inbox import MAX_PLACES, PLACE_BYTES
 from tally.publishing.packing import MAX_ENTRIES
-from tally.publishing.sending import MAX_ATTEMPTS, MAX_SENDING_S, MAX_VAIN_REQUESTS, Stats
-from tests.support.clock import Clock
+from tally.publishing.sending import MAX_SENDING_S, MAX_VAIN_REQUESTS, Stats
+from tests.support.clock import PATIENT_TRIES, Clock
 from tests.support.processes import main_thread_is_in, wait_until
 from tests.support.sqs import FIFO_URL, QUEUE_URL, FakeSqs, client_error, failing, publisher, stored
 
@@ -139,7 +139,7 @@ def test_one_message_that_a_standard_queue_never_takes_costs_nothing_of_the_othe
         bad = [position for position, one in enumerate(entries) if "hot" in one["MessageBody"]]
         return failing(bad[0], "RequestThrottled")(sqs, entries) if bad else stored(sqs, entries)
 
-    sqs = FakeSqs(*[answer] * (MAX_ATTEMPTS + 6))
+    sqs = FakeSqs(*[answer] * (PATIENT_TRIES + 6))
     one = publisher(sqs)
     hot = one.publish("hot", id=f"{0:060000}")
     cold = [one.publish("cold", id=f"{number:060000}") for number in range(59)]

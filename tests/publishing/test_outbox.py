@@ -13,9 +13,9 @@ from tally.publishing.holding import ABANDONED, LATE, NOT_TRIED, NOTHING, GivenU
 from tally.publishing.inbox import Bell, Inbox, Marker, Put
 from tally.publishing.outbox import MAX_LAST_PASSES, RELAUNCH_S
 from tally.publishing.packing import Message, to_json
-from tally.publishing.sending import MAX_ATTEMPTS, MAX_VAIN_REQUESTS, Failure, Stats
+from tally.publishing.sending import MAX_VAIN_REQUESTS, Failure, Stats
 from tests.publishing.boxes import DENIED, no_thread, outbox, part, put
-from tests.support.clock import Clock
+from tests.support.clock import PATIENT_TRIES, Clock
 from tests.support.sqs import (
     NOW_MS,
     FakeSqs,
@@ -342,7 +342,7 @@ def long_part(number):
 
 
 def test_what_stood_in_vain_in_one_wait_is_none_of_the_next():
-    vain = [failing(0, "RequestThrottled")] * MAX_ATTEMPTS
+    vain = [failing(0, "RequestThrottled")] * PATIENT_TRIES
     sqs = FakeSqs(*vain * MAX_VAIN_REQUESTS)
     one = outbox(sqs, launch=no_thread)
     for number in range(MAX_VAIN_REQUESTS):
@@ -355,7 +355,7 @@ def test_what_stood_in_vain_in_one_wait_is_none_of_the_next():
 
 
 def test_what_stood_in_vain_is_remembered_while_another_waits():
-    sqs = FakeSqs(*[failing(0, "RequestThrottled")] * MAX_ATTEMPTS)
+    sqs = FakeSqs(*[failing(0, "RequestThrottled")] * PATIENT_TRIES)
     one = outbox(sqs, launch=no_thread, fifo=True)
     markers = []
     for seq in range(2):
@@ -388,7 +388,7 @@ class Eager(Marker):
 
 @pytest.mark.parametrize(
     "vain",
-    [[failing(0, "RequestThrottled")] * MAX_ATTEMPTS, [lost_before(DENIED)]],
+    [[failing(0, "RequestThrottled")] * PATIENT_TRIES, [lost_before(DENIED)]],
     ids=["throttled", "refused"],
 )
 def test_who_waits_again_as_soon_as_they_know_has_what_is_new_tried(vain):

@@ -9,19 +9,19 @@ import pytest
 from botocore.parsers import ResponseParserError
 from botocore.stub import Stubber
 
+from tally.counters.errors import ArgumentError
 from tally.publishing.connection import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, connect
 from tally.publishing.packing import Message
 from tally.publishing.sending import (
     BACKOFF_BASE_S,
     BACKOFF_MAX_S,
-    MAX_ATTEMPTS,
     MAX_SENDING_S,
     Failure,
     Pacer,
     RequestOutcome,
     Sender,
 )
-from tests.support.clock import Clock
+from tests.support.clock import PATIENT_TRIES, Clock
 from tests.support.sqs import (
     QUEUE_URL,
     QUOTED,
@@ -137,7 +137,7 @@ def test_a_request_that_no_repeat_will_change_is_sent_once(error, reason):
     ],
 )
 def test_of_an_error_that_may_quote_a_secret_only_the_class_is_told(error, reason):
-    one = sender(FakeSqs(*[lost_before(error)] * MAX_ATTEMPTS))
+    one = sender(FakeSqs(*[lost_before(error)] * PATIENT_TRIES))
     [message] = messages(b"1")
     assert one.send([message]) == RequestOutcome([], [Failure(message, reason)], is_answered=False)
 
@@ -170,24 +170,50 @@ def test_an_entry_with_a_fault_of_the_sender_is_not_sent_again():
 
 @pytest.mark.parametrize("answer", [{}, {"Successful": [{"Id": "0-of-another-request"}]}])
 def test_an_answer_that_does_not_mention_a_message_confirms_nothing(answer):
-    sqs = FakeSqs(*[answered(answer)] * MAX_ATTEMPTS)
+    sqs = FakeSqs(*[answered(answer)] * PATIENT_TRIES)
     one = sender(sqs)
     [message] = messages(b"1")
     unknown = Failure(message, "SQS's answer does not mention it")
     assert one.send([message]) == RequestOutcome([], [unknown], is_answered=True)
-    assert sqs.bodies == ["[1]"] * MAX_ATTEMPTS
-    assert counts(one) == (MAX_ATTEMPTS, MAX_ATTEMPTS - 1)
+    assert sqs.bodies == ["[1]"] * PATIENT_TRIES
+    assert counts(one) == (PATIENT_TRIES, PATIENT_TRIES - 1)
 
 
-def test_repeats_back_off_with_full_jitter_and_end_in_number():
+def test_repeats_back_off_with_full_jitter_until_patience_ends():
     time = Clock()
-    one = sender(FakeSqs(*[lost_before(CLOSED)] * MAX_ATTEMPTS), time)
+    one = sender(FakeSqs(*[lost_before(CLOSED)] * PATIENT_TRIES), time)
     [message] = messages(b"1")
     [failure] = one.send([message]).unsettled
     assert failure == Failure(message, f"ConnectionClosedError: {CLOSED}")
     assert time.slept_s == [
-        min(BACKOFF_MAX_S, BACKOFF_BASE_S * 2**repeat) for repeat in range(1, MAX_ATTEMPTS)
+        min(BACKOFF_MAX_S, BACKOFF_BASE_S * 2**repeat) for repeat in range(1, PATIENT_TRIES)
     ]
+
+
+def test_patience_ends_in_time_and_not_in_number():
+    time = Clock()
+    pacer = replace(time.pacer, random=lambda: 0.5)
+    one = Sender(QUEUE_URL, pacer, FakeSqs(*[lost_before(CLOSED)] * 100))
+    assert len(one.send(messages(b"1")).unsettled) == 1
+    assert MAX_SENDING_S - BACKOFF_MAX_S / 2 < sum(time.slept_s) <= MAX_SENDING_S
+    assert counts(one) == (16, 15)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"patience_s": -1.0}, "patience_s must be 0 to 900, found -1.0"),
+        ({"patience_s": 901}, "patience_s must be 0 to 900, found 901"),
+        ({"patience_s": float("nan")}, "patience_s must be 0 to 900, found nan"),
+        ({"patience_s": "1"}, "patience_s must be 0 to 900, found '1'"),
+        ({"attempt_s": 0}, "attempt_s must be 0.1 to 60, found 0"),
+        ({"attempt_s": None}, "attempt_s must be 0.1 to 60, found None"),
+    ],
+)
+def test_a_pacer_refuses_what_a_sender_s_thread_would_fail_by(options, complaint):
+    with pytest.raises(ArgumentError) as raised:
+        Pacer(**options)
+    assert str(raised.value) == complaint
 
 
 def test_a_repeat_waits_for_what_chance_draws():
@@ -205,7 +231,7 @@ def test_repeats_end_in_time():
         time.now_s += READ_TIMEOUT_S
         raise CLOSED
 
-    one = sender(FakeSqs(*[slow] * MAX_ATTEMPTS), time)
+    one = sender(FakeSqs(*[slow] * PATIENT_TRIES), time)
     assert len(one.send(messages(b"1")).unsettled) == 1
     assert counts(one) == (3, 2)
     assert sum(time.slept_s) + 2 * READ_TIMEOUT_S <= MAX_SENDING_S
@@ -214,7 +240,7 @@ def test_repeats_end_in_time():
 def test_one_whose_own_caller_waits_is_less_patient():
     time = Clock()
     pacer = replace(time.pacer, patience_s=1.0)
-    one = Sender(QUEUE_URL, pacer, FakeSqs(*[lost_before(CLOSED)] * MAX_ATTEMPTS))
+    one = Sender(QUEUE_URL, pacer, FakeSqs(*[lost_before(CLOSED)] * PATIENT_TRIES))
     assert len(one.send(messages(b"1")).unsettled) == 1
     assert time.slept_s == [0.2, 0.4]
 

@@ -6,11 +6,11 @@ import re
 import pytest
 
 from tally import QueueUrlError
-from tally.counters.errors import InvalidIncrementError
+from tally.counters.errors import ArgumentError, InvalidIncrementError
 from tally.counters.event import MAX_FUTURE_MS, Increment
 from tally.publishing.publisher import EARLIEST_MS, Publisher, check_interpreter
 from tally.publishing.sequence import Sequence
-from tests.support.sqs import NOW_MS, FakeSqs, publisher
+from tests.support.sqs import NOW_MS, QUEUE_URL, FakeSqs, publisher
 
 
 class Markup(str):
@@ -94,3 +94,26 @@ def test_a_python_without_its_lock_is_refused():
     check_interpreter()
     with pytest.raises(RuntimeError, match="a Publisher needs a Python with its GIL"):
         check_interpreter(lambda: False)
+
+
+@pytest.mark.parametrize(
+    ("increment", "complaint"),
+    [
+        (Increment("c"), "at: is missing: this increment was never published"),
+        ("c", "increment: must be an Increment, found 'c'"),
+        (None, "increment: must be an Increment, found None"),
+    ],
+)
+def test_what_was_never_published_cannot_be_published_again(increment, complaint):
+    sqs = FakeSqs()
+    with publisher(sqs) as one:
+        with pytest.raises(InvalidIncrementError) as raised:
+            one.publish_again(increment)
+        assert str(raised.value) == complaint
+    assert sqs.events == []
+
+
+@pytest.mark.parametrize("shards", ["8", 2.0])
+def test_a_number_of_shards_that_is_no_integer_is_named(shards):
+    with pytest.raises(ArgumentError, match=r"^shards must be an integer from 1 to 100, found "):
+        Publisher(QUEUE_URL, shards=shards)

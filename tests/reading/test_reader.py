@@ -8,7 +8,7 @@ import pytest
 from momento.auth import CredentialProvider
 
 from tally.counters.counter import fold
-from tally.counters.errors import InvalidIncrementError
+from tally.counters.errors import ArgumentError, InvalidIncrementError
 from tally.counters.event import Event, Increment
 from tally.counters.identity import identity_of
 from tally.counters.ledger import Limits
@@ -179,7 +179,8 @@ def test_what_names_no_counter_and_no_event_is_not_asked_for(ask, complaint):
 
 @pytest.mark.parametrize("shards", [0, -1, MAX_SHARDS + 1])
 def test_a_number_of_shards_that_cannot_be_is_refused(shards):
-    with pytest.raises(ValueError, match=f"shards must be 1 to 100, found {shards}"):
+    complaint = f"shards must be an integer from 1 to 100, found {shards}"
+    with pytest.raises(ArgumentError, match=complaint):
         make_reader(ReadChannel()).total("hot", shards)
 
 

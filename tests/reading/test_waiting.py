@@ -111,8 +111,8 @@ def test_a_failure_that_stays_ends_the_wait(clock, error):
         (-1, 1, "timeout_s must be 0 to 900, found -1"),
         (MAX_WAIT_S + 1, 1, "timeout_s must be 0 to 900, found 901.0"),
         (float("nan"), 1, "timeout_s must be 0 to 900, found nan"),
-        (1, 0, "poll_s must be over 0 and at most 2, found 0"),
-        (1, 2.5, "poll_s must be over 0 and at most 2, found 2.5"),
+        (1, 0, "poll_s must be 0.001 to 2, found 0"),
+        (1, 2.5, "poll_s must be 0.001 to 2, found 2.5"),
     ],
 )
 def test_a_wait_that_cannot_be_is_refused(clock, timeout_s, poll_s, complaint):

@@ -249,7 +249,11 @@ class Run:
         process, random, timeline = self.process, self._random, self._world.timeline
         client = Sqs(self._post, self._book, process, random)
         pacer = Pacer(
-            timeline, process.sleep, random.random, random.choice(PATIENCES_S), wall=timeline
+            clock=timeline,
+            sleep=process.sleep,
+            random=random.random,
+            patience_s=random.choice(PATIENCES_S),
+            wall=timeline,
         )
         return Outbox(
             Sender(self._url, pacer, client),

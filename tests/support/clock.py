@@ -4,6 +4,9 @@ from tally.publishing.sending import Pacer
 
 START_S = 1_000.0
 
+PATIENT_TRIES = 10
+"""How often its pacer sends what fails at once: the pauses before an 11th would take over 30 s."""
+
 
 class Clock:
     """Seconds that only calls and sleeps move; chance always draws its most."""

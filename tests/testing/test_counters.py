@@ -6,10 +6,11 @@ import threading
 import pytest
 
 import tally.testing
-from tally import Outcome, ReaderClosedError, UnsentError, encode
+from tally import ArgumentError, Outcome, ReaderClosedError, UnsentError, encode
 from tally.counters.event import Increment
 from tally.publishing.sequence import now_ms
 from tally.testing import Counters, MemoryStore
+from tests.support.processes import wait_until
 
 DAY_MS = 86_400_000
 
@@ -141,3 +142,22 @@ def test_what_it_has_besides():
     assert MemoryStore().usage.operations == 0
     with pytest.raises(AttributeError, match=r"module 'tally\.testing' has no attribute 'Queue'"):
         vars(tally.testing)["__getattr__"]("Queue")
+
+
+def test_what_is_published_is_counted_without_a_flush_once_it_has_lingered(counters):
+    with counters.publisher(linger_s=0) as publisher:
+        publisher.publish("seats", max=1)
+        assert wait_until(lambda: counters.reader().count("seats") == 1)
+
+
+@pytest.mark.parametrize("deliveries", [0, 101, 1.5])
+def test_a_message_is_delivered_at_least_once(deliveries):
+    complaint = f"^deliveries must be an integer from 1 to 100, found {deliveries}$"
+    with pytest.raises(ArgumentError, match=complaint):
+        Counters(deliveries=deliveries)
+
+
+def test_it_reads_as_a_table_does(counters):
+    with counters.publisher() as publisher:
+        publisher.publish("a")
+    assert counters.reader().count("a", consistent=True) == 1

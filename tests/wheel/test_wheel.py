@@ -92,6 +92,10 @@ def test_the_base_has_every_name_and_says_what_momento_needs(environment, projec
     said = environment().run("-c", read, cwd=project, timeout_s=RUN_S)
     needs = "ImportError: counters in Momento need tally-counters[read]: No module named 'grpc'"
     assert said.stderr.splitlines()[-1] == needs
+    serve = "from tally.testing import MomentoServer"
+    said = environment().run("-c", serve, cwd=project, timeout_s=RUN_S)
+    needs = "ImportError: MomentoServer needs tally-counters[read]: No module named 'grpc'"
+    assert said.stderr.splitlines()[-1] == needs
 
 
 @pytest.mark.parametrize(
