@@ -58,7 +58,6 @@ NOT_RUN = {
     "npm run deploy": "needs an account of AWS; make examples synthesizes the same app",
     "pip install": "needs a package index; tests/wheel/ installs the wheel without one",
     "pipx install": "needs a package index",
-    "python -c": "is boto3 and no command of ours",
     "sam": "needs the SAM CLI or an account; make template and make deploy-check run it",
     "terraform": "needs an account of AWS; make examples has Terraform parse the same file",
 }

@@ -408,18 +408,13 @@ FACTS = (
         ("docs/interoperability.md",),
     ),
     Fact("a program's end", "has 2 s for what", ("docs/library.md",)),
-    Fact("a packed message", "64 KiB (in|to) a message", _DESIGN, ("docs/operations.md",)),
+    Fact("a packed message", "64 KiB (in|to) a message", _DESIGN),
     Fact("calls in flight", f"{store.MAX_CALLS_IN_FLIGHT} of each", _DESIGN),
     Fact("a call's deadline", rf"\({deadline_s():g} s\)", _DESIGN),
-    Fact("how long copies are waited for", r"0\.25 s", _DESIGN, ("docs/operations.md",)),
+    Fact("how long copies are waited for", r"0\.25 s", _DESIGN),
     Fact("how long a connection may idle", "240 s", ("docs/stores.md",)),
-    Fact("a rotated key", "at most once a minute", ("docs/settings.md",), ("docs/operations.md",)),
-    Fact(
-        "the units of an item",
-        "1,000 write units",
-        ("docs/stores.md",),
-        ("docs/operations.md",),
-    ),
+    Fact("a rotated key", "at most once a minute", ("docs/settings.md",)),
+    Fact("the units of an item", "1,000 write units", ("docs/stores.md",)),
     Fact("little traffic", "Lambda may wait 20 s", ("docs/reading.md",)),
 )
 
