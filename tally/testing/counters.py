@@ -38,7 +38,7 @@ class Counters:
         now_ms: the time of day, in ms since the epoch, with which messages are stamped.
 
     Attributes:
-        dead_letters: the bodies of messages of which some event could not be settled.
+        dead_letters: the bodies of messages with an event that could not be settled.
         refuses: set it to True to make the queue refuse everything: a flush then raises
             UnsentError at once.
     """
