@@ -20,7 +20,7 @@ MAX_UNSENT_BYTES = 4 * 1_048_576
 """How many bytes may be given up and not yet raised; from then on publish() raises them."""
 
 MAX_LAST_PASSES = 3
-"""How often close() sends what its own sending has published, by logging lines."""
+"""How often close() sends what a log handler publishes of the lines that the sending logs."""
 
 RELAUNCH_S = 1.0
 """If a started thread has not begun to work after this time, another is started."""
@@ -33,10 +33,10 @@ class Outbox:
     """The inbox, what was taken from it, and the sender that takes.
 
     A thread does the sending, not the caller of publish(): only a thread can send what lingers
-    while nobody publishes, publish() waits for the network only if the buffer is full, and repeats
-    need no turn-taking. The thread starts with the first increment. It is a daemon, so that a
-    program that forgot to close its publisher can end. If no thread can be started, as in an exit
-    hook, the waiting thread does its work; if it would wait for itself, WaitsForItselfError.
+    while nobody publishes, publish() waits for the network only if the buffer is full, and callers
+    need not take turns to repeat. The thread starts with the first increment. It is a daemon, so
+    that a program can end without closing its publisher. If no thread can be started, as in an exit
+    hook, the thread that waits does the work. If it would wait for itself: WaitsForItselfError.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class Outbox:
         launch: Callable[[Callable[..., object], tuple[Any, ...]], object] = start_new_thread,
         make_bell: Callable[[], Bell] = Bell,
     ) -> None:
-        """Nothing is started yet; `launch` raises RuntimeError where no thread can be any more."""
+        """Nothing is started yet; `launch` raises RuntimeError if no thread can be started."""
         self._sender, self._launch, self._make_bell = sender, launch, make_bell
         self._linger_s, self._clock = linger_s, clock
         self._inbox = Inbox()
         self._holding = Holding(self._inbox, fifo=fifo)
         self._bell = make_bell()  # the sender waits for it
-        self._waiting: deque[Bell] = deque()  # those of who waits for the sender
+        self._waiting: deque[Bell] = deque()  # of the threads that wait for the sender
         self._closed = self._ended = self._is_over = self._is_abandoned = False
         self._exit_left_s: Callable[[], float] | None = None
         self._shift: Shift | None = None  # the present sender
@@ -85,7 +85,7 @@ class Outbox:
             self.raise_unsent()
 
     def put(self, counter: str, part: bytes) -> None:
-        """Take the JSON of one increment; waits only when the program ends, for SQS.
+        """Take the JSON of one increment; waits for SQS only when the program ends.
 
         Raises:
             PublisherClosedError: the outbox was closed during the call, and did not take it.
@@ -104,8 +104,8 @@ class Outbox:
     def settle(self, left_s: Callable[[], float] = lambda: math.inf) -> bool:
         """Wait until all that was put so far is confirmed or given up; returns whether it is.
 
-        It waits as long as SQS settles part of each request within the limits of sending, and until
-        `left_s` returns no seconds. What comes after failed messages is given up untried: `Outage`.
+        It waits as long as SQS settles part of each request within the limits of sending and
+        `left_s` returns more than 0. What comes after failed messages is given up (`Outage`).
         """
         self._check_wait()
         if self._is_over:
@@ -223,7 +223,7 @@ class Outbox:
                 self._launch(self._start, (thread,))
             except RuntimeError:
                 return False
-            self._launched_at = now  # last: a signal before it leaves only a thread too many
+            self._launched_at = now  # last: a signal before this only costs one thread more
         return not (self._start_failed and self._is_vacant())
 
     def _start(self, thread: threading.Thread) -> None:
@@ -283,7 +283,7 @@ class Outbox:
         shift = Shift()
         before = self._shift
         if before is None or (self._is_abandoned and before.waits_for_sqs):
-            self._shift = shift  # as _is_vacant(); without a call no thread comes between
+            self._shift = shift  # not _is_vacant(): at a call another thread may come between
             shift.relieves, self._launched_at = before is not None, -math.inf
             try:
                 with contextlib.suppress(RelievedError):
@@ -387,7 +387,7 @@ class Outbox:
         return is_marked or self._closed or not self._inbox.has_room
 
     def _send_last(self, shift: Shift) -> None:
-        """Send what came since: lines that the sending has logged, which cause others."""
+        """Send what came since: lines that the sending has logged, whose sending logs others."""
         for _ in range(MAX_LAST_PASSES):
             if not self._inbox:
                 break

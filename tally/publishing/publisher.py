@@ -29,8 +29,8 @@ MAX_LINGER_S = 60.0
 """The longest `linger_s`."""
 
 EARLIEST_MS = 1_577_836_800_000
-"""A clock before 2020 was never set, and an `at` before then is in seconds: consumers would refuse
-it, or never decide it, once the counter's ledger has come to forget."""
+"""A clock before 2020 was never set, and an `at` before 2020 is in seconds. Consumers would refuse
+such an increment, or could not decide it once the counter's ledger has forgotten something."""
 
 FIFO_SUFFIX = ".fifo"
 """How the name of a FIFO queue ends (API reference, CreateQueue)."""
@@ -84,8 +84,8 @@ class Publisher:
                 connections; by default each process makes its own client.
             linger_s: how long an increment may wait to be sent with others, 0 to MAX_LINGER_S
                 seconds.
-            shards: into how many each counter is split, `hot#0` and on, 1 to MAX_SHARDS; all that a
-                source publishes goes to one shard. `Reader.total` adds them up.
+            shards: how many each counter is split into (`hot#0` and on), 1 to MAX_SHARDS; all that
+                a source publishes goes to one shard. `Reader.total` adds them up.
             sequence: gives identities; by default the process's own.
             pacer: time and chance, and for how long a request is sent again.
 
@@ -160,9 +160,9 @@ class Publisher:
         call blocks while the buffer is full.
 
         Returns:
-            The increment with its identity, of the shard to which it went; fields that it has not,
-            and an amount of 1, are UNSET. `Reader.outcome` takes it as it is; its name is what
-            `tally.identity_of` says.
+            The increment with its identity; with shards, its counter is the one to which it went.
+            Fields that were not given, and an amount of 1, are UNSET. `Reader.outcome` takes it as
+            it is, and `tally.identity_of` tells its name.
 
         Raises:
             InvalidIncrementError: a field breaks the contract, or there are shards and it is a
@@ -217,7 +217,7 @@ class Publisher:
         """Publish no more, and wait for nothing: for a program that must end at once.
 
         Raises:
-            UnsentError: what is not confirmed, also what is on its way and may arrive.
+            UnsentError: what is not confirmed, including what is on its way and may yet arrive.
         """
         outbox = self._outboxes.get()
         outbox.abandon()
@@ -245,7 +245,7 @@ class Publisher:
     def _publish(self, fields: Mapping[str, Any], shards: int | None) -> Increment:
         now = self._sequence.clock_ms()
         if now < EARLIEST_MS:
-            reason = "cannot be stamped by a clock that says"
+            reason = "must come from a clock that is set"
             raise InvalidIncrementError("at", reason, shown(now))
         if "id" in fields and "at" not in fields:
             fields = {**fields, "at": now}
@@ -280,7 +280,7 @@ def _check_options(queue_url: object, linger_s: float, shards: int | None) -> No
 
 
 def _check_time(increment: Increment, now: int) -> None:
-    """See that consumers will decide it: SQS confirms all the same what they would refuse."""
+    """Refuse an `at` that every consumer would refuse: SQS would confirm it all the same."""
     if increment.at is UNSET:
         return
     reason = ""
@@ -293,7 +293,7 @@ def _check_time(increment: Increment, now: int) -> None:
 
 
 def _prepare(*, needs_boto3: bool) -> None:
-    """Do now what publish() cannot do if it is called when the program has all but ended."""
+    """Do now what publish() could no longer do when the program is about to end."""
     prepare()
     if needs_boto3:
         aws.load()

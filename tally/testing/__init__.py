@@ -6,7 +6,7 @@
             publisher.publish("page:home")
         assert counters.reader().count("page:home") == 1
 
-`pytest_plugins = ["tally.testing.fixtures"]` in a conftest.py has both as fixtures.
+`pytest_plugins = ["tally.testing.fixtures"]` in a conftest.py gives you both as fixtures.
 """
 
 import importlib

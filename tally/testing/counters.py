@@ -48,7 +48,7 @@ class Counters:
         ArgumentError: `deliveries` is out of its range.
 
     Attributes:
-        dead_letters: the bodies of messages of which some event could not be settled.
+        dead_letters: the bodies of messages with an event that could not be settled.
         refuses: set it to True to make the queue refuse everything: a flush then raises
             UnsentError at once.
     """

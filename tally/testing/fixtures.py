@@ -1,4 +1,4 @@
-"""Fixtures for pytest: `pytest_plugins = ["tally.testing.fixtures"]` in a conftest.py has them."""
+"""Fixtures for pytest: `pytest_plugins = ["tally.testing.fixtures"]` in a conftest.py adds them."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

@@ -32,7 +32,7 @@ from tests.support.terminal import put_on
 
 SECRET_NAME = "momento/api-key"  # noqa: S105 (the name of one)
 WAIT_S = 10.0
-UNPRINTABLE = "the Momento API key has a blank or a line break in it, or no ASCII"
+UNPRINTABLE = "the Momento API key has a blank, a line break, or what is not ASCII"
 TLS_HANDSHAKE, HTTP2_PREFACE = b"\x16\x03", b"PRI * HTTP/2.0"
 
 

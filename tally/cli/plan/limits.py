@@ -34,7 +34,7 @@ MAX_ADVICE = 8
 """The most pieces of advice: one for each setting, or as many pairs."""
 
 MAX_CHANGES = 9
-"""Steps at most towards the one way with more than two; a setting may take several of them."""
+"""The most steps to a way with more than two changes; one setting may take several of them."""
 
 Steps = Sequence[float]
 """The values worth trying in each power of ten: people set round numbers."""
@@ -70,7 +70,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Advice:
-    """The changes with which everything fits; what was broken is mended."""
+    """Changes with which everything fits; `mended` has the limits that were broken."""
 
     changes: list[Change]
     figures: Figures
@@ -149,8 +149,8 @@ def _table_notes(figures: Figures) -> list[str]:
 def advise(figures: Figures) -> list[Advice]:
     """Find the least change of each setting that makes everything fit; if none does, of each pair.
 
-    Where no pair does, one way with more changes is looked for. Nothing is advised for a load that
-    fits, and for one to which no way was found.
+    If no pair does, look for one way with more changes. The list is empty if the load fits, or if
+    no way was found.
     """
     broken = {each.name for each in misfits(figures)}
     if not broken:
@@ -176,7 +176,7 @@ def _fitting(load: Load, names: Sequence[str], steps: Steps) -> Iterator[Figures
 
 
 def _together(load: Load) -> Iterator[Figures]:
-    """With more settings changed, where all fits: one way, found by the best change each time."""
+    """One way with more changes with which all fits, if the best change each time leads to it."""
     best = Figures(load)
     for _ in range(MAX_CHANGES):
         former, turned = best, _turned(best.load, KNOBS)
@@ -198,14 +198,14 @@ def _least(load: Load, changed: Load) -> Load:
 
 
 def _turned(load: Load, names: Iterable[str]) -> Iterator[Figures]:
-    """With one of these settings changed, to each of its other values."""
+    """The figures with one of these settings changed, for each of its other values."""
     for name in names:
         for value in KNOBS[name](load, FINE):
             yield Figures(replace(load, **{name: value}))
 
 
 def _excess(figures: Figures) -> float:
-    """How many times as much as it may have the load has, of what it has the most too much of."""
+    """The largest ratio of a value to its limit; over 1, the load does not fit."""
     return max(each.value / each.limit for each in limits(figures))
 
 

@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="KEY",
-        help="accept it, and refuse every key that is not given so; may be repeated",
+        help="accept this key, and refuse all others; may be repeated",
     )
     parser.add_argument(
         EXIT_WITH_PARENT,

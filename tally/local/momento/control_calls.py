@@ -16,7 +16,7 @@ from tally.local.momento.store import MAX_ITEM_KIB, MAX_TTL_MS, Caches
 KEY_ID_BYTES = 16
 
 MAX_TRAFFIC_RATE = 500
-"""Calls a second: this and the next two are what ListCaches tells, and nothing here enforces."""
+"""Calls a second. This and the next two are what ListCaches tells; nothing here enforces them."""
 
 MAX_THROUGHPUT_KBPS = 10_240
 
@@ -49,7 +49,7 @@ class SigningKeys:
         del self._expiry_s[key_id]
 
     def listed(self) -> dict[str, int]:
-        """When the ids expire that have not, in the order of their creation."""
+        """The ids that have not expired, in the order of their creation, and when they will."""
         now_s = self._now_s()
         self._expiry_s = {key: at for key, at in self._expiry_s.items() if at > now_s}
         return self._expiry_s

@@ -90,7 +90,7 @@ def get_batch(cache: LocalCache, request: pb._GetBatchRequest) -> list[pb._GetRe
 
 
 def set_batch(cache: LocalCache, request: pb._SetBatchRequest) -> list[pb._SetResponse]:
-    """SetBatch: one answer an item; an item that cannot be stored keeps all of them out."""
+    """SetBatch: one answer an item; if one of them cannot be stored, none is."""
     for item in request.items:
         check_item(item.cache_key, item.cache_body, item.ttl_milliseconds)
     return [put(cache, item) for item in request.items]
@@ -162,9 +162,10 @@ _TTL_UPDATES: Mapping[str, Callable[[int, int], bool]] = {
 def _stores(
     request: pb._SetIfRequest | pb._SetIfHashRequest, current: bytes | None, operand: str
 ) -> bool:
-    """Whether a condition is met, by the value that is there, or its hash; None where nothing is.
+    """Whether a request's condition is met.
 
-    The condition's kind is a field, in which `operand` is what the caller compares with, if any.
+    `current` is the value that is there, or its hash; None if nothing is there. `operand` is the
+    field of the condition with what the caller compares it with; some kinds have none.
     """
     kind = request.WhichOneof("condition")
     if kind is None:

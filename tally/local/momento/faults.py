@@ -8,7 +8,7 @@ error-phase    ours: `after` carries the call out and loses the answer; `before`
 
 A delayed call is carried out even if its caller has given up, as a slow server would.
 
-A client in production sends none of these. For such a one the server itself can be given a plan.
+Clients in production send none of these. For them the server itself can be given a plan.
 """
 
 import re
@@ -21,7 +21,7 @@ import grpc
 from tally.local.momento.errors import BAD_FAULT, Refusal, RefusedError, injected
 
 MAX_COUNTERS = 4_096
-"""How many counters of sessions are remembered; the one that was used least lately goes first."""
+"""How many counters of sessions are remembered; the least recently used goes first."""
 
 MAX_COUNT = 1_000_000_000
 """The largest `error-count` and `delay-count`."""
@@ -70,7 +70,7 @@ class Faults:
         self._drawn: OrderedDict[tuple[str, str, str], int] = OrderedDict()
 
     def draw(self, call: str, headers: Mapping[str, str]) -> Fault | None:
-        """The fault of a call, by its name (`SetIfHash`); None where nothing is to happen."""
+        """The fault of a call, by its name (`SetIfHash`); None if nothing is to happen."""
         if "return-error" not in headers and "delay-ms" not in headers:
             return None
         try:

@@ -23,12 +23,12 @@ MIN_OPERATIONS = 1
 """Of every authenticated call, whatever became of it."""
 
 FACTORS: Mapping[str, int] = {"SetIf": 2, "SetIfHash": 2, "SetIfNotExists": 2}
-"""How much more a call costs than its chunks. Momento's table has the six conditions of SetIf; the
-forms on hashes, of which it says nothing, and SetIfNotExists, which is SetIfAbsent, count alike.
-"""
+"""How many operations a call costs for each chunk, if not one. Momento's table has the six
+conditions of SetIf. It does not mention the forms on hashes: we count them, and SetIfNotExists,
+which is SetIfAbsent, alike."""
 
 CONSISTENT_FACTOR = 2
-"""What a call with the header `read-concern: consistent` costs more."""
+"""How many times as much a call with the header `read-concern: consistent` costs."""
 
 
 def operations(call: str, sizes_bytes: Iterable[int], *, consistent: bool = False) -> int:
@@ -43,10 +43,10 @@ def operations(call: str, sizes_bytes: Iterable[int], *, consistent: bool = Fals
 
 
 def item_sizes_bytes(call: str, request: Message, answer: Message | list[Message]) -> list[int]:
-    """The sizes of the items that a call transfers: of their values.
+    """The sizes of the values that a call transfers.
 
-    Where it has none, "the user-supplied data it contains is treated as a single item": its keys.
-    A condition's operand is no item here; whether Momento bills it is not published.
+    If it has none, "the user-supplied data it contains is treated as a single item": its keys.
+    A condition's operand is no item here; Momento does not publish whether it bills that.
     """
     return _SIZES_BYTES.get(call, lambda request, _answer: [len(request.cache_key)])(
         request, answer
@@ -70,7 +70,7 @@ class MomentoStats(msgspec.Struct, frozen=True):
     """What a server has done since its start, by the names of the calls (`SetIfHash`)."""
 
     calls: dict[str, int]
-    """How often each arrived with an accepted key, also those that an injected error ended."""
+    """How often each arrived with an accepted key, including those that got an injected error."""
     operations: dict[str, int]
     """What Momento would have billed for them."""
 

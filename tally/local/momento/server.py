@@ -25,7 +25,7 @@ WORKERS = 32
 """Threads that answer calls; with one lock around the store, more do not help."""
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-"""More than any SDK sends (JS: 10,486,000): an item too large must be refused by name."""
+"""More than any SDK sends (JS: 10,486,000): the server, not gRPC, must refuse an item too large."""
 
 MIN_PING_INTERVAL_MS = 1_000
 """SDKs ping an idle connection every 5 s; gRPC's own policy would cut them off for it."""
@@ -58,10 +58,10 @@ class MomentoServer:
     Args:
         caches: the caches to create at the start.
         port: where to listen; 0 for a free one.
-        api_keys: the keys that are accepted; where it is empty, any key and none. It is asked at
-            each call, so that what a test adds and removes rotates a key.
+        api_keys: the keys that are accepted; if it is empty, no key is needed and any is accepted.
+            Each call looks into it, so a test can rotate a key by changing it.
         now_ns: a monotonic clock in nanoseconds, for the times to live.
-        pause: waits so many seconds, for injected delays; None waits, and ends with the server.
+        pause: waits the seconds of an injected delay; by default a wait that stop() ends.
         signing_keys: the signing keys at the start, with their clock and their ids.
         faults: what befalls the calls of clients that bring no fault headers of their own.
     """
@@ -99,7 +99,7 @@ class MomentoServer:
         return self._meter.stats()
 
     def start(self) -> None:
-        """Listen; from here `port` is the port it got.
+        """Listen; from then on `port` is the one that it got.
 
         Raises:
             PortTakenError: the port cannot be had.
@@ -140,7 +140,7 @@ class MomentoProcess(Child):
         self.endpoint = ""
 
     def start(self) -> str:
-        """Start the server, a second time where it was; raises as a Child does."""
+        """Start the server, again on the port that it had; raises as a Child does."""
         line = super().start()
         self.endpoint = line.rpartition(" ")[2]
         self._arguments = [f"--port={self.endpoint.rpartition(':')[2]}", *self._options]

@@ -26,7 +26,8 @@ MAX_ITEM_KIB = 4_883
 MAX_ITEM_BYTES = MAX_ITEM_KIB * 1024
 
 MIN_SWEEP_ITEMS = 1_024
-"""Expired items that nobody asks for are dropped whenever a cache has doubled past this."""
+"""Expired items that nobody asks for are dropped when a cache reaches so many items, and then each
+time that it has doubled."""
 
 NS_PER_MS = 1_000_000
 
@@ -120,12 +121,12 @@ class Caches:
         self._caches: dict[str, LocalCache] = {}
 
     def __getitem__(self, name: str) -> LocalCache:
-        """The cache of this name; RefusedError if it is empty, or there is none."""
+        """The cache of this name; RefusedError if the name is empty or unknown."""
         self._check_known(name)
         return self._caches[name]
 
     def create(self, name: str) -> None:
-        """Create an empty cache; RefusedError if the name is empty, or there is one."""
+        """Create an empty cache; RefusedError if the name is empty or taken."""
         _check_name(name)
         if name in self._caches:
             raise RefusedError(CACHE_EXISTS.about(name))

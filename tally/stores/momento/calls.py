@@ -13,10 +13,10 @@ from momento_wire_types import common_pb2 as conditions
 from tally.stores.port import Addition, Failed, Swap, Trouble
 
 BILLED_BYTES = 1_024
-"""Momento bills each chunk of this size that is begun as one operation …"""
+"""Momento bills each begun chunk of this size as one operation."""
 
 CONDITIONAL_FACTOR = 2
-"""… and a conditional write twice."""
+"""A conditional write is billed this many times."""
 
 
 class Calls:
@@ -90,13 +90,13 @@ def values_of(
         failure: why no more came.
     """
     if len(answers) > len(counters) or (failure is None and len(answers) < len(counters)):
-        # Which of them they are, nobody knows.
+        # Nobody knows which counters the answers belong to.
         detail = f"{len(answers)} answers to {len(counters)} keys"
         return [], Failed(Trouble.UNKNOWN_OUTCOME, detail)
     values: list[bytes | None] = []
     for counter, answer in zip(counters, answers, strict=False):
         if answer.result not in {messages.Hit, messages.Miss}:
-            # Of one key Momento tells no status; its text is left out, as it might quote a key.
+            # Momento tells no status of a single key. Its text is left out: it might quote a key.
             return [], Failed(Trouble.UNKNOWN_OUTCOME, f"{counter}: no hit and no miss")
         values.append(answer.cache_body if answer.result == messages.Hit else None)
     return values, failure if len(values) < len(counters) else None

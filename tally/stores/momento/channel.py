@@ -44,10 +44,10 @@ class Channel:
 
     @contextlib.contextmanager
     def calling(self) -> Iterator[Any]:
-        """The stub, to begin a call on: its channel is not closed meanwhile.
+        """The stub on which to begin a call; its channel stays open meanwhile.
 
         Raises:
-            StoreClosedError: there is to be none.
+            StoreClosedError: close() was called.
         """
         with self._lock:
             if self._closed:
@@ -65,7 +65,7 @@ class Channel:
         """Have the next call open a new channel.
 
         Args:
-            stub: what did not answer; if another is in use by now, nothing happens.
+            stub: the one that did not answer; if another is in use by now, nothing happens.
         """
         with self._lock:
             if stub is None or stub is self._stub:
@@ -80,7 +80,7 @@ class Channel:
     def _shut(self) -> None:
         channel, self._channel, self._stub = self._channel, None, None
         if channel is not None:
-            # gRPC waits without a bound for a call that an interrupt tore in its beginning.
+            # If an interrupt cut off a call that was beginning, gRPC waits for it without a bound.
             closing = threading.Thread(target=channel.close, daemon=True)
             closing.start()
             closing.join(CLOSE_S)

@@ -24,7 +24,7 @@ def credentials_for(momento: Local | Service) -> CredentialProvider:
     """The SDK's credentials as the settings mean them; a secret is fetched here.
 
     Raises:
-        SettingsError: the key is none, or its secret cannot be read.
+        SettingsError: the key is invalid, or its secret cannot be read.
     """
     if isinstance(momento, Local):
         return CredentialProvider.for_momento_local(momento.host, momento.port)
@@ -32,7 +32,7 @@ def credentials_for(momento: Local | Service) -> CredentialProvider:
 
 
 def key_for(momento: Local | Service, credentials: CredentialProvider) -> Key:
-    """The key of these credentials, and how it is fetched anew, if it is out of a secret."""
+    """The key of these credentials; if it comes from a secret, it can be fetched again."""
     if isinstance(momento, Local) or not momento.api_key_secret:
         return Key(credentials.auth_token)
 
@@ -45,11 +45,11 @@ def key_for(momento: Local | Service, credentials: CredentialProvider) -> Key:
 
 def _credentials(key: str, momento: Service) -> CredentialProvider:
     if not _VISIBLE.fullmatch(key):
-        raise SettingsError(["the Momento API key has a blank or a line break in it, or no ASCII"])
+        raise SettingsError(["the Momento API key has a blank, a line break, or what is not ASCII"])
     try:
         return CredentialProvider.from_api_key_v2(key, momento.endpoint)
     except InvalidArgumentException:
-        # Without its cause: what a parser says of a key may quote it.
+        # The cause is left out: a parser's error may quote the key.
         raise SettingsError(["the Momento API key is not one of version 2"]) from None
 
 

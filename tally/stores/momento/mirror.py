@@ -18,9 +18,9 @@ class MomentoMirror:
     """Sets values, all at once.
 
     Args:
-        channel: to Momento; it stays its store's to close.
+        channel: to Momento; the store closes it.
         calls: with the time to live that copies have.
-        key: its store's, which is fetched anew once it is refused.
+        key: the store's; it is fetched again if Momento refuses it.
     """
 
     def __init__(self, channel: Channel, calls: Calls, key: Key) -> None:
@@ -30,7 +30,7 @@ class MomentoMirror:
         self._sent: list[Any] = []
 
     def set(self, values: Sequence[tuple[str, bytes]], deadline_s: float) -> list[Failed | None]:
-        """Set values of counters; why not, of each that was not."""
+        """Set the values of counters; for each, why it was not set, or None."""
         key = self._key.text
         with self._channel.calling() as stub:
             sent = [self._calls.set(stub, *value, deadline_s, key) for value in values]
@@ -50,7 +50,7 @@ class MomentoMirror:
         except grpc.FutureCancelledError:
             return CANCELLED
         except grpc.RpcError as error:
-            # Nobody waits for this thread, so it has the time for a key fetched anew.
+            # Nobody waits for this thread, so it has time to fetch the key again.
             if error.code() in KEY_REFUSED and self._key.renewed(key, may_ask=True):
                 return OTHER_KEY
             return failed(error, key)

@@ -1,4 +1,4 @@
-"""Counters in a Momento cache: as many calls in flight as are worth it, and what they came to."""
+"""Counters in a Momento cache: many calls in flight at once, and what each answer means."""
 
 import math
 import time
@@ -32,11 +32,11 @@ from tally.stores.port import (
 from tally.stores.secret import OTHER_KEY, RENEWAL_S, Key
 
 MAX_CALLS_IN_FLIGHT = 256
-"""Reads sent and not answered, and swaps likewise: a round has both on their way. More only wait in
-line, at the cost of their own deadlines."""
+"""The most reads without an answer, and the most swaps: a round has both on their way. More would
+only wait in line while their deadlines run."""
 
 MIN_CALL_S = 0.005
-"""What a call is taken to last before the first answer tells."""
+"""How long a call is taken to last until the first answer shows it."""
 
 ADDITION_MARGIN = 2
 """An addition is sent only if this many times the time of the slowest call is left: if it is cut
@@ -46,12 +46,12 @@ Item = TypeVar("Item")
 
 
 class MomentoStore:
-    """The calls that counters need, as many in flight at once as pays.
+    """The calls that counters need, up to MAX_CALLS_IN_FLIGHT at once.
 
     Args:
         cache_name: the cache that holds the counters.
         credentials: the SDK's; the key is in no error and no repr.
-        key: the credentials' own, if a new one can be fetched once it is refused.
+        key: the credentials' own, if it can be fetched again when Momento refuses it.
         ttl_s: how long a counter lives after each of its swaps, in seconds; MAX_MOMENTO_TTL_S by
             default.
         deadline_s: how long one call may take, in seconds; by default the SDK's in a Lambda.
@@ -151,7 +151,7 @@ class MomentoStore:
         try:
             answers.extend(answering)  # keeps the answers before an error
         except grpc.RpcError as error:
-            # A reader has no deadline that fetching a key again could make it miss.
+            # A reader has no deadline that it could miss by fetching a key again.
             failure = self._failed(error, key, math.inf)
             if is_silence(error) and not answers:
                 self._channel.renew(stub)
