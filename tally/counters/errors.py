@@ -2,6 +2,7 @@
 
 import numbers
 import reprlib
+from typing import cast
 
 MAX_SHOWN_CHARS = 120
 """How much of an offending value an error shows: a message may be a mebibyte."""
@@ -73,7 +74,7 @@ def check_number(name: str, value: object, low: float, high: float) -> None:
         ArgumentError: it is not.
     """
     kind = numbers.Integral if isinstance(low, int) else numbers.Real
-    if not (isinstance(value, kind) and low <= value <= high):
+    if not (isinstance(value, kind) and low <= cast("float", value) <= high):
         what = "an integer from " if kind is numbers.Integral else ""
         raise ArgumentError(name, f"{what}{low:g} to {high:g}", value)
 
