@@ -263,7 +263,8 @@ class Environment:
     def _table(self) -> Table:
         name = self._variables[TABLE]
         if not _TABLE.fullmatch(name):
-            self.refuse(f"{TABLE} must be the name of a table of DynamoDB, found {name!r}")
+            form = "the name of a table of DynamoDB, 3 to 255 of A-Z a-z 0-9 _ . -"
+            self.refuse(f"{TABLE} must be {form}, found {name!r}")
         for ttl in (MOMENTO_TTL, VALKEY_TTL):
             if self._variables.get(ttl):
                 self.refuse(f"{ttl} beside {TABLE}: what a cache holds then has {CACHE_TTL}")

@@ -342,7 +342,7 @@ def test_the_metrics_are_all_that_the_consumer_writes_and_no_more(settings):
         f"1, 3, 7 … {copies.MAX_SKIPPED_BATCHES} batches",
         f"after {sequence.MAX_COUNTERS_PER_SOURCE:,} counters",
         f"{packing.BILLED_BYTES // 1_024} KiB in a message",
-        f"and {sending.MAX_SENDING_S:g} s;",
+        f"byte for byte the same, for {sending.MAX_SENDING_S:g} s;",
         f"after {sending.MAX_VAIN_REQUESTS} in a row",
         f"one attempt: {connection.CONNECT_TIMEOUT_S + connection.READ_TIMEOUT_S} s,",
     ],

@@ -29,6 +29,9 @@ LIMITS = Limits()
 MEBIBYTE_IDS = 105_000
 """What docs and docstrings say of how many ids a full ledger knows."""
 
+DAY_MS, KIBIBYTE_IDS = 86_400 * MS, 200
+"""After how long, and how many other ids, an id may be forgotten: 104 do not fill a kibibyte."""
+
 RATE, AHEAD_S, FULL_AFTER_S = 2_000, 299, 53
 """Ids a second from a clock so far ahead, and when they have filled the ledger."""
 
@@ -68,6 +71,21 @@ def test_an_id_stamped_anew_counts_again_once_a_mebibyte_of_other_ids_has_counte
     counted = fold(full, [again], LIMITS)
     assert counted.decisions == [Decision.APPLIED]
     assert read_count(counted.value or b"") == read_count(full) + 1 == MEBIBYTE_IDS + 2
+
+
+@pytest.fixture(scope="module")
+def day_old(known):
+    """The same a day later, once as many other ids have counted as fill a kibibyte."""
+    others = [Event("c", source, 0, NOW_MS + DAY_MS + MS) for source in range(KIBIBYTE_IDS)]
+    return fold(known, others, LIMITS).value
+
+
+def test_an_id_stamped_anew_counts_again_a_day_later_once_others_fill_a_kibibyte(known, day_old):
+    again = published(NOW_MS + DAY_MS + 2 * MS)
+    assert decided(known, again) == [Decision.APPLIED_BEFORE]
+    assert decided(day_old, again) == [Decision.APPLIED]
+    same = published(NOW_MS + DAY_MS + 2 * MS, at=NOW_MS)
+    assert decided(day_old, same) == [Decision.UNDECIDABLE]
 
 
 def test_an_id_with_the_same_at_never_counts_again_and_is_reported_once_it_is_forgotten(

@@ -22,7 +22,7 @@ _WORDS = {
     "Expected `object | array`, got": "must be an object or an array",
     "Expected `int` <=": "must be at most {}",
     "Expected `int` >=": "must be at least {}",
-    "Expected `str` of length <=": "must have at most {} characters",
+    "Expected `str` of length <=": "must have at most {} bytes",
     "Expected `str` of length >=": "must not be empty",
     "Expected `array` of length >=": "must not be empty",
 }

@@ -91,7 +91,7 @@ def test_a_counter_name_has_up_to_512_bytes_of_utf8(name):
     ("name", "reason"),
     [
         ("", "must not be empty"),
-        ("a" * 513, "must have at most 512 characters"),
+        ("a" * 513, "must have at most 512 bytes"),
         ("é" * 256 + "a", "has 513 bytes, over 512"),
         ("😀" * 128 + "a", "has 513 bytes, over 512"),
         ("é" * 512, "has 1024 bytes, over 512"),

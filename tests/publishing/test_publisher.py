@@ -166,6 +166,18 @@ def test_a_linger_out_of_range_is_refused(linger_s):
         Publisher(QUEUE_URL, linger_s=linger_s)
 
 
+def test_publishers_of_one_client_flush_only_their_own():
+    sqs = FakeSqs(lost_before(DENIED))
+    with publisher(sqs) as theirs, publisher(sqs) as mine:
+        theirs.publish("a")
+        with pytest.raises(UnsentError):
+            theirs.flush()
+        mine.publish("b")
+        mine.flush()
+        assert mine.stats.confirmed == 1
+    assert not sqs.is_closed
+
+
 def test_flush_confirms_all_that_was_published_and_goes_on():
     sqs = FakeSqs(lost_after(CLOSED))
     with publisher(sqs) as one:

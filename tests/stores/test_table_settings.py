@@ -48,7 +48,8 @@ def test_a_table_has_a_name_as_dynamodb_takes_it(name):
 @pytest.mark.parametrize("name", ["ab", "x" * 256, "a table", "arn:aws:dynamodb", "abc\n"])
 def test_any_other_name_is_refused(name):
     told = problems(COUNTER_TABLE=name)
-    assert told == [f"COUNTER_TABLE must be the name of a table of DynamoDB, found {name!r}"]
+    form = "the name of a table of DynamoDB, 3 to 255 of A-Z a-z 0-9 _ . -"
+    assert told == [f"COUNTER_TABLE must be {form}, found {name!r}"]
 
 
 def test_counters_in_a_table_are_exactly_once():

@@ -54,8 +54,9 @@ def show(figures: Figures) -> None:
     """Everything, on stdout."""
     out = Console(markup=False, emoji=False, highlight=False)
     _show(out, _figures(figures))
-    _show(out, _bill(bill(figures)))
-    say_wrapped(out, _prices(figures.load.prices))
+    lines = bill(figures)
+    _show(out, _bill(lines))
+    say_wrapped(out, _prices(figures.load.prices, lines))
     _show(out, _limits(limits(figures)))
     for note in notes(figures):
         say_wrapped(out, f"Note: {note}")
@@ -198,10 +199,13 @@ def _price(line: BillLine) -> str:
     return f"{digits} a million" if line.price_units > 1 else digits
 
 
-def _prices(prices: Prices) -> str:
+def _prices(prices: Prices, lines: list[BillLine]) -> str:
     given = vars(prices) != vars(Prices())
     which = "Prices that were not given" if given else "Prices"
-    return f"{which} are defaults read up to {PRICES_AS_OF}; no free tier is taken off."
+    defaults = f"{which} are defaults read up to {PRICES_AS_OF}; no free tier is taken off."
+    unknown = [f"{line.service}'s {line.what}" for line in lines if line.price_usd is None]
+    missing = f" The total is without {' and '.join(unknown)}." if unknown else ""
+    return defaults + missing
 
 
 def number(value: float) -> str:
