@@ -109,7 +109,7 @@ class Books:
             other.sent, asking.sent = asking.sent, key
             if other.sent is not None:
                 book.early[other.sent] = other
-        if asking.sent not in {None, key}:
+        if asking.sent != key and not _pass_on(book, asking):
             violated(f"sent {asking.sent} and returned {key}")
         if book.early.pop(key, None) is None:
             self._publish(book, key, fact, is_named="id" in asking.fields)
@@ -118,7 +118,7 @@ class Books:
     def refuses(self, book: Book, asking: Asking) -> None:
         """publish() raises: the increment is not published."""
         del book.asking[asking]
-        if asking.sent is not None:
+        if not _pass_on(book, asking):
             violated(f"refused what it had sent: {asking.sent}")
 
     def puts_again(self, book: Book, increment: Increment) -> None:
@@ -199,15 +199,9 @@ class Books:
 
     def _adopt(self, book: Book, key: Key, fields: Mapping[str, Any]) -> None:
         """A request brings what publish() has not returned yet; somebody must have asked for it."""
-        told = _told(fields)
-        for asking in book.asking:
-            is_meant = asking.fields["counter"] == key[0] and _told(asking.fields) == told
-            is_named = asking.fields.get("id") == fields.get("id")
-            if asking.sent is None and is_meant and is_named:
-                asking.sent, book.early[key] = key, asking
-                self._publish(book, key, self._fact(key, fields), is_named="id" in fields)
-                return
-        violated(f"sent what nobody published: {fields}"[:MAX_CHARS])
+        if not _give(book, key, _wish(fields)):
+            violated(f"sent what nobody published: {fields}"[:MAX_CHARS])
+        self._publish(book, key, self._fact(key, fields), is_named="id" in fields)
 
     def _check_flushes(self, book: Book, handed: Mapping[Key, int], logged: int) -> None:
         """What was put before a flush, and was never handed over, was stored at its end."""
@@ -238,6 +232,25 @@ class Books:
             if seq < last.get((counter, source), -1):
                 violated(f"sent out of order: {key}")
             last[counter, source] = seq
+
+
+def _wish(fields: Mapping[str, Any]) -> tuple[object, ...]:
+    """What is asked for; two threads may ask for the same."""
+    return fields["counter"], fields.get("id"), *_told(fields)
+
+
+def _give(book: Book, key: Key, wish: tuple[object, ...]) -> bool:
+    """Take what a request brought early for that of somebody who asks for it; whether one does."""
+    for asking in book.asking:
+        if asking.sent is None and _wish(asking.fields) == wish:
+            asking.sent, book.early[key] = key, asking
+            return True
+    return False
+
+
+def _pass_on(book: Book, asking: Asking) -> bool:
+    """What was taken for a call's own was another's who asks for the same; whether one does."""
+    return asking.sent is None or _give(book, asking.sent, _wish(asking.fields))
 
 
 def key_of(increment: Increment) -> Key:

@@ -81,6 +81,16 @@ def test_a_request_may_bring_what_publish_has_not_returned_yet(story):
     story.close(2, 2, 0)
 
 
+def test_what_came_early_may_be_another_s_who_asks_for_the_same(story):
+    first, second, third = (story.books.asks(story.book, PUBLISHED) for _ in range(3))
+    story.store(increment(1))  # taken for the first's
+    story.books.answers(story.book, first, increment(0))
+    story.books.refuses(story.book, second)
+    story.books.answers(story.book, third, increment(1))
+    story.store(increment(0))
+    story.close(2, 2, 0)
+
+
 def of_one(*steps):
     """A story of one increment that was published."""
     return lambda story: [story.publish(increment()), *(step(story) for step in steps)]
@@ -109,6 +119,11 @@ WRONG = {
     ],
     "sent what nobody published": lambda story: story.store(increment()),
     "sent {'counter': 'c', 'amount': 3": of_one(lambda story: story.store(increment(amount=3))),
+    "sent ('c', 170, 0": lambda story: [
+        asking := story.books.asks(story.book, PUBLISHED),
+        story.store(increment()),
+        story.books.answers(story.book, asking, increment(1)),
+    ],
     "refused what it had sent": lambda story: [
         asking := story.books.asks(story.book, PUBLISHED),
         story.store(increment()),
