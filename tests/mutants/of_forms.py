@@ -5,12 +5,14 @@ from tests.mutants.mutation import Mutation
 _BODY = "tally/counters/body.py"
 _CLOUDEVENT = "tally/counters/cloudevent.py"
 _COUNTER = "tally/counters/counter.py"
+_ERRORS = "tally/counters/errors.py"
 _EVENT = "tally/counters/event.py"
 _IDENTITY = "tally/counters/identity.py"
 _OUTCOME = "tally/counters/outcome.py"
 
 _CONTRACT_TESTS = "tests/counters/test_event.py"
 _EVENT_TESTS = "tests/counters/test_cloudevent.py"
+_REASON_TESTS = "tests/counters/test_explain.py"
 _TIME_TESTS = "tests/counters/test_cloudevent_time.py"
 _OUTCOME_TESTS = "tests/counters/test_outcome.py"
 _NAME_TESTS = "tests/counters/test_identity.py"
@@ -270,4 +272,23 @@ REFUSALS = (
     ),
 )
 
-OF_FORMS = RESETS + CLOUDEVENTS + OUTCOMES + REFUSALS
+ARGUMENTS = (
+    Mutation(
+        "the ends of a span refused",
+        "Who wants no linger, or a hundred shards, is told to choose another number.",
+        _ERRORS,
+        'low <= cast("float", value) <= high',
+        'low < cast("float", value) < high',
+        tests=_REASON_TESTS,
+    ),
+    Mutation(
+        "a fraction taken for an integer",
+        "A publisher with two and a half shards writes to counters that no reader reads.",
+        _ERRORS,
+        "if isinstance(low, int) else numbers.Real",
+        "if low is None else numbers.Real",
+        tests=_REASON_TESTS,
+    ),
+)
+
+OF_FORMS = RESETS + CLOUDEVENTS + OUTCOMES + REFUSALS + ARGUMENTS
