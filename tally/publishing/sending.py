@@ -58,6 +58,9 @@ PASSING_CODES = frozenset(
 )
 """Error codes with a 4xx status that pass: SQS's own and those botocore's retries know."""
 
+NO_QUEUE = "NonExistentQueue"
+"""In the code of an error about a queue that this account and region do not have."""
+
 # Either the request failed before SQS stored it, or the answer failed after. In both cases it is
 # safe to send again, since the messages keep their bytes and their increments their identity.
 PASSING_ERRORS = (
@@ -256,7 +259,10 @@ class Sender:
             response = client.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
         except (*aws.AWS_ERRORS, ResponseParserError) as error:
             passes = self._connection.renews(error) or _is_passing(error)
-            return _Answer(aws.described(error), passes=passes)
+            reason = aws.described(error)
+            if NO_QUEUE in reason:  # most often a slip in the URL, so show it
+                reason = f"{reason}: {self._queue_url}"
+            return _Answer(reason, passes=passes)
         self._connection.check_clock(response)
         return _read(response)
 

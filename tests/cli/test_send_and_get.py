@@ -145,7 +145,7 @@ def test_what_was_not_confirmed_is_kept_and_counts_once_however_often_it_is_sent
     assert whole(terminal("send", "kept", "--count", "3", *keep, SQS_QUEUE_URL=nowhere)) == Said(
         1,
         "",
-        "not confirmed: AWS.SimpleQueueService.NonExistentQueue (HTTP 400)\n"
+        f"not confirmed: AWS.SimpleQueueService.NonExistentQueue (HTTP 400): {nowhere}\n"
         "kept, to be sent again: 3 increments\n"
         "0 increments confirmed in # messages, 3 not confirmed, 0 invalid\n",
     )

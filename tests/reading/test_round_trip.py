@@ -74,12 +74,13 @@ def test_a_fifo_queue_gets_a_message_for_each_counter(sqs):
 
 @pytest.mark.usefixtures("sqs")
 def test_a_queue_that_does_not_exist_is_reported_with_the_increments():
-    publisher = Publisher("https://sqs.eu-west-1.amazonaws.com/123456789012/none")
+    url = "https://sqs.eu-west-1.amazonaws.com/123456789012/none"
+    publisher = Publisher(url)
     lost = publisher.publish("page:home")
     with pytest.raises(UnsentError) as raised:
         publisher.close()
     assert raised.value.increments == (lost,)
-    assert raised.value.reasons == ("AWS.SimpleQueueService.NonExistentQueue (HTTP 400)",)
+    assert raised.value.reasons == (f"AWS.SimpleQueueService.NonExistentQueue (HTTP 400): {url}",)
 
 
 @pytest.mark.usefixtures("aws")
