@@ -60,8 +60,8 @@ dead letter: not JSON: body: is not JSON
 dead letter: a fraction: 1.5
 1,000 increments in 40 messages
 counted in 2.0 s: 500 events/s
-3 messages delivered again
-2 consumers killed in mid-batch
+3 deletes lost, so those messages came again
+2 consumers killed in mid-batch, so theirs came again
 1,234 duplicates absorbed, 5 swaps lost and decided again
 250 Momento operations: 0.250 an event
 3 of 3 counters exact

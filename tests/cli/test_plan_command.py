@@ -88,11 +88,12 @@ def test_a_figure_of_the_page_is_that_of_the_code(said):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--events", "0.001"), "$ {:,.0f} a month when nothing is counted"),
+        (("--events", "0.001"), "an idle stack $ {:,.0f} a month"),
         (
             ("--durable", "--events", "1000", "--counters", "100"),
-            "$ {:,.0f} for 1,000 events a second on 100 counters of a table",
+            "1,000 events a second on 100 counters $ {:,.0f} in a table",
         ),
+        (("--events", "1000", "--counters", "100"), "in Momento $ {:,.0f} and 3.2 billion"),
     ],
 )
 def test_what_readme_says_of_money_is_planned(arguments, said):

@@ -55,7 +55,7 @@ class Verdict:
     bad_messages: int
     events: int
     messages: int
-    redelivered: int
+    deletes_lost: int
     kills: int
     metrics: dict[str, int]
     store: str
@@ -102,7 +102,7 @@ def judge(demo: Demo) -> Verdict:
         bad_messages=len(demo.bad),
         events=demo.options.events,
         messages=demo.messages,
-        redelivered=demo.sqs.lost if demo.sqs else 0,
+        deletes_lost=demo.sqs.lost if demo.sqs else 0,
         kills=demo.kills,
         metrics=dict(demo.watch.look().metrics),
         store=DYNAMODB_NAME if durable else demo.stack.store.store,
@@ -178,8 +178,8 @@ def _figures(verdict: Verdict) -> list[str]:
     return [
         f"{verdict.events:,} increments in {verdict.messages:,} messages",
         f"counted in {verdict.seconds:.1f} s: {rate:,.0f} events/s",
-        f"{verdict.redelivered} messages delivered again",
-        f"{verdict.kills} consumers killed in mid-batch",
+        f"{verdict.deletes_lost} deletes lost, so those messages came again",
+        f"{verdict.kills} consumers killed in mid-batch, so theirs came again",
         f"{duplicates:,} duplicates absorbed, {lost:,} swaps lost and decided again",
         *store,
     ]
