@@ -18,6 +18,7 @@ from tally.settling.copies import Copies
 from tally.settling.progress import Activity
 from tally.settling.rounds import Rounds
 from tally.settling.writer import Writer
+from tally.stores.dynamodb import items
 from tally.stores.memory import Items, MemoryStore
 from tests.support.clock import Clock
 from tests.support.consumers import Draws, events
@@ -28,6 +29,9 @@ NOW_MS = NOW_S * MS
 LIMITS = Limits()
 MEBIBYTE_IDS = 105_000
 """What docs and docstrings say of how many ids a full ledger knows."""
+
+TABLE_RATE = 25
+"""Enough for a table's ledger."""
 
 DAY_MS, KIBIBYTE_IDS = 86_400 * MS, 200
 """After how long, and how many other ids, an id may be forgotten: 104 do not fill a kibibyte."""
@@ -163,6 +167,15 @@ def test_at_300_ids_a_second_a_clock_ahead_harms_nobody():
     full = fold(None, ids, LIMITS).value
     assert decided(full, ids[0]) == [Decision.UNDECIDABLE]  # it is full, and has forgotten
     assert decided(full, right(HARMLESS_FULL_AFTER_S)) == [Decision.APPLIED]
+
+
+@pytest.mark.parametrize(
+    ("rate", "decision"), [(TABLE_RATE, Decision.UNDECIDABLE), (20, Decision.APPLIED)]
+)
+def test_in_a_table_25_ids_a_second_of_a_clock_ahead_are_enough(rate, decision):
+    limits = items.Items("counters", None, lambda: NOW_S).limits("c")
+    full = fold(None, ids_of_a_clock_ahead(0, AHEAD_S, rate), limits)
+    assert fold(full.value, [right(AHEAD_S)], limits).decisions == [decision]
 
 
 def writer(items):
