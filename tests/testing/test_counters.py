@@ -113,6 +113,19 @@ def test_what_cannot_be_settled_is_a_dead_letter(counters):
     assert counters.reader().count("c") == 2
 
 
+def test_what_has_no_identity_counts_once_for_each_message_however_often_that_is_delivered():
+    counters = Counters(deliveries=3)
+    counters.deliver('{"counter":"c"}')
+    counters.deliver('[{"counter":"c"},{"counter":"c"}]')
+    assert (counters.reader().count("c"), counters.dead_letters) == (3, [])
+
+
+def test_what_cannot_be_settled_is_one_dead_letter_however_often_it_is_delivered():
+    counters = Counters(deliveries=3)
+    counters.deliver("no JSON")
+    assert counters.dead_letters == ["no JSON"]
+
+
 def test_a_counter_can_be_gone_as_from_a_cache(counters):
     with counters.publisher() as publisher:
         publisher.publish("c", 5)
