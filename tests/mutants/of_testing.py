@@ -3,7 +3,9 @@
 from tests.mutants.mutation import Mutation
 
 _COUNTERS = "tally/testing/counters.py"
+_FIXTURES = "tally/testing/fixtures.py"
 _COUNTING = "tests/testing/test_counters.py"
+_HANDING = "tests/testing/test_fixtures.py"
 
 OF_TESTING = (
     Mutation(
@@ -55,5 +57,37 @@ OF_TESTING = (
         "shards=shards, pacer=pacer)",
         "shards=shards, pacer=None)",
         tests=_COUNTING,
+    ),
+    Mutation(
+        "deliveries without a lock",
+        "The threads of a user's test settle at once what one writer must settle in turn.",
+        _COUNTERS,
+        "        with self._lock:\n",
+        "        if True:\n",
+        tests=_COUNTING,
+    ),
+    Mutation(
+        "a counter forgotten that must have been",
+        "A user's test that forgets what was never counted ends with a KeyError.",
+        _COUNTERS,
+        "self._items.copies.pop(counter, None)",
+        "self._items.copies.pop(counter)",
+        tests=_COUNTING,
+    ),
+    Mutation(
+        "counters kept for the next test",
+        "A user's tests count on from each other, and depend on their order.",
+        _FIXTURES,
+        "@pytest.fixture\ndef tally_counters",
+        '@pytest.fixture(scope="session")\ndef tally_counters',
+        tests=_HANDING,
+    ),
+    Mutation(
+        "a Momento kept for the next test",
+        "A user's tests find in the cache what others left there.",
+        _FIXTURES,
+        "@pytest.fixture\ndef tally_momento",
+        '@pytest.fixture(scope="session")\ndef tally_momento',
+        tests=_HANDING,
     ),
 )
