@@ -141,7 +141,7 @@ def test_the_round_trip_outlasts_the_longest_window_that_a_deployment_may_have()
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (["--counter", "x" * 513], "counter: must have at most 512 characters, found"),
+        (["--counter", "x" * 513], "counter: must have at most 512 bytes, found"),
         (["--window", "5"], "--window belongs to --function-timeout"),
         (["--counter", "c", "--no-round-trip"], "--counter is for the round trip"),
         (["--timeout", "0"], "Invalid value for '--timeout'"),

@@ -13,10 +13,11 @@ from tests.mutants.of_sending import OF_SENDING
 from tests.mutants.of_settling import OF_SETTLING
 from tests.mutants.of_stores import OF_STORES
 from tests.mutants.of_table import OF_TABLE
+from tests.mutants.of_testing import OF_TESTING
 from tests.mutants.of_valkey import OF_VALKEY
 
 MUTATIONS = (
     *(OF_COUNTERS + OF_FORMS + OF_SETTLING + OF_NUMBERS),
-    *(OF_CONSUMER + OF_ROUNDS + OF_READING),
+    *(OF_CONSUMER + OF_ROUNDS + OF_READING + OF_TESTING),
     *(OF_STORES + OF_VALKEY + OF_TABLE + OF_PUBLISHING + OF_SENDING + OF_PRODUCER + OF_LOCAL),
 )

@@ -40,6 +40,14 @@ SENDING = (
         tests=_FILLING,
     ),
     Mutation(
+        "a hurry of what is open alone",
+        "On a FIFO queue the last increments of a busy counter wait for ever to be sent.",
+        _PACKING,
+        "        self._open.clear()\n        self._due = len(self._ready)",
+        "        self._due = len(self._open)\n        self._open.clear()",
+        tests=_FILLING,
+    ),
+    Mutation(
         "backoff without jitter",
         "All producers that SQS throttles come back at the same moment.",
         _SENDING,

@@ -119,6 +119,14 @@ SETTLING = (
         tests=_COPYING,
     ),
     Mutation(
+        "one copy forgotten at a time",
+        "Values that grow fill the function's memory past its limit.",
+        _COPIES,
+        "while len(self._entries) > MAX_COPIES or self._bytes",
+        "if len(self._entries) > MAX_COPIES or self._bytes",
+        tests=_COPYING,
+    ),
+    Mutation(
         "the newest copy forgotten",
         "Of too many copies those that are of use are dropped.",
         _COPIES,

@@ -12,6 +12,7 @@ _READER = "tally/reading/reader.py"
 _TABLE = "tally/stores/dynamodb/store.py"
 _TROUBLES = "tally/stores/dynamodb/troubles.py"
 
+_ASKED = "tests/stores/dynamodb/test_calls.py"
 _CALLING = "tests/stores/dynamodb/test_threads_of_calls.py"
 
 _CREATE = """            return request | {
@@ -235,7 +236,7 @@ CALLS = (
         _TABLE,
         "                self._bill_read(counter, None, batch.error)\n",
         "",
-        tests="tests/stores/dynamodb/test_calls.py",
+        tests=_ASKED,
     ),
     Mutation(
         "fewer connections kept than there are threads",
@@ -243,7 +244,7 @@ CALLS = (
         _TABLE,
         "connector(deadline_s, threads)",
         "connector(deadline_s, 10)",
-        tests="tests/stores/dynamodb/test_calls.py",
+        tests=_ASKED,
     ),
     Mutation(
         "silent connections of a reader kept",
@@ -260,6 +261,22 @@ CALLS = (
         "            if opened.client is not None:\n                opened.client.close()\n",
         "            opened.threads = None\n",
         tests=_CALLING,
+    ),
+    Mutation(
+        "a reader's calls without a number",
+        "A reader with a wrong key asks again and again, and never says that the key is wrong.",
+        _FLIGHTS,
+        "        ends_at = self._clock() + deadline_s\n        self._begun += 1\n",
+        "        ends_at = self._clock() + deadline_s\n",
+        tests=_ASKED,
+    ),
+    Mutation(
+        "a lost answer taken for one to a right signature",
+        "On a bad line nobody learns that the key is wrong.",
+        _FLIGHTS,
+        "        elif code:  # whatever",
+        "        else:  # whatever",
+        tests=_ASKED,
     ),
 )
 

@@ -119,6 +119,16 @@ def test_of_too_many_bytes_the_least_recently_put_are_forgotten(copies):
     assert copies.take("c1") == copies.take("c32") == mebibyte
 
 
+def test_a_long_copy_takes_the_room_of_as_many_short_ones_as_it_needs(copies):
+    mebibyte, long = Copy(bytes(1_048_576), b"hash"), Copy(bytes(3 * 1_048_576), b"hash")
+    for number in range(32):
+        copies.put(f"c{number}", mebibyte)
+    copies.put("long", long)
+    assert copies._bytes == MAX_COPIES_BYTES
+    assert [copies.take(f"c{number}") for number in range(4)] == [None, None, None, mebibyte]
+    assert copies.take("long") == long
+
+
 def test_a_copy_of_an_absent_counter_weighs_nothing(copies):
     absent = Copy(None, None)
     copies.put("c", absent)

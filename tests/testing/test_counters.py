@@ -7,9 +7,11 @@ import pytest
 
 import tally.testing
 from tally import ArgumentError, Outcome, ReaderClosedError, UnsentError, encode
-from tally.counters.event import Increment
+from tally.counters.event import MAX_FUTURE_MS, Increment
+from tally.publishing.publisher import MAX_LINGER_S
 from tally.publishing.sequence import now_ms
 from tally.testing import Counters, MemoryStore
+from tests.support.clock import Clock
 from tests.support.processes import wait_until
 
 DAY_MS = 86_400_000
@@ -18,6 +20,14 @@ DAY_MS = 86_400_000
 @pytest.fixture
 def counters():
     return Counters()
+
+
+def native(counter, source, at):
+    return Increment(counter, source=f"{source:016x}", seq=0, at=at)
+
+
+def packed(*increments):
+    return f"[{','.join(encode(each).decode() for each in increments)}]"
 
 
 def test_what_was_flushed_is_counted(counters):
@@ -54,8 +64,9 @@ def test_what_is_published_again_counts_once(counters):
     assert counters.reader().count("c") == 1
 
 
-def test_what_a_queue_refuses_is_told_and_counts_once_when_it_is_published_again(counters):
-    with counters.publisher() as publisher:
+def test_what_a_queue_refuses_is_told_at_once_and_counts_once_when_it_is_published_again(counters):
+    clock = Clock()
+    with counters.publisher(pacer=clock.pacer) as publisher:
         counters.refuses = True
         published = publisher.publish("c")
         with pytest.raises(
@@ -65,7 +76,17 @@ def test_what_a_queue_refuses_is_told_and_counts_once_when_it_is_published_again
         assert (raised.value.increments, counters.reader().count("c")) == ((published,), None)
         counters.refuses = False
         publisher.publish_again(published)
-    assert counters.reader().count("c") == 1
+    assert (counters.reader().count("c"), clock.slept_s) == (1, [])
+
+
+def test_an_increment_lingers_by_the_clock_of_the_pacer(counters):
+    clock = Clock()
+    with counters.publisher(linger_s=MAX_LINGER_S, pacer=clock.pacer) as publisher:
+        publisher.publish("c")
+        assert wait_until(lambda: publisher._outboxes.get()._due_at is not None)
+        clock.now_s += MAX_LINGER_S
+        publisher.publish("c")
+        assert wait_until(lambda: counters.reader().count("c") == 2)
 
 
 def test_what_has_no_time_left_is_a_dead_letter():
@@ -101,6 +122,19 @@ def test_publishers_of_many_threads_lose_nothing(counters):
     assert counters.reader().count("c") == 4_000
 
 
+def test_no_thread_settles_while_another_does():
+    held = []
+
+    def clock():
+        held.append(one._lock.locked())
+        return 0.0
+
+    one = Counters(clock=clock)
+    one.deliver('{"counter":"c"}')
+    assert set(held) == {True}
+    assert not one._lock.locked()
+
+
 def test_what_cannot_be_settled_is_a_dead_letter(counters):
     old = Increment("c", source="9f86d081884c7d65", seq=1, at=now_ms() - 30 * DAY_MS)
     bodies = ["no JSON", '{"counter":"c","amount":1.5}', encode(old).decode()]
@@ -113,6 +147,39 @@ def test_what_cannot_be_settled_is_a_dead_letter(counters):
     assert counters.reader().count("c") == 2
 
 
+def test_what_has_no_identity_counts_once_for_each_message_however_often_that_is_delivered():
+    counters = Counters(deliveries=3)
+    counters.deliver('{"counter":"c"}')
+    counters.deliver('[{"counter":"c"},{"counter":"c"}]')
+    assert (counters.reader().count("c"), counters.dead_letters) == (3, [])
+
+
+def test_what_cannot_be_settled_is_one_dead_letter_however_often_it_is_delivered():
+    counters = Counters(deliveries=3)
+    counters.deliver("no JSON")
+    assert counters.dead_letters == ["no JSON"]
+
+
+def test_a_message_of_which_one_counter_could_not_be_settled_is_a_dead_letter(counters):
+    now = now_ms()
+    old = [native("c", source, now - 3 * DAY_MS) for source in range(200)]
+    older, other = native("c", 200, now - 4 * DAY_MS), native("d", 201, now)
+    bodies = [packed(*old), packed(native("c", 202, now)), packed(older, other)]
+    for body in bodies:
+        counters.deliver(body)
+    assert counters.dead_letters == bodies[2:]
+    assert counters.reader().counts(["c", "d"]) == {"c": 201, "d": 1}
+
+
+def test_a_queue_stamps_a_message_by_the_clock_that_it_was_given():
+    at = 1_790_000_000_000
+    counters = Counters(now_ms=lambda: at)
+    bodies = [packed(native("c", late, at + MAX_FUTURE_MS + late)) for late in range(2)]
+    for body in bodies:
+        counters.deliver(body)
+    assert (counters.reader().count("c"), counters.dead_letters) == (1, bodies[1:])
+
+
 def test_a_counter_can_be_gone_as_from_a_cache(counters):
     with counters.publisher() as publisher:
         publisher.publish("c", 5)
@@ -120,7 +187,8 @@ def test_a_counter_can_be_gone_as_from_a_cache(counters):
         counters.forget("c")
         assert counters.reader().count("c") is None
         publisher.publish("c")
-    assert counters.reader().count("c") == 1
+    counters.forget("never was")
+    assert counters.reader().counts(["c", "never was"]) == {"c": 1, "never was": None}
 
 
 def test_a_closed_reader_closes_no_other(counters):

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pytest
 from momento.auth import CredentialProvider
 
 from tally import Reader
@@ -12,11 +13,15 @@ from tally.testing.fixtures import CACHE, tally_counters, tally_momento
 __all__ = ["tally_counters", "tally_momento"]
 
 
-def test_counters_are_empty(tally_counters):
+@pytest.mark.parametrize("_test", ["one", "another"])
+def test_counters_are_new_for_each_test(_test, tally_counters):
     assert tally_counters.reader().count("c") is None
+    tally_counters.deliver('{"counter":"c"}')
+    assert tally_counters.reader().count("c") == 1
 
 
-def test_momento_is_served(tally_momento):
+@pytest.mark.parametrize("_test", ["one", "another"])
+def test_momento_is_served_anew_for_each_test(_test, tally_momento):
     host, _, port = tally_momento.endpoint.partition(":")
     credentials = CredentialProvider.for_momento_local(host, int(port))
     with Reader(MomentoStore(CACHE, credentials)) as reader:

@@ -247,6 +247,23 @@ def test_a_signature_that_is_refused_anew_is_wrong():
         assert store.values(["c"], 60) == ([], Failed(Trouble.BROKEN_SETUP, UNSIGNED))
 
 
+def test_who_only_reads_learns_as_well_that_its_signature_is_wrong():
+    with on(Signatures(2)) as (_, store):
+        assert [store.values(["c"], 60) for _ in range(2)] == [
+            ([], Failed(Trouble.UNKNOWN_OUTCOME, UNSIGNED)),
+            ([], Failed(Trouble.BROKEN_SETUP, UNSIGNED)),
+        ]
+
+
+def test_an_answer_that_was_lost_in_between_shows_nothing_about_signatures():
+    with on(one_by_one(Signatures(1), lambda *_: (200, b"\xff"), Signatures(1))) as (_, store):
+        assert [store.values(["c"], 60) for _ in range(3)] == [
+            ([], Failed(Trouble.UNKNOWN_OUTCOME, UNSIGNED)),
+            ([], Failed(Trouble.UNKNOWN_OUTCOME, "UnicodeDecodeError")),
+            ([], Failed(Trouble.BROKEN_SETUP, UNSIGNED)),
+        ]
+
+
 @pytest.mark.parametrize("between", [absent, lambda *_: refusal("ThrottlingException")])
 def test_an_answer_in_between_shows_that_signatures_are_right(between):
     with on(one_by_one(Signatures(1), between, Signatures(1))) as (_, store):

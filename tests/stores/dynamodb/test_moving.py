@@ -120,7 +120,7 @@ def test_a_bad_name_is_told_with_its_line_and_stops_no_other(told, old, tmp_path
         1,
         "1 copied, 0 already there, 0 absent, 2 failed\n",
         "tally: line 1: is no UTF-8: b'\\xff'\n"
-        f"tally: line 3: counter: must have at most 512 characters, found '{118 * 'n'}…\n",
+        f"tally: line 3: counter: must have at most 512 bytes, found '{118 * 'n'}…\n",
     )
 
 
