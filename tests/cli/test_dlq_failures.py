@@ -203,6 +203,22 @@ def test_what_was_looked_at_too_long_ago_is_neither_deleted_nor_given_back():
     assert client.told("give_back") == []
 
 
+def test_a_letter_is_held_from_when_it_was_asked_for_however_late_the_answer_comes():
+    time = Clock()
+
+    class SlowSqs(FakeSqs):
+        def receive_message(self, **options):
+            time.now_s += 60
+            return super().receive_message(**options)
+
+    client = SlowSqs(pages=[[message(1, "{")]])
+    done = handling(DeadLetterQueue(client, URL, clock=time), limit=1, expected=1)
+    done.look()
+    time.now_s += 60
+    done.purge()
+    assert (done.deleted, client.told("delete")) == (0, [])
+
+
 def test_a_purge_deletes_by_tens_only_what_was_looked_at():
     pages = [[message(n, "{") for n in range(row, row + 10)] for row in (0, 10)]
     client = FakeSqs(pages=pages, delete=[failing(3, "InternalError")])

@@ -184,6 +184,15 @@ def test_it_stops_where_sqs_confirms_nothing(tmp_path, capsys, first_line, unit)
     )
 
 
+def test_what_was_confirmed_at_first_makes_it_go_on_once_and_not_for_ever(tmp_path):
+    path = tmp_path / "unsent.jsonl"
+    attempt = Try(stored, *[refuse] * MANY, unsent=path)
+    said = attempt.send(line(number, counter=LONG) for number in range(1, 3 * MANY))[1]
+    taken = len(path.read_bytes().splitlines()) + len(attempt.sqs.events)
+    where = f"stopped at line {taken + 1}"
+    assert said[0] == f"{where}; it and all that follows were not sent: SQS has stopped confirming"
+
+
 def test_an_error_of_the_source_is_not_swallowed_and_what_was_read_is_sent():
     def failing_source():
         yield line(1)

@@ -1,5 +1,6 @@
 """Every mutation of the list."""
 
+from tests.mutants.of_cli import OF_CLI
 from tests.mutants.of_consumer import OF_CONSUMER
 from tests.mutants.of_counters import OF_COUNTERS
 from tests.mutants.of_forms import OF_FORMS
@@ -19,5 +20,6 @@ from tests.mutants.of_valkey import OF_VALKEY
 MUTATIONS = (
     *(OF_COUNTERS + OF_FORMS + OF_SETTLING + OF_NUMBERS),
     *(OF_CONSUMER + OF_ROUNDS + OF_READING + OF_TESTING),
-    *(OF_STORES + OF_VALKEY + OF_TABLE + OF_PUBLISHING + OF_SENDING + OF_PRODUCER + OF_LOCAL),
+    *(OF_STORES + OF_VALKEY + OF_TABLE + OF_PUBLISHING + OF_SENDING + OF_PRODUCER),
+    *(OF_LOCAL + OF_CLI),
 )

@@ -56,6 +56,14 @@ IDENTITY = (
         "if seq < 0:",
         tests=_COUNTING,
     ),
+    Mutation(
+        "a full source's shard under the new source",
+        "The new source gives its first number of a hot counter twice, and an increment is lost.",
+        _SEQUENCE,
+        "            source = session.draw()\n            name = source.name_of(counter, shards)\n",
+        "            source = session.draw()\n",
+        tests=_COUNTING,
+    ),
 )
 
 HOLDING = (

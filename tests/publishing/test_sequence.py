@@ -70,6 +70,18 @@ def test_a_full_source_is_left_for_a_new_one_and_no_counter_is_forgotten_in_it()
     assert one.next("c0") == Identity(SECOND, 0, NOW_MS)
 
 
+def test_who_leaves_a_full_source_counts_in_the_shard_of_the_new_one():
+    one = sequence()
+    for number in range(MAX_COUNTERS_PER_SOURCE):
+        one.next(f"c{number}")
+    # hot#2 is that of the second source; the first one's would have been hot#1.
+    assert [one.next("hot", 4), one.next("hot", 4), one.next("hot#2")] == [
+        Identity(SECOND, 0, NOW_MS),
+        Identity(SECOND, 1, NOW_MS),
+        Identity(SECOND, 2, NOW_MS),
+    ]
+
+
 def test_a_process_with_another_id_draws_its_own_source():
     pids = iter((7,) * 4 + (8,) * 4)
     sources = iter((b"parent..", b"child..."))
