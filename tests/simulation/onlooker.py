@@ -34,6 +34,9 @@ LATEST, LATEST_SHARE = 8, 0.7
 SOME, ALL_SHARE = 10, 0.1
 """How many counters one asks for, and how often for all of them."""
 
+MAX_ASKED = 16
+"""So many of its last connections may still be in use; what older ones met is only a number."""
+
 MS = 1_000
 
 
@@ -71,6 +74,7 @@ class Onlooker:
         self._random = world.plan.random("onlooker")
         self._actor: Actor | None = None
         self._asked: list[Asked] = []
+        self._troubles_before = 0
         store = self._on_table(places, cache) if isinstance(places, Table) else self._on(places)
         self._reader = Reader(
             store, clock=world.timeline, sleep=self._sleep, uniform=self._random.uniform
@@ -78,13 +82,19 @@ class Onlooker:
 
     def _on_table(self, table: Table, cache: Cache) -> DurableStore:
         client = Client(self._world, table, self, self._stream())
-        self._asked.append(client)
+        self._asks(client)
         beside = Beside(self._world, self._stream())  # not used: whoever reads sets nothing
         return open_durable(self._world, client, cache, beside, self)
 
     def _on(self, store: Store) -> PortOfStores:
         opened = open_valkey if self._world.plan.is_on_valkey else open_momento
-        return opened(self._world, store, self, self._stream(), self._asked.append)
+        return opened(self._world, store, self, self._stream(), self._asks)
+
+    def _asks(self, connection: Asked) -> None:
+        """It has a new connection, as after each trouble: in a long run there are thousands."""
+        self._asked.append(connection)
+        if len(self._asked) > MAX_ASKED:
+            self._troubles_before += self._asked.pop(0).troubles
 
     def live(self, actor: Actor) -> None:
         """Look until the queue is empty for good."""
@@ -174,7 +184,7 @@ class Onlooker:
 
     @property
     def _troubles(self) -> int:
-        return sum(asked.troubles for asked in self._asked)
+        return self._troubles_before + sum(asked.troubles for asked in self._asked)
 
 
 def check_count(
