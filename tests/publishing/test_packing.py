@@ -102,9 +102,11 @@ def test_what_is_due_stays_so_until_the_last_of_its_requests_is_taken():
     full = b"a" * (BILLED_BYTES - 2)
     packer = packed(full, full, b"a1", fifo=True)
     taken = []
-    while packer.sendable:
+    for _ in range(3):
+        assert packer.sendable
         taken.append([message.parts for message in packer.take()])
-    assert (taken, packer.size_bytes) == ([[[full]], [[full]], [[b"a1"]]], 0)
+    assert taken == [[[full]], [[full]], [[b"a1"]]]
+    assert (packer.sendable, packer.size_bytes) == (False, 0)
 
 
 def test_an_entry_of_a_fifo_queue_names_its_group_and_the_digest_of_its_body():
