@@ -143,6 +143,7 @@ ANSWERS = (
         "            self._unsigned_at = self._unsigned_at or self._begun\n",
         "            self._unsigned_at = self._unsigned_at or self._begun\n"
         "            return None\n",
+        tests="tests/stores/dynamodb/test_troubles.py",
     ),
 )
 

@@ -487,7 +487,7 @@ PASSWORD = (
         _PIPELINES,
         "if is_key_refused or first_word(text) in FAILED_OVER:",
         "if first_word(text) in FAILED_OVER:",
-        tests=_RENEWING,
+        tests="tests/stores/valkey/test_pipelines.py",
     ),
 )
 

@@ -54,7 +54,9 @@ def talking(answer, **options):
             yield peer, store
 
 
-@pytest.mark.parametrize("word", ["LOADING", "READONLY", "MASTERDOWN", "BUSY", "OOM", "WRONGTYPE"])
+@pytest.mark.parametrize(
+    "word", ["LOADING", "READONLY", "MASTERDOWN", "NOAUTH", "BUSY", "OOM", "WRONGTYPE"]
+)
 def test_an_error_in_the_middle_is_one_counters_and_the_next_round_is_right(word):
     errors = {b"c4": b"-%b for a moment\r\n" % word.encode()}
 
@@ -67,8 +69,8 @@ def test_an_error_in_the_middle_is_one_counters_and_the_next_round_is_right(word
         assert failed.detail == f"{word} for a moment"
         assert found == {name: Copy(name.encode(), name.encode()) for name in found}
         assert read(store, *NAMES) == [Copy(name.encode(), name.encode()) for name in NAMES]
-        has_failed_over = word in {"LOADING", "READONLY", "MASTERDOWN"}
-        assert peer.connections == 1 + has_failed_over
+        is_left = word in {"LOADING", "READONLY", "MASTERDOWN", "NOAUTH"}
+        assert peer.connections == 1 + is_left
         assert (store.usage.answered, store.usage.unanswered) == (20, 0)
 
 
