@@ -10,7 +10,8 @@
 """
 
 import importlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from tally.stores.memory import MemoryStore
 from tally.testing.counters import Counters
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
     from tally.local.momento.server import MomentoServer
 
 __all__ = ["Counters", "MemoryStore", "MomentoServer"]
+
+
+def _momento_server(load: Callable[[str], Any] = importlib.import_module) -> object:
+    try:
+        return load("tally.local.momento.server").MomentoServer
+    except ModuleNotFoundError as error:
+        message = f"MomentoServer needs tally-counters[read]: {error}"
+        raise ImportError(message, name=error.name) from error
+
 
 if not TYPE_CHECKING:  # else a type checker would accept any name
 
@@ -32,8 +42,4 @@ if not TYPE_CHECKING:  # else a type checker would accept any name
         if name != "MomentoServer":
             message = f"module {__name__!r} has no attribute {name!r}"
             raise AttributeError(message)
-        try:
-            return importlib.import_module("tally.local.momento.server").MomentoServer
-        except ModuleNotFoundError as error:
-            message = f"MomentoServer needs tally-counters[read]: {error}"
-            raise ImportError(message, name=error.name) from error
+        return _momento_server()

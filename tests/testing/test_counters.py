@@ -229,3 +229,15 @@ def test_it_reads_as_a_table_does(counters):
     with counters.publisher() as publisher:
         publisher.publish("a")
     assert counters.reader().count("a", consistent=True) == 1
+
+
+def test_without_the_extra_the_server_is_an_error_that_names_it():
+    missing = ModuleNotFoundError("No module named 'grpc'", name="grpc")
+
+    def load(_name):
+        raise missing
+
+    with pytest.raises(ImportError) as raised:
+        tally.testing._momento_server(load)
+    assert str(raised.value) == "MomentoServer needs tally-counters[read]: No module named 'grpc'"
+    assert raised.value.name == "grpc"
